@@ -1,0 +1,90 @@
+// When may Zoho be asked for one more token? Two windows over a list of places:
+// data and pure functions, no clock and no lock.
+
+package zoho
+
+import (
+	"slices"
+	"time"
+)
+
+// Limits are Zoho's, as this engine respects them.
+type Limits struct {
+	// Mints is how many access tokens one grant may mint within Window.
+	Mints int
+	// Window is the length of Zoho's throttle window.
+	Window time.Duration
+	// Live is how many access tokens of one grant live at once; one more silently
+	// kills the oldest.
+	Live int
+}
+
+// DefaultLimits are the strictest that Zoho documents: 10 mints in 10 minutes and
+// 10 live access tokens for one refresh token (some products say 15 or 30).
+var DefaultLimits = Limits{Mints: 10, Window: 10 * time.Minute, Live: 10}
+
+const (
+	// spare is how many places a mint that is only nicer leaves free, so that one
+	// that is needed always finds room.
+	spare = 2
+	// slack covers the rounding of either clock to whole seconds.
+	slack = 2 * time.Second
+)
+
+// Place is one mint's place in both windows.
+type Place struct {
+	// At is the latest moment at which Zoho can have counted the mint: when its
+	// answer was complete, or, while it is under way, when it would be given up.
+	At time.Time `json:"at"`
+	// Until is when its access token is surely dead.
+	Until time.Time `json:"until"`
+	// Lost marks a mint whose answer never arrived. If it made a token, nobody
+	// holds it, and Zoho may evict it.
+	Lost bool `json:"lost,omitempty"`
+}
+
+// wait returns how long a mint has to wait so that it trips no throttle, evicts no
+// token that somebody may hold, and leaves free places in both windows. 0 is now.
+func (l Limits) wait(places []Place, now time.Time, free int) time.Duration {
+	// When each place is vacated. The room on the stack spares a warm read, which
+	// asks this too, any allocation.
+	var room [2][40]time.Time
+	inWindow, alive := room[0][:0], room[1][:0]
+	held := false
+	for _, p := range places {
+		if left := p.At.Add(l.Window + slack); left.After(now) {
+			inWindow = append(inWindow, left)
+		}
+		// Eviction takes the oldest: whatever is older than the first token that
+		// somebody may hold goes first and does no harm.
+		if left := p.Until.Add(slack); left.After(now) && (held || !p.Lost) {
+			held = true
+			alive = append(alive, left)
+		}
+	}
+	return max(vacancy(inWindow, l.Mints-free, now), vacancy(alive, l.Live-free, now))
+}
+
+// vacancy returns how long until fewer than limit of the taken places remain. It
+// sorts taken.
+func vacancy(taken []time.Time, limit int, now time.Time) time.Duration {
+	if len(taken) < limit {
+		return 0
+	}
+	if limit < 1 {
+		// Nothing short of a higher limit makes room.
+		return 24 * time.Hour
+	}
+	// Enough of the earliest have to leave.
+	slices.SortFunc(taken, time.Time.Compare)
+	return taken[len(taken)-limit].Sub(now)
+}
+
+// left returns how many mints are allowed at now, one right after the other.
+func (l Limits) left(places []Place, now time.Time) int {
+	n := 0
+	for n < l.Mints && l.wait(places, now, n) == 0 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,146 @@
+// What does a reader get: a token at hand, a new one, or an error? A pure function
+// of the record, the limits, the wish and the time.
+
+package zoho
+
+import (
+	"fmt"
+	"time"
+)
+
+// Want is a reader's wish.
+type Want struct {
+	// MaxAge is how old a token may be to be reused; 0 wants a new one each time.
+	MaxAge time.Duration
+	// MinTTL is how long the token should live on.
+	MinTTL time.Duration
+	// Demand makes MinTTL a demand: a shorter-lived token is an error then.
+	Demand bool
+}
+
+// Served is a token with what a reader should know of it.
+type Served struct {
+	Token *Token
+	// Next is when a newer token would be handed out.
+	Next time.Time
+	// Held is set while something is waited out: then Next is the end of the wait.
+	Held bool
+	// Warning says why this is not the token that was wished for; "" if it is.
+	Warning string
+	// Warm tells that the token was at hand: no call was made or waited for.
+	Warm bool
+}
+
+// decision is what to do about one read.
+type decision struct {
+	served Served
+	// mint: ask Zoho before answering. ahead: answer, and ask Zoho meanwhile.
+	mint, ahead bool
+	err         error
+}
+
+// ThrottledError means that this engine's own budget has no place left.
+type ThrottledError struct {
+	// Wait is how long until the next mint.
+	Wait time.Duration
+	// Best is how long the newest live token lives on; 0 if there is none.
+	Best time.Duration
+}
+
+func (e *ThrottledError) Error() string {
+	text := fmt.Sprintf("no access token can be minted for another %s without tripping Zoho's limits", whole(e.Wait))
+	if e.Best > 0 {
+		text += fmt.Sprintf("; the newest one lives %s, so ask for less min_ttl or come back then", whole(e.Best))
+	}
+	return text
+}
+
+// TooLongError means that no token of this grant ever lives as long as demanded.
+type TooLongError struct{ Lifetime time.Duration }
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("min_ttl asks for longer than a new access token lives (%s); ask for less", whole(e.Lifetime))
+}
+
+// HeldError is a failure that is still being waited out.
+type HeldError struct {
+	Failure Failure
+	Wait    time.Duration
+}
+
+func (e *HeldError) Error() string { return e.Failure.Text }
+
+func whole(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
+}
+
+// decide answers a read at now. It allocates nothing when a token at hand is
+// served as wished.
+func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) decision {
+	t := r.newest(variant, now)
+	var left time.Duration
+	minTTL := w.MinTTL
+	if t != nil {
+		left = t.Expires.Sub(now)
+		if !w.Demand {
+			// With tokens shorter than expected a wish must not mint on every read.
+			minTTL = min(minTTL, t.Lifetime()/2)
+		}
+	}
+	enough := t != nil && left >= minTTL
+
+	if f := r.failing(setup, now); f != nil {
+		return hold(f, t, enough, w, now)
+	}
+	if t != nil && w.Demand && t.Lifetime() < w.MinTTL {
+		return decision{err: &TooLongError{t.Lifetime()}}
+	}
+	if r.unsaved {
+		// A flight stores it first; no call to Zoho is needed for that.
+		return decision{mint: true}
+	}
+	if enough && w.MaxAge > 0 {
+		next := earlier(t.Issued.Add(w.MaxAge), t.Expires.Add(-minTTL))
+		if next.After(now) {
+			ahead := !now.Before(next.Add(-next.Sub(t.Issued) / 5))
+			return decision{
+				served: Served{Token: t, Next: next, Warm: true},
+				ahead:  ahead && l.wait(r.Places, now, spare) == 0,
+			}
+		}
+	}
+	free := spare
+	if !enough {
+		free = 0
+	}
+	wait := l.wait(r.Places, now, free)
+	switch {
+	case wait == 0:
+		return decision{mint: true}
+	case enough:
+		return decision{served: Served{Token: t, Next: t.Expires.Add(-minTTL), Warm: true}}
+	case t != nil && !w.Demand:
+		return decision{served: Served{
+			Token: t, Next: now.Add(wait), Held: true, Warm: true,
+			Warning: fmt.Sprintf("this access token lives only %s: Zoho's limits allow no new one for another %s", whole(left), whole(wait)),
+		}}
+	}
+	return decision{err: &ThrottledError{Wait: wait, Best: left}}
+}
+
+// hold answers a read while a failure is waited out.
+func hold(f *Failure, t *Token, enough bool, w Want, now time.Time) decision {
+	usable := t != nil && (enough || !w.Demand)
+	if f.Kind == Refused && (f.About == AboutGrant || f.About == AboutUser) {
+		// A dead grant takes its access tokens with it. A changed client secret or
+		// an organisation left out kills none.
+		usable = false
+	}
+	if !usable {
+		return decision{err: &HeldError{Failure: *f, Wait: f.Until.Sub(now)}}
+	}
+	return decision{served: Served{
+		Token: t, Next: f.Until, Held: true, Warm: true,
+		Warning: "this access token was minted earlier and still lives, but no new one can be had: " + f.Text,
+	}}
+}
