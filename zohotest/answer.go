@@ -1,0 +1,101 @@
+// What does Zoho's answer look like on the wire? JSON, HTML pages and
+// redirects, with the headers that were observed.
+
+package zohotest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// torn says where the connection breaks.
+type torn int
+
+const (
+	whole     torn = iota // nowhere
+	tornWhole             // before the first byte of the answer
+	tornHalf              // in the middle of the body
+)
+
+// An answer is what an endpoint decided.
+type answer struct {
+	status      int
+	header      http.Header
+	body        []byte
+	issued      []*bool // delivered marks of the tokens in it
+	text        string  // of an error page, for [Simulator.Authorize]
+	tear        torn
+	undelivered bool // it arrives whole and worthless
+}
+
+// jsonAnswer has the headers of captured answers (Server: ZGS and so on).
+func jsonAnswer(status int, body any) answer {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		panic("zohotest: " + err.Error())
+	}
+	return answer{status: status, body: encoded, header: http.Header{
+		"Server":                    {"ZGS"},
+		"Content-Type":              {"application/json;charset=UTF-8"},
+		"Content-Language":          {"en-US"},
+		"Cache-Control":             {"no-store"},
+		"Strict-Transport-Security": {"max-age=63072000"},
+	}}
+}
+
+func htmlAnswer(status int, body []byte) answer {
+	return answer{status: status, body: body, header: http.Header{
+		"Server":           {"ZGS"},
+		"Content-Type":     {"text/html;charset=UTF-8"},
+		"Content-Language": {"en-US"},
+		"Cache-Control":    {"no-store"},
+	}}
+}
+
+func redirectAnswer(to string) answer {
+	return answer{status: http.StatusFound, header: http.Header{"Server": {"ZGS"}, "Location": {to}, "Cache-Control": {"no-store"}}}
+}
+
+func (a *answer) retryAfter(d time.Duration) {
+	if d > 0 {
+		a.header.Set("Retry-After", strconv.Itoa(int((d+time.Second-1)/time.Second)))
+	}
+}
+
+// oauthError is a failed token call: usually HTTP 200 (Zoho, observed).
+func (s *Simulator) oauthError(code string) answer {
+	if s.knobs.ErrorHTML {
+		return page(s.knobs.ErrorStatus, "Error", code)
+	}
+	return jsonAnswer(s.knobs.ErrorStatus, map[string]string{"error": code})
+}
+
+// refuse is oauthError, counted.
+func (s *Simulator) refuse(code string) answer {
+	s.counts.Refused++
+	return s.oauthError(code)
+}
+
+// throttled is the answer to one mint too many (Zoho, captured by several
+// clients). English is captured; the translations are ours, because what
+// matters is only that Zoho translates both values.
+func (s *Simulator) throttled() answer {
+	body := map[string]string{
+		"error":             "Access Denied",
+		"error_description": "You have made too many requests continuously. Please try again after some time.",
+	}
+	switch s.knobs.ThrottleLanguage {
+	case "zh":
+		body["error"], body["error_description"] = "拒绝访问", "您连续发出的请求过多。请稍后再试。"
+	case "ja":
+		body["error"], body["error_description"] = "アクセスが拒否されました", "連続したリクエストが多すぎます。しばらくしてからもう一度お試しください。"
+	}
+	if s.knobs.ThrottleField {
+		body["status"] = "failure"
+	}
+	a := jsonAnswer(s.knobs.ThrottleStatus, body)
+	a.retryAfter(s.knobs.ThrottleRetryAfter)
+	return a
+}

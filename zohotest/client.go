@@ -1,0 +1,159 @@
+// Who may ask? OAuth clients as Zoho's API console registers them.
+
+package zohotest
+
+import (
+	"maps"
+	"slices"
+)
+
+// A ClientType is one of the API console's kinds of client.
+type ClientType string
+
+const (
+	ServerBased ClientType = "server"       // authorization code with a secret
+	SelfClient  ClientType = "self"         // codes made in the console, and client credentials
+	Mobile      ClientType = "mobile"       // authorization code with PKCE
+	Device      ClientType = "device"       // device flow
+	ClientBased ClientType = "client-based" // implicit, in a browser
+)
+
+// A Client is an OAuth client.
+type Client struct {
+	ID           string            `json:"client_id"`
+	Secret       string            `json:"client_secret"`
+	Secrets      map[string]string `json:"client_secrets,omitempty"` // per data centre, where it differs from Secret
+	Type         ClientType        `json:"type"`
+	Name         string            `json:"name"`
+	RedirectURIs []string          `json:"redirect_uris,omitempty"`
+	DataCenter   string            `json:"data_center"`       // where it is registered
+	Enabled      []string          `json:"enabled,omitempty"` // data centres switched on; nil: all but isolated ones, for a self client its own
+	Owner        string            `json:"owner,omitempty"`   // e-mail of a self client's account; empty: the data centre's default user
+}
+
+// secret is what this client must show in a data centre.
+func (c *Client) secret(dc string) string {
+	if secret, ok := c.Secrets[dc]; ok {
+		return secret
+	}
+	return c.Secret
+}
+
+// knowsElsewhere says whether a secret is right in some other data centre.
+func (c *Client) knowsElsewhere(secret string) bool {
+	if secret == c.Secret {
+		return true
+	}
+	for _, other := range c.Secrets {
+		if secret == other {
+			return true
+		}
+	}
+	return false
+}
+
+// enabled says whether the client's switch for a data centre is on.
+func (c *Client) enabled(dc *site) bool {
+	switch {
+	case c.Enabled != nil:
+		return slices.Contains(c.Enabled, dc.Name)
+	case c.Type == SelfClient || dc.Isolated:
+		return dc.Name == c.DataCenter
+	default:
+		return c.DataCenter == dc.Name || c.DataCenter != "cn"
+	}
+}
+
+func (c *Client) clone() Client {
+	copied := *c
+	copied.Secrets = maps.Clone(c.Secrets)
+	copied.RedirectURIs = slices.Clone(c.RedirectURIs)
+	copied.Enabled = slices.Clone(c.Enabled)
+	return copied
+}
+
+// AddClient registers a client and returns it complete: an empty ID, Secret,
+// Type, Name or DataCenter is filled in, and clients that need a redirect URI
+// and have none get http://localhost:8910/callback. A client that exists
+// already (same ID) is replaced; its tokens stay.
+func (s *Simulator) AddClient(c Client) Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c = c.clone()
+	if c.ID == "" {
+		c.ID = newClientID()
+	}
+	if c.Secret == "" {
+		c.Secret = newClientSecret()
+	}
+	if c.Type == "" {
+		c.Type = ServerBased
+	}
+	if c.Name == "" {
+		c.Name = "Example " + string(c.Type) + " client"
+	}
+	if c.DataCenter == "" {
+		c.DataCenter = "us"
+	}
+	s.mustSite(c.DataCenter)
+	if c.RedirectURIs == nil && (c.Type == ServerBased || c.Type == Mobile || c.Type == ClientBased) {
+		c.RedirectURIs = []string{"http://localhost:8910/callback"}
+	}
+	s.remember(c.Secret)
+	for _, secret := range c.Secrets {
+		s.remember(secret)
+	}
+	s.clients[c.ID] = &c
+	return c.clone()
+}
+
+// DefaultClient is the server-based client every simulator starts with: home
+// us, all multi-data-centre switches on, one secret everywhere.
+func (s *Simulator) DefaultClient() Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.clients[s.defaultClient]; c != nil {
+		return c.clone()
+	}
+	return Client{}
+}
+
+// RotateSecret gives a client a new secret in one data centre, or everywhere
+// if dc is empty. Tokens live on.
+func (s *Simulator) RotateSecret(clientID, dc string) (secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.clients[clientID]
+	if c == nil {
+		panic("zohotest: unknown client " + clientID)
+	}
+	secret = newClientSecret()
+	s.remember(secret)
+	if dc == "" {
+		c.Secret, c.Secrets = secret, nil
+		return secret
+	}
+	s.mustSite(dc)
+	if c.Secrets == nil {
+		c.Secrets = map[string]string{}
+	}
+	c.Secrets[dc] = secret
+	return secret
+}
+
+// RemoveClient deletes a client in the console; its tokens die.
+func (s *Simulator) RemoveClient(clientID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, clientID)
+	for _, rt := range s.refreshTokens {
+		if rt.client == clientID {
+			s.dropRefreshToken(rt)
+		}
+	}
+	for _, at := range s.accessTokens {
+		if at.client == clientID {
+			s.dropAccessToken(at)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+// How do shell scripts and other languages steer a simulator? A JSON API on a
+// listener of its own, so that nobody takes it for Zoho.
+
+package zohotest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Control is the control API; the package comment lists what it takes.
+func (s *Simulator) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /violations", reply(func(r *http.Request) (any, error) {
+		return append([]Violation{}, s.Violations()...), nil
+	}))
+	mux.HandleFunc("GET /counts", reply(func(r *http.Request) (any, error) { return s.Counts(), nil }))
+	mux.HandleFunc("GET /tokens", reply(func(r *http.Request) (any, error) { return s.tokenList(), nil }))
+	mux.HandleFunc("GET /orphans", reply(func(r *http.Request) (any, error) {
+		return s.Orphans(r.URL.Query()["known"]...), nil
+	}))
+	mux.HandleFunc("GET /secrets", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
+		for _, secret := range s.Secrets() {
+			fmt.Fprintln(w, secret)
+		}
+	})
+	mux.HandleFunc("POST /authorize", reply(s.controlAuthorize))
+	mux.HandleFunc("POST /self-client-code", reply(s.controlSelfClientCode))
+	mux.HandleFunc("POST /clients", reply(func(r *http.Request) (any, error) {
+		var c Client
+		if err := decode(r, &c); err != nil {
+			return nil, err
+		}
+		if c.DataCenter != "" && !s.has(c.DataCenter) {
+			return nil, fmt.Errorf("unknown data centre %q", c.DataCenter)
+		}
+		return s.AddClient(c), nil
+	}))
+	mux.HandleFunc("POST /users", reply(func(r *http.Request) (any, error) {
+		var u User
+		if err := decode(r, &u); err != nil {
+			return nil, err
+		}
+		if u.DataCenter != "" && !s.has(u.DataCenter) {
+			return nil, fmt.Errorf("unknown data centre %q", u.DataCenter)
+		}
+		return s.AddUser(u), nil
+	}))
+	mux.HandleFunc("POST /revoke", reply(func(r *http.Request) (any, error) {
+		var in struct {
+			RefreshToken string `json:"refresh_token"`
+			AccessToken  string `json:"access_token"`
+		}
+		if err := decode(r, &in); err != nil {
+			return nil, err
+		}
+		s.RevokeRefreshToken(in.RefreshToken)
+		s.RevokeAccessToken(in.AccessToken)
+		return done, nil
+	}))
+	mux.HandleFunc("POST /rotate-secret", reply(func(r *http.Request) (any, error) {
+		var in struct {
+			ClientID   string `json:"client_id"`
+			DataCenter string `json:"data_center"`
+		}
+		if err := decode(r, &in); err != nil {
+			return nil, err
+		}
+		if !s.knowsClient(in.ClientID) || in.DataCenter != "" && !s.has(in.DataCenter) {
+			return nil, errors.New("unknown client or data centre")
+		}
+		return map[string]string{"client_secret": s.RotateSecret(in.ClientID, in.DataCenter)}, nil
+	}))
+	mux.HandleFunc("POST /advance", reply(func(r *http.Request) (any, error) {
+		var in struct{ Duration duration }
+		if err := decode(r, &in); err != nil {
+			return nil, err
+		}
+		s.Advance(time.Duration(in.Duration))
+		return map[string]time.Time{"now": s.Now()}, nil
+	}))
+	mux.HandleFunc("POST /fault", reply(s.controlFault))
+	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done, nil }))
+	mux.HandleFunc("PATCH /knobs", reply(s.controlKnobs))
+	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done, nil }))
+	return mux
+}
+
+var done = map[string]bool{"ok": true}
+
+// reply turns a function into a JSON handler; an error is the caller's fault.
+func reply(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		out, err := f(r)
+		w.Header().Set("Content-Type", "application/json")
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			out = map[string]string{"error": err.Error()}
+		}
+		json.NewEncoder(w).Encode(out) // a client that left needs no answer
+	}
+}
+
+// decode reads a JSON body and refuses fields it does not know.
+func decode(r *http.Request, into any) error {
+	decoder := json.NewDecoder(io.LimitReader(r.Body, maxBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("reading the request: %w", err)
+	}
+	return nil
+}
+
+// duration is written "1h30m" in JSON.
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
+}
+
+func (s *Simulator) has(dc string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.site(dc) != nil
+}
+
+func (s *Simulator) knowsClient(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clients[id] != nil
+}
+
+// tokenList is every live token, access tokens beside their refresh tokens.
+func (s *Simulator) tokenList() any {
+	access := s.AccessTokens("")
+	refresh := s.RefreshTokens()
+	for _, rt := range refresh {
+		access = append(access, s.AccessTokens(rt.Token)...)
+	}
+	return map[string]any{"refresh_tokens": refresh, "access_tokens": access}
+}
+
+func (s *Simulator) controlAuthorize(r *http.Request) (any, error) {
+	var in struct {
+		URL              string `json:"url"`
+		DataCenter       string `json:"data_center"`
+		Email            string `json:"email"`
+		Reject           bool   `json:"reject"`
+		NoState          bool   `json:"no_state"`
+		NoAccountsServer bool   `json:"no_accounts_server"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	callback, err := s.Authorize(in.URL, Consent{in.DataCenter, in.Email, in.Reject, in.NoState, in.NoAccountsServer})
+	return map[string]string{"callback_url": callback}, err
+}
+
+func (s *Simulator) controlSelfClientCode(r *http.Request) (any, error) {
+	var in struct {
+		ClientID   string   `json:"client_id"`
+		DataCenter string   `json:"data_center"`
+		Scopes     []string `json:"scopes"`
+		Life       duration `json:"life"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	code, err := s.SelfClientCode(in.ClientID, in.DataCenter, time.Duration(in.Life), in.Scopes...)
+	return map[string]string{"code": code}, err
+}
+
+func (s *Simulator) controlFault(r *http.Request) (any, error) {
+	var in struct {
+		Kind       FaultKind `json:"kind"`
+		Endpoint   string    `json:"endpoint"`
+		DataCenter string    `json:"data_center"`
+		Times      int       `json:"times"`
+		Status     int       `json:"status"`
+		RetryAfter duration  `json:"retry_after"`
+		Delay      duration  `json:"delay"`
+		Error      string    `json:"error"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	f := Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	s.Fault(f)
+	return done, nil
+}
+
+// controlKnobs changes the fields that are named, all or none. Names are those
+// of Knobs, case and underscores ignored.
+func (s *Simulator) controlKnobs(r *http.Request) (any, error) {
+	var in map[string]json.RawMessage
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := s.knobs
+	fields := reflect.ValueOf(&changed).Elem()
+	for name, raw := range in {
+		wanted := strings.ReplaceAll(name, "_", "")
+		field := fields.FieldByNameFunc(func(known string) bool { return strings.EqualFold(known, wanted) })
+		if !field.IsValid() {
+			return nil, fmt.Errorf("unknown knob %q", name)
+		}
+		into := field.Addr().Interface()
+		if d, ok := into.(*time.Duration); ok {
+			into = (*duration)(d)
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
+			return nil, fmt.Errorf("knob %q: %w", name, err)
+		}
+	}
+	if err := changed.check(); err != nil {
+		return nil, err
+	}
+	s.knobs = changed
+	return done, nil
+}

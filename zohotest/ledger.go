@@ -1,0 +1,277 @@
+// What exists? Codes, refresh tokens and access tokens, who may have them, and
+// how they come and go. All state is here, under one lock.
+
+package zohotest
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ledger is the simulator's state. Methods of Simulator with a small first
+// letter expect mu to be held unless they say otherwise.
+type ledger struct {
+	mu sync.Mutex
+
+	advanced      time.Duration
+	knobs         Knobs
+	sites         []*site
+	clients       map[string]*Client
+	defaultClient string
+	users         []*User
+	userCount     int
+
+	serial        int // orders what was issued in one instant
+	codes         map[string]*code
+	refreshTokens map[string]*refreshToken
+	accessTokens  map[string]*accessToken
+	consents      map[string]map[string]bool // user and client -> scopes once consented to
+	windows       map[string]*window         // by what is limited and its key
+
+	faults     []*Fault
+	counts     Counts
+	violations []Violation
+	secrets    map[string]bool
+}
+
+func newLedger() ledger {
+	return ledger{
+		knobs:         defaultKnobs(),
+		sites:         zohoDataCenters(),
+		clients:       map[string]*Client{},
+		codes:         map[string]*code{},
+		refreshTokens: map[string]*refreshToken{},
+		accessTokens:  map[string]*accessToken{},
+		consents:      map[string]map[string]bool{},
+		windows:       map[string]*window{},
+		counts:        newCounts(),
+		secrets:       map[string]bool{},
+	}
+}
+
+// A code is a one-time grant token.
+type code struct {
+	text        string
+	client      string
+	user        string
+	dc          string
+	redirect    string // empty for a self client
+	scopes      []string
+	refreshable bool // an exchange yields a refresh token
+	challenge   string
+	method      string // of the challenge: S256 or plain
+	expires     time.Time
+	used        bool
+	tries       int // arrivals at a token endpoint, whatever became of them
+}
+
+type refreshToken struct {
+	token     string
+	client    string
+	user      string
+	dc        string
+	scopes    []string
+	issued    time.Time
+	used      time.Time
+	serial    int
+	delivered bool
+	mints     *window
+	live      []*accessToken // oldest first; may contain expired ones
+}
+
+type accessToken struct {
+	token       string
+	parent      *refreshToken // nil for online access and client credentials
+	client      string
+	user        string
+	dc          string
+	scopes      []string
+	issued      time.Time
+	expires     time.Time
+	delivered   bool
+	userContext bool // false for client credentials
+}
+
+func (s *Simulator) now() time.Time { return time.Now().Add(s.advanced) }
+
+// window finds the history of a limited thing.
+func (s *Simulator) window(parts ...string) *window {
+	key := strings.Join(parts, "|")
+	w := s.windows[key]
+	if w == nil {
+		w = &window{}
+		s.windows[key] = w
+	}
+	return w
+}
+
+// minSecret keeps words that any log contains out of Secrets.
+const minSecret = 8
+
+// remember notes a secret for [Simulator.Secrets].
+func (s *Simulator) remember(secret string) {
+	if len(secret) >= minSecret {
+		s.secrets[secret] = true
+	}
+}
+
+// findRefreshToken returns a live refresh token, or nil. Idle ones die here.
+func (s *Simulator) findRefreshToken(token string) *refreshToken {
+	rt := s.refreshTokens[token]
+	if rt != nil && s.knobs.RefreshTokenIdle > 0 && !s.now().Before(rt.used.Add(s.knobs.RefreshTokenIdle)) {
+		s.dropRefreshToken(rt)
+		return nil
+	}
+	return rt
+}
+
+// findAccessToken returns a live access token, or nil.
+func (s *Simulator) findAccessToken(token string) *accessToken {
+	at := s.accessTokens[token]
+	if at == nil {
+		return nil
+	}
+	if !s.now().Before(at.expires) {
+		s.dropAccessToken(at)
+		return nil
+	}
+	if at.parent != nil && s.findRefreshToken(at.parent.token) == nil {
+		return nil
+	}
+	return at
+}
+
+// issueRefreshToken adds a refresh token and evicts the oldest if there are
+// too many.
+func (s *Simulator) issueRefreshToken(client, user, dc string, scopes []string) *refreshToken {
+	s.serial++
+	rt := &refreshToken{
+		token: newToken(), client: client, user: user, dc: dc, scopes: scopes,
+		issued: s.now(), used: s.now(), serial: s.serial, mints: &window{},
+	}
+	s.refreshTokens[rt.token] = rt
+	s.remember(rt.token)
+	s.counts.Issued++
+	rivals := s.rivals(rt)
+	for limit := s.knobs.LiveRefreshTokens; limit >= 0 && len(rivals) > limit; rivals = rivals[1:] {
+		s.evictRefreshToken(rivals[0])
+	}
+	return rt
+}
+
+// rivals are the live refresh tokens that count against the same limit as rt,
+// oldest first, rt included if it is in the ledger.
+func (s *Simulator) rivals(rt *refreshToken) []*refreshToken {
+	var rivals []*refreshToken
+	for _, other := range s.refreshTokens {
+		sameClient, sameUser := other.client == rt.client, other.user == rt.user
+		switch s.knobs.LiveRefreshTokenKey {
+		case PerUser:
+			sameClient = true
+		case PerClient:
+			sameUser = true
+		}
+		if sameClient && sameUser && other.dc == rt.dc && s.findRefreshToken(other.token) != nil {
+			rivals = append(rivals, other)
+		}
+	}
+	slices.SortFunc(rivals, func(a, b *refreshToken) int { return a.serial - b.serial })
+	return rivals
+}
+
+func (s *Simulator) evictRefreshToken(rt *refreshToken) {
+	s.counts.EvictedRefresh++
+	s.violate(RefreshTokenEvicted, "refresh token %s of %s and client %s in %s, by one consent more than %d",
+		short(rt.token), rt.user, rt.client, rt.dc, s.knobs.LiveRefreshTokens)
+	for _, at := range rt.live {
+		s.evictAccessToken(at, "with its evicted refresh token")
+	}
+	s.dropRefreshToken(rt)
+}
+
+// evictAccessToken ends a token early; that is the client's fault if it had
+// the token.
+func (s *Simulator) evictAccessToken(at *accessToken, how string) {
+	if !s.unexpired(at) {
+		return
+	}
+	s.counts.EvictedAccess++
+	if at.delivered {
+		s.violate(AccessTokenEvicted, "access token %s of client %s in %s, %s before its time, %s",
+			short(at.token), at.client, at.dc, at.expires.Sub(s.now()).Round(time.Second), how)
+	}
+	delete(s.accessTokens, at.token)
+}
+
+// unexpired is findAccessToken without tidying up the list a token is in.
+func (s *Simulator) unexpired(at *accessToken) bool {
+	return s.accessTokens[at.token] == at && s.now().Before(at.expires)
+}
+
+// dropRefreshToken removes a refresh token and its access tokens.
+func (s *Simulator) dropRefreshToken(rt *refreshToken) {
+	for _, at := range rt.live {
+		delete(s.accessTokens, at.token)
+	}
+	rt.live = nil
+	delete(s.refreshTokens, rt.token)
+}
+
+func (s *Simulator) dropAccessToken(at *accessToken) {
+	delete(s.accessTokens, at.token)
+	if at.parent != nil {
+		at.parent.live = slices.DeleteFunc(at.parent.live, func(other *accessToken) bool { return other == at })
+	}
+}
+
+// mint adds an access token to a grant; parent may be nil. The oldest dies if
+// there are too many.
+func (s *Simulator) mint(prefix string, parent *refreshToken, like accessToken) *accessToken {
+	at := &like
+	at.token = newTokenOf(prefix)
+	at.parent = parent
+	at.issued = s.now()
+	at.expires = at.issued.Add(s.knobs.AccessTokenLifetime)
+	s.accessTokens[at.token] = at
+	s.remember(at.token)
+	s.counts.Minted++
+	if parent == nil {
+		return at
+	}
+	parent.used = at.issued
+	parent.live = slices.DeleteFunc(parent.live, func(old *accessToken) bool {
+		expired := !at.issued.Before(old.expires)
+		if expired {
+			delete(s.accessTokens, old.token)
+		}
+		return expired
+	})
+	parent.live = append(parent.live, at)
+	for limit := s.knobs.LiveAccessTokens; limit >= 0 && len(parent.live) > limit; parent.live = parent.live[1:] {
+		s.evictAccessToken(parent.live[0], "by a mint")
+	}
+	return at
+}
+
+// covered says whether a user has consented to these scopes for a client before.
+func (s *Simulator) covered(user, client string, scopes []string) bool {
+	seen := s.consents[user+"|"+client]
+	for _, scope := range scopes {
+		if !seen[strings.ToLower(scope)] {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Simulator) recordConsent(user, client string, scopes []string) {
+	key := user + "|" + client
+	if s.consents[key] == nil {
+		s.consents[key] = map[string]bool{}
+	}
+	for _, scope := range scopes {
+		s.consents[key][strings.ToLower(scope)] = true
+	}
+}

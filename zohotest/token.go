@@ -1,0 +1,263 @@
+// What does the token endpoint answer? POST /oauth/v2/token for codes, refresh
+// tokens and client credentials.
+
+package zohotest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// token is the endpoint. The order of checks is Zoho's as far as its pages
+// show it: request, client, grant.
+func (s *Simulator) token(c *call) answer {
+	grant := c.form.Get("grant_type")
+	if grant == "" {
+		s.counts.Refused++
+		return page(400, "Invalid Request", "The grant type is missing.")
+	}
+	client, failure := s.authenticate(c)
+	if failure != "" {
+		return s.refuse(failure)
+	}
+	switch grant {
+	case "authorization_code":
+		return s.exchange(c, client)
+	case "refresh_token":
+		return s.refresh(c, client)
+	case "client_credentials":
+		return s.clientCredentials(c, client)
+	}
+	return s.refuse(s.knobs.BadGrantTypeError)
+}
+
+// authenticate finds the client by id and secret, in parameters or in a Basic
+// header. Another data centre's secret is invalid_client, a wrong one
+// invalid_client_secret (Zoho, access-token).
+func (s *Simulator) authenticate(c *call) (client *Client, failure string) {
+	id, secret := c.form.Get("client_id"), c.form.Get("client_secret")
+	if c.basic && id == "" && secret == "" {
+		id, secret = c.basicID, c.basicSecret
+	}
+	client = s.clients[id]
+	if client == nil || !client.enabled(c.site) || client.Type == ClientBased {
+		return nil, "invalid_client"
+	}
+	if subtle.ConstantTimeCompare([]byte(secret), []byte(client.secret(c.site.Name))) == 1 {
+		return client, ""
+	}
+	if client.knowsElsewhere(secret) {
+		return nil, "invalid_client"
+	}
+	return nil, "invalid_client_secret"
+}
+
+// exchange turns a code into tokens.
+func (s *Simulator) exchange(c *call, client *Client) answer {
+	code := s.codes[c.form.Get("code")]
+	if code == nil || code.client != client.ID || code.used || !s.now().Before(code.expires) {
+		return s.refuse("invalid_code")
+	}
+	if code.dc != c.site.Name {
+		s.violate(WrongDataCenter, "code %s of %s at %s", short(code.text), code.dc, c.site.Name)
+		return s.refuse(s.knobs.WrongDataCenterError)
+	}
+	if code.redirect != "" && c.form.Get("redirect_uri") != code.redirect {
+		return s.refuse("invalid_redirect_uri")
+	}
+	if code.challenge != "" && !verifies(c.form.Get("code_verifier"), code.challenge, code.method) {
+		return s.refuse(s.knobs.PKCEError)
+	}
+	if code.refreshable && s.refusesRefreshToken(code) {
+		return s.throttle()
+	}
+	mints := s.clientWindow(client, c.site)
+	if s.knobs.MintKey == PerClient && !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
+		return s.tripped("client " + client.ID)
+	}
+	code.used = true
+	s.counts.Exchanges++
+	var rt *refreshToken
+	if code.refreshable {
+		rt = s.issueRefreshToken(client.ID, code.user, code.dc, code.scopes)
+		s.window("refresh tokens", code.user, client.ID).take(s.now())
+		if s.knobs.MintKey != PerClient {
+			mints = rt.mints
+		}
+	}
+	if s.knobs.ExchangeIsMint && (rt != nil || s.knobs.MintKey == PerClient) {
+		mints.take(s.now())
+	}
+	at := s.mint("1000", rt, accessToken{client: client.ID, user: code.user, dc: code.dc, scopes: code.scopes, userContext: true})
+	return s.tokens(c, at, rt)
+}
+
+// refusesRefreshToken says whether a code may not become one more refresh token.
+func (s *Simulator) refusesRefreshToken(code *code) bool {
+	like := &refreshToken{client: code.client, user: code.user, dc: code.dc}
+	if s.knobs.RefuseMoreRefreshTokens && s.knobs.LiveRefreshTokens >= 0 && len(s.rivals(like)) >= s.knobs.LiveRefreshTokens {
+		return true
+	}
+	return !s.window("refresh tokens", code.user, code.client).admits(s.now(), s.knobs.refreshTokenLimit())
+}
+
+// verifies checks a PKCE verifier: 43 to 128 characters (RFC 7636).
+func verifies(verifier, challenge, method string) bool {
+	if len(verifier) < 43 || len(verifier) > 128 {
+		return false
+	}
+	if method == "S256" {
+		sum := sha256.Sum256([]byte(verifier))
+		verifier = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return verifier == challenge
+}
+
+// refresh mints one more access token.
+func (s *Simulator) refresh(c *call, client *Client) answer {
+	rt := s.findRefreshToken(c.form.Get("refresh_token"))
+	if rt == nil || rt.client != client.ID {
+		return s.refuse("invalid_code")
+	}
+	if rt.dc != c.site.Name {
+		s.violate(WrongDataCenter, "refresh token %s of %s at %s", short(rt.token), rt.dc, c.site.Name)
+		return s.refuse(s.knobs.WrongDataCenterError)
+	}
+	mints, key := rt.mints, "refresh token "+short(rt.token)
+	if s.knobs.MintKey == PerClient {
+		mints, key = s.clientWindow(client, c.site), "client "+client.ID
+	}
+	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
+		return s.tripped(key)
+	}
+	mints.take(s.now())
+	s.counts.Refreshes++
+	at := s.mint("1000", rt, accessToken{client: rt.client, user: rt.user, dc: rt.dc, scopes: rt.scopes, userContext: true})
+	if !s.knobs.RotateRefreshTokens {
+		return s.tokens(c, at, nil)
+	}
+	delete(s.refreshTokens, rt.token)
+	rt.token, rt.delivered = newToken(), false
+	s.refreshTokens[rt.token] = rt
+	s.remember(rt.token)
+	return s.tokens(c, at, rt)
+}
+
+// clientCredentials mints for the self client's owner; no refresh token.
+func (s *Simulator) clientCredentials(c *call, client *Client) answer {
+	if client.Type != SelfClient {
+		return s.refuse("invalid_client")
+	}
+	scopes := splitScopes(c.form.Get("scope"))
+	if !s.validScopes(scopes) {
+		return s.refuse("invalid_scope")
+	}
+	soid := c.form.Get("soid")
+	for _, scope := range scopes {
+		service, _, _ := strings.Cut(scope, ".")
+		if slices.Contains(s.knobs.OrganizationServices, service) && !strings.HasPrefix(soid, service+".") {
+			return s.refuse("missing_org_info")
+		}
+	}
+	limit := s.knobs.mintLimit(s.knobs.ClientMints)
+	mints := s.clientWindow(client, c.site)
+	if !mints.admits(s.now(), limit) {
+		return s.tripped("client " + client.ID)
+	}
+	owner := s.owner(client)
+	if owner == nil {
+		return s.refuse("invalid_client")
+	}
+	mints.take(s.now())
+	s.counts.ClientCredentials++
+	return s.tokens(c, s.mint("1000", nil, accessToken{client: client.ID, user: owner.Email, dc: c.site.Name, scopes: scopes}), nil)
+}
+
+func (s *Simulator) clientWindow(client *Client, at *site) *window {
+	return s.window("client", client.ID, at.Name)
+}
+
+// tripped is a throttle that the client set off, or met while blocked.
+func (s *Simulator) tripped(key string) answer {
+	s.violate(ThrottleTripped, "mint above %d per %s, or inside the block: %s", s.knobs.Mints, s.knobs.MintWindow, key)
+	return s.throttle()
+}
+
+func (s *Simulator) throttle() answer {
+	s.counts.Throttled++
+	return s.throttled()
+}
+
+// tokens is the success answer; rt is nil where no refresh token is shown.
+func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
+	body := map[string]any{"access_token": at.token, "token_type": "Bearer"}
+	marks := []*bool{&at.delivered}
+	if rt != nil {
+		body["refresh_token"] = rt.token
+		marks = append(marks, &rt.delivered)
+	}
+	if !s.knobs.OmitScope {
+		body["scope"] = s.answeredScopes(at.scopes)
+	}
+	if !s.knobs.OmitAPIDomain {
+		body["api_domain"] = s.apiDomain(c.site)
+	}
+	s.expiry(body)
+	if rt != nil && slices.ContainsFunc(at.scopes, openID) {
+		body["id_token"] = s.idToken(c.site, at)
+	}
+	a := jsonAnswer(200, body)
+	a.issued = marks
+	return a
+}
+
+func (s *Simulator) apiDomain(at *site) string {
+	domain := at.apiURL()
+	if s.knobs.AccountsPageDomain && at.base == "" {
+		domain = "https://" + at.accountsPageAPI()
+	}
+	if s.knobs.APIDomainSlash {
+		domain += "/"
+	}
+	return domain
+}
+
+// expiry writes expires_in in today's form, or in that of 2019 and before.
+func (s *Simulator) expiry(body map[string]any) {
+	if s.knobs.OmitExpiresIn {
+		return
+	}
+	seconds := int64(s.knobs.AccessTokenLifetime.Seconds())
+	shown := seconds
+	if s.knobs.LegacyExpiresIn {
+		body["expires_in_sec"] = seconds
+		shown = s.knobs.AccessTokenLifetime.Milliseconds()
+	}
+	body["expires_in"] = shown
+	if s.knobs.ExpiresInString {
+		body["expires_in"] = strconv.FormatInt(shown, 10)
+	}
+}
+
+// idToken is shaped like a JWT. Nothing here holds a key that a client could
+// check it with: the signature is random.
+func (s *Simulator) idToken(at *site, of *accessToken) string {
+	claims := map[string]any{
+		"iss": "https://" + at.Accounts, "aud": of.client, "iat": of.issued.Unix(), "exp": of.expires.Unix(),
+	}
+	if user := s.userByEmail(of.user); user != nil {
+		claims["sub"], claims["email"], claims["name"] = user.ZUID, user.Email, user.Name
+	}
+	part := func(v any) string {
+		encoded, _ := json.Marshal(v) // maps of strings and numbers
+		return base64.RawURLEncoding.EncodeToString(encoded)
+	}
+	token := part(map[string]string{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." + randomHex(32)
+	s.remember(token)
+	return token
+}

@@ -1,0 +1,97 @@
+// Who consents? Zoho accounts, each of which lives in one data centre.
+
+package zohotest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A User is a Zoho account.
+type User struct {
+	Email      string `json:"email"`
+	DataCenter string `json:"data_center"`
+	ZUID       string `json:"zuid"`
+	Name       string `json:"name"`
+	OrgID      string `json:"org_id"`
+}
+
+// AddUser adds an account and returns it complete; empty fields are filled in.
+// A user with the same e-mail is replaced.
+func (s *Simulator) AddUser(u User) User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.addUser(u)
+}
+
+func (s *Simulator) addUser(u User) *User {
+	if u.DataCenter == "" {
+		u.DataCenter = "us"
+	}
+	s.mustSite(u.DataCenter)
+	s.userCount++
+	number := strconv.Itoa(s.userCount)
+	if u.Email == "" {
+		u.Email = "user" + number + "@" + u.DataCenter + ".example.com"
+	}
+	if u.ZUID == "" {
+		u.ZUID = strconv.Itoa(600000000 + s.userCount)
+	}
+	if u.Name == "" {
+		u.Name = "User " + strings.ToUpper(u.DataCenter)
+	}
+	if u.OrgID == "" {
+		u.OrgID = strconv.Itoa(700000000 + s.userCount)
+	}
+	s.users = slices.DeleteFunc(s.users, func(old *User) bool { return old.Email == u.Email })
+	s.users = append(s.users, &u)
+	return &u
+}
+
+// User is the default user of a data centre: the first that was added there.
+// It panics if there is none.
+func (s *Simulator) User(dc string) User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustSite(dc)
+	if u := s.defaultUser(dc); u != nil {
+		return *u
+	}
+	panic("zohotest: data centre " + dc + " has no user")
+}
+
+// RemoveUser deletes an account; its tokens die.
+func (s *Simulator) RemoveUser(email string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users = slices.DeleteFunc(s.users, func(u *User) bool { return u.Email == email })
+	for _, rt := range s.refreshTokens {
+		if rt.user == email {
+			s.dropRefreshToken(rt)
+		}
+	}
+	for _, at := range s.accessTokens {
+		if at.user == email {
+			s.dropAccessToken(at)
+		}
+	}
+}
+
+func (s *Simulator) defaultUser(dc string) *User {
+	for _, u := range s.users {
+		if u.DataCenter == dc {
+			return u
+		}
+	}
+	return nil
+}
+
+func (s *Simulator) userByEmail(email string) *User {
+	for _, u := range s.users {
+		if strings.EqualFold(u.Email, email) {
+			return u
+		}
+	}
+	return nil
+}
