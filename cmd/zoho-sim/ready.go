@@ -1,0 +1,92 @@
+// What does somebody need to know to use it? The same for people and scripts.
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// ready is the ready file. Its client secrets are worth nothing outside this
+// process.
+type ready struct {
+	Control            string            `json:"control"`
+	ClientID           string            `json:"client_id"`
+	ClientSecret       string            `json:"client_secret"`
+	RedirectURI        string            `json:"redirect_uri"`
+	SelfClientID       string            `json:"self_client_id"`
+	SelfClientSecret   string            `json:"self_client_secret"`
+	DeviceClientID     string            `json:"device_client_id"`
+	DeviceClientSecret string            `json:"device_client_secret"`
+	MobileClientID     string            `json:"mobile_client_id"`
+	MobileClientSecret string            `json:"mobile_client_secret"`
+	MobileRedirectURI  string            `json:"mobile_redirect_uri"`
+	AccountsURLs       map[string]string `json:"accounts_urls"`
+	APIURLs            map[string]string `json:"api_urls"`
+}
+
+// describe adds one client of each other kind and collects the addresses.
+func describe(zoho *zohotest.Simulator, o options, control string) ready {
+	self := zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+	device := zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+	mobile := zoho.AddClient(zohotest.Client{Type: zohotest.Mobile, RedirectURIs: []string{"com.example.app://callback"}})
+	r := ready{
+		Control: control, ClientID: o.client.ID, ClientSecret: o.client.Secret, RedirectURI: o.client.RedirectURIs[0],
+		SelfClientID: self.ID, SelfClientSecret: self.Secret, DeviceClientID: device.ID, DeviceClientSecret: device.Secret,
+		MobileClientID: mobile.ID, MobileClientSecret: mobile.Secret, MobileRedirectURI: mobile.RedirectURIs[0],
+		AccountsURLs: map[string]string{}, APIURLs: map[string]string{},
+	}
+	for _, dc := range zoho.DataCenters() {
+		r.AccountsURLs[dc] = zoho.AccountsURL(dc)
+		r.APIURLs[dc] = zoho.APIURL(dc)
+	}
+	return r
+}
+
+// print is for people.
+func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
+	var pairs []string
+	for _, dc := range zoho.DataCenters() {
+		pairs = append(pairs, dc+"="+r.AccountsURLs[dc])
+	}
+	fmt.Fprintf(out, "Point the secrets engine here:\n\n  vault write zoho/config client_id=%s client_secret=%s accounts_urls=%q\n",
+		r.ClientID, r.ClientSecret, strings.Join(pairs, ","))
+	fmt.Fprintf(out, "\nConsent pages (redirect URI %s) and APIs:\n\n", r.RedirectURI)
+	for _, dc := range zoho.DataCenters() {
+		fmt.Fprintf(out, "  %-4s %s/oauth/v2/auth   %s/crm/v8/org\n", dc, r.AccountsURLs[dc], r.APIURLs[dc])
+	}
+	fmt.Fprintf(out, "\nOther clients, all registered in us:\n\n")
+	fmt.Fprintf(out, "  self    %s %s\n", r.SelfClientID, r.SelfClientSecret)
+	fmt.Fprintf(out, "  device  %s %s\n", r.DeviceClientID, r.DeviceClientSecret)
+	fmt.Fprintf(out, "  mobile  %s %s\n", r.MobileClientID, r.MobileClientSecret)
+	fmt.Fprintf(out, "\nControl API: %s\n", r.Control)
+	fmt.Fprintf(out, "  a self client's code:  curl -d '{\"client_id\":%q,\"scopes\":[\"ZohoCRM.org.READ\"]}' %s/self-client-code\n", r.SelfClientID, r.Control)
+	fmt.Fprintf(out, "  what went wrong:       curl %s/violations\n", r.Control)
+}
+
+// write makes the file appear whole or not at all.
+func (r ready) write(path string) error {
+	encoded, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name()) // gone already if all went well
+	if _, err := temporary.Write(append(encoded, '\n')); err != nil {
+		temporary.Close()
+		return err
+	}
+	if err := temporary.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}
