@@ -5,6 +5,7 @@ package zohotest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -32,11 +33,11 @@ func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL s
 	if !found || side == apiSide {
 		return "", fmt.Errorf("zohotest: no accounts server at %s://%s", u.Scheme, u.Host)
 	}
-	if u.Path != "/oauth/v2/auth" {
+	if u.Path != authPath {
 		return "", fmt.Errorf("zohotest: no authorization endpoint at %s", u.Path)
 	}
-	s.counts.AuthCalls++
-	s.counts.ByEndpoint["auth"]++
+	at, _ := endpointAt(authPath)
+	s.arrived(at, &call{site: site, r: &http.Request{Method: at.method, URL: u}, query: u.Query(), form: u.Query()})
 	req, a, ok := s.readConsentRequest(site, u.RawQuery)
 	if ok {
 		a = s.decide(req, c)

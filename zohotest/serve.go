@@ -34,10 +34,13 @@ type endpoint struct {
 	answer func(*Simulator, *call) answer
 }
 
+// authPath is where a browser starts.
+const authPath = "/oauth/v2/auth"
+
 // endpointAt finds what answers at a path.
 func endpointAt(path string) (endpoint, bool) {
 	switch path {
-	case "/oauth/v2/auth":
+	case authPath:
 		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
 	case approvePath:
 		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).approve}, true
@@ -155,9 +158,6 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 	}
 	if c.r.Method != at.method {
 		s.violate(WrongMethod, "%s %s at %s", c.r.Method, c.r.URL.Path, c.site.Name)
-	}
-	if at.name == "auth" {
-		return
 	}
 	for _, name := range []string{"client_secret", "code", "refresh_token", "token", "access_token", "code_verifier"} {
 		if c.query.Get(name) != "" {

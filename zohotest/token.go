@@ -78,7 +78,7 @@ func (s *Simulator) exchange(c *call, client *Client) answer {
 	}
 	mints := s.clientWindow(client, c.site)
 	if s.knobs.MintKey == PerClient && !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
-		return s.tripped("client " + client.ID)
+		return s.tripped("client "+client.ID, s.knobs.Mints)
 	}
 	code.used = true
 	s.counts.Exchanges++
@@ -133,7 +133,7 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 		mints, key = s.clientWindow(client, c.site), "client "+client.ID
 	}
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
-		return s.tripped(key)
+		return s.tripped(key, s.knobs.Mints)
 	}
 	mints.take(s.now())
 	s.counts.Refreshes++
@@ -167,7 +167,7 @@ func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 	limit := s.knobs.mintLimit(s.knobs.ClientMints)
 	mints := s.clientWindow(client, c.site)
 	if !mints.admits(s.now(), limit) {
-		return s.tripped("client " + client.ID)
+		return s.tripped("client "+client.ID, s.knobs.ClientMints)
 	}
 	owner := s.owner(client)
 	if owner == nil {
@@ -183,8 +183,8 @@ func (s *Simulator) clientWindow(client *Client, at *site) *window {
 }
 
 // tripped is a throttle that the client set off, or met while blocked.
-func (s *Simulator) tripped(key string) answer {
-	s.violate(ThrottleTripped, "mint above %d per %s, or inside the block: %s", s.knobs.Mints, s.knobs.MintWindow, key)
+func (s *Simulator) tripped(key string, limit int) answer {
+	s.violate(ThrottleTripped, "mint above %d per %s, or inside the block, for %s", limit, s.knobs.MintWindow, key)
 	return s.throttle()
 }
 

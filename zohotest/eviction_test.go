@@ -1,0 +1,176 @@
+// Which tokens die when there are too many, and is the client blamed?
+
+package zohotest_test
+
+import (
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestTheEleventhLiveAccessTokenKillsTheOldest(t *testing.T) {
+	for name, limit := range map[string]int{"ten": 10, "fifteen": 15, "thirty": 30} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(a app) {
+				a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveAccessTokens, k.Mints = limit, -1 })
+				first := a.connects("eu")
+				tokens := []string{first.accessToken()}
+				for len(tokens) < limit {
+					time.Sleep(time.Second)
+					tokens = append(tokens, a.refresh("eu", first.refreshToken()).accessToken())
+				}
+				a.wantNoViolations()
+				a.mints(1, first.refreshToken())
+				if a.zoho.Alive(tokens[0]) {
+					t.Error("the oldest token lives")
+				}
+				for i, token := range tokens[1:] {
+					if !a.zoho.Alive(token) {
+						t.Errorf("token %d is dead", i+1)
+					}
+				}
+				if r := a.get(a.zoho.APIURL("eu")+"/crm/v8/users?type=CurrentUser", tokens[0]); r.status != 401 || r.text("code") != "INVALID_TOKEN" {
+					t.Errorf("the evicted token got %d %s", r.status, r.body)
+				}
+				a.wantViolation(zohotest.AccessTokenEvicted, 1)
+				if got := len(a.zoho.AccessTokens(first.refreshToken())); got != limit {
+					t.Errorf("%d access tokens live", got)
+				}
+			})
+		})
+	}
+}
+
+func TestExpiredTokensMakeRoom(t *testing.T) {
+	bubble(t, func(a app) {
+		first := a.connects("eu")
+		a.mints(9, first.refreshToken())
+		time.Sleep(time.Hour)
+		if a.zoho.Alive(first.accessToken()) {
+			t.Error("a token outlived its hour")
+		}
+		a.mints(10, first.refreshToken())
+		a.wantNoViolations()
+	})
+}
+
+func TestNobodyIsBlamedForATokenThatNeverArrived(t *testing.T) {
+	bubble(t, func(a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Mints, k.LiveAccessTokens, k.ExchangeIsMint = -1, 2, false })
+		token := a.connects("eu").refreshToken()
+		for _, kind := range []zohotest.FaultKind{zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage} {
+			time.Sleep(2 * time.Hour)
+			a.zoho.Fault(zohotest.Fault{Kind: kind, Times: 1})
+			if r := a.refresh("eu", token); r.accessToken() != "" {
+				t.Fatalf("%s: a token arrived: %s", kind, r.body)
+			}
+			a.mints(2, token)
+			a.wantNoViolations()
+		}
+		if got := a.zoho.Counts(); got.Undelivered != 3 || got.EvictedAccess != 3 {
+			t.Errorf("counts are %+v", got)
+		}
+		a.mints(1, token)
+		a.wantViolation(zohotest.AccessTokenEvicted, 1)
+	})
+}
+
+func TestTheTwentyFirstConsentKillsTheOldestRefreshTokenAndItsAccessTokens(t *testing.T) {
+	bubble(t, func(a app) {
+		var grants []reply
+		for range 20 {
+			time.Sleep(2 * time.Minute) // ten codes per ten minutes
+			grants = append(grants, a.connects("eu"))
+		}
+		other := a.connects("us") // another user
+		a.wantNoViolations()
+		time.Sleep(2 * time.Minute)
+		a.connects("eu")
+		a.wantViolation(zohotest.RefreshTokenEvicted, 1)
+		a.wantViolation(zohotest.AccessTokenEvicted, 1)
+		if a.zoho.Alive(grants[0].accessToken()) || !a.zoho.Alive(grants[1].accessToken()) {
+			t.Error("not the access token of the oldest grant died")
+		}
+		if r := a.refresh("eu", grants[0].refreshToken()); r.status != 200 || r.error() != "invalid_code" {
+			t.Errorf("the evicted refresh token got %d %s", r.status, r.body)
+		}
+		for _, alive := range []reply{grants[1], grants[19]} {
+			a.mints(1, alive.refreshToken())
+		}
+		if r := a.refresh("us", other.refreshToken()); r.accessToken() == "" {
+			t.Errorf("another user's token got %s", r.body)
+		}
+	})
+}
+
+func TestRefreshTokensCountPerWhateverTheKnobSays(t *testing.T) {
+	for key, wantDead := range map[zohotest.Key]map[string]bool{
+		zohotest.PerUserAndClient: {},
+		zohotest.PerUser:          {"same user": true},
+		zohotest.PerClient:        {"same client": true},
+	} {
+		t.Run(string(key), func(t *testing.T) {
+			bubble(t, func(a app) {
+				a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.LiveRefreshTokenKey = 2, key })
+				colleague := a.zoho.AddUser(zohotest.User{DataCenter: "us"})
+				otherApp := a.as(a.zoho.AddClient(zohotest.Client{}))
+				landed, err := a.zoho.Authorize(a.consentURL("us"), zohotest.Consent{Email: colleague.Email})
+				if err != nil {
+					t.Fatal(err)
+				}
+				grants := map[string]reply{
+					"same client": a.exchange("us", codeOf(t, landed)),
+					"same user":   otherApp.connects("us"),
+				}
+				a.connects("us")
+				a.connects("us")
+				for name, grant := range grants {
+					if got := !a.zoho.Alive(grant.accessToken()); got != wantDead[name] {
+						t.Errorf("the grant of the %s: dead is %v", name, got)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestARefusedTwentyFirstRefreshTokenLeavesTheOldestAlone(t *testing.T) {
+	bubble(t, func(a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.RefuseMoreRefreshTokens = 1, true })
+		first := a.connects("eu")
+		if r := a.exchange("eu", a.consents("eu").Get("code")); r.error() != "Access Denied" {
+			t.Errorf("the second exchange got %s", r.body)
+		}
+		a.mints(1, first.refreshToken())
+		a.wantNoViolations()
+	})
+}
+
+func TestNewRefreshTokensCanBeThrottled(t *testing.T) {
+	bubble(t, func(a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefreshTokens, k.RefreshTokenWindow = 2, time.Minute })
+		a.connects("eu")
+		a.connects("eu")
+		if r := a.exchange("eu", a.consents("eu").Get("code")); r.error() != "Access Denied" {
+			t.Errorf("the third exchange got %s", r.body)
+		}
+		time.Sleep(time.Minute)
+		a.connects("eu")
+	})
+}
+
+func TestAnIdleRefreshTokenDiesOnlyIfTheKnobSaysSo(t *testing.T) {
+	bubble(t, func(a app) {
+		token := a.connects("eu").refreshToken()
+		time.Sleep(10 * 365 * 24 * time.Hour)
+		a.mints(1, token)
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefreshTokenIdle = 24 * time.Hour })
+		time.Sleep(24*time.Hour - 1)
+		a.mints(1, token)
+		time.Sleep(24 * time.Hour)
+		if r := a.refresh("eu", token); r.error() != "invalid_code" {
+			t.Errorf("the idle token got %s", r.body)
+		}
+	})
+}
