@@ -189,16 +189,18 @@ const (
 
 // Revoke makes Zoho forget a token; a refresh token takes its access tokens with
 // it. It tries the current form, then the older one, which needs no client and so
-// works with a changed secret too. A token that Zoho does not know is a success.
+// works with a changed secret too, or with none. A token that Zoho does not know is a
+// success.
 func (c *Client) Revoke(ctx context.Context, token Secret, kind string) error {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	form := url.Values{"token": {string(token)}, "token_type": {kind}}
-	done, err := c.revoke(ctx, strings.TrimSuffix(c.endpoint("revoke/token"), "/"), form, true)
-	if done || err != nil {
-		return err
+	if c.Secret != "" {
+		form := url.Values{"token": {string(token)}, "token_type": {kind}}
+		if done, err := c.revoke(ctx, c.endpoint("revoke/token"), form, true); done || err != nil {
+			return err
+		}
 	}
-	done, err = c.revoke(ctx, c.endpoint("token/revoke"), url.Values{"token": {string(token)}}, false)
+	done, err := c.revoke(ctx, c.endpoint("token/revoke"), url.Values{"token": {string(token)}}, false)
 	if !done && err == nil {
 		return &Error{Kind: Unavailable, Server: c.host(), Sent: true, reason: "neither form of revocation is known there"}
 	}

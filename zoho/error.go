@@ -39,6 +39,17 @@ const (
 	AboutUser Subject = "user"
 )
 
+// noun is what a text calls the subject.
+func (s Subject) noun() string {
+	switch s {
+	case AboutGrant:
+		return "refresh token"
+	case AboutUser:
+		return "consent"
+	}
+	return string(s)
+}
+
 // Error is a failed call to an accounts server. Its text never repeats what was
 // sent or what was received, but for an error word of the table.
 type Error struct {
@@ -69,7 +80,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	switch e.Kind {
 	case Refused:
-		fmt.Fprintf(&b, "%s refused by %s", e.About, e.Server)
+		fmt.Fprintf(&b, "%s refused by %s", e.About.noun(), e.Server)
 	case Throttled:
 		fmt.Fprintf(&b, "throttled by %s", e.Server)
 	default:

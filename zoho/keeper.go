@@ -451,7 +451,8 @@ type State struct {
 	LastMint time.Time
 	// MintsLeft is how many mints the budget allows right now.
 	MintsLeft int
-	// Failure is what is being waited out, or nil.
+	// Failure is the last one since a call succeeded, or nil; it is being waited out
+	// until its Until.
 	Failure *Failure
 	// NextMint is when the budget allows the next mint: now, or later.
 	NextMint time.Time
@@ -470,7 +471,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	now := time.Now()
 	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
 	s := State{
-		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.failing(a.Setup, now),
+		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup),
 		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
 	}
 	for _, p := range r.Places {

@@ -131,9 +131,17 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// known returns the last failure with this setup, waited out or not, or nil.
+func (r *Record) known(setup string) *Failure {
+	if f := r.Failure; f != nil && f.Setup == setup {
+		return f
+	}
+	return nil
+}
+
 // failing returns the failure that is still waited out with this setup, or nil.
 func (r *Record) failing(setup string, now time.Time) *Failure {
-	if f := r.Failure; f != nil && f.Setup == setup && f.Until.After(now) {
+	if f := r.known(setup); f != nil && f.Until.After(now) {
 		return f
 	}
 	return nil

@@ -1,0 +1,137 @@
+// How does a stored credential become something that can mint? By joining it with
+// the mount's client: secret, data centre, transport and limits.
+
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// client is the configuration with what is made from it once.
+type client struct {
+	config
+	table     zoho.Table
+	transport http.RoundTripper
+	limits    zoho.Limits
+	// transportID changes when the way to Zoho does.
+	transportID string
+}
+
+func newClient(c config, transport http.RoundTripper) (*client, error) {
+	table, err := zoho.NewTable(c.AccountsURLs)
+	if err != nil {
+		return nil, err
+	}
+	if transport == nil {
+		made, err := zoho.NewTransport(c.CAPEM, c.RequestTimeout)
+		if err != nil {
+			return nil, fmt.Errorf("ca_pem %w", err)
+		}
+		transport = made
+	}
+	return &client{
+		config: c, table: table, transport: transport,
+		limits:      zoho.Limits{Mints: c.MintLimit, Window: c.MintWindow, Live: c.LiveTokenLimit},
+		transportID: zoho.Fingerprint(c.CAPEM, c.RequestTimeout.String()),
+	}, nil
+}
+
+// secret returns the client secret for a data centre.
+func (c *client) secret(dc string) zoho.Secret {
+	if s, ok := c.ClientSecrets[dc]; ok {
+		return s
+	}
+	return c.ClientSecret
+}
+
+// at returns the client at one data centre's accounts server.
+func (c *client) at(dc zoho.DataCenter) *zoho.Client {
+	return &zoho.Client{
+		ID: c.ClientID, Secret: c.secret(dc.Name), AccountsURL: dc.AccountsURL,
+		Transport: c.transport, Timeout: c.RequestTimeout, MaxLifetime: c.MaxTokenLifetime,
+	}
+}
+
+// dataCenter finds a row of the table, or says which there are.
+func (c *client) dataCenter(name string) (zoho.DataCenter, error) {
+	dc, found := c.table.ByName(name)
+	if !found {
+		return dc, refuse("unknown data center %q; use one of %s, or add its accounts server to accounts_urls in config", shorten(name), c.table.Names())
+	}
+	return dc, nil
+}
+
+// derived is what a credential and a client make together.
+type derived struct {
+	client  *client
+	dc      zoho.DataCenter
+	account zoho.Account // without a shelf, which belongs to a request
+	want    zoho.Want
+	// rendered is the answer to a read, but for what changes between reads.
+	rendered atomic.Pointer[rendered]
+}
+
+// grantID names a grant at one accounts server for one client: Zoho counts mints
+// and live tokens per refresh token, whatever the secret.
+func grantID(dc zoho.DataCenter, clientID string, refreshToken zoho.Secret) string {
+	return zoho.Fingerprint(dc.AccountsURL, clientID, string(refreshToken))
+}
+
+// derive joins a credential with the client in force.
+func (k *known) derive(c *client) (*derived, error) {
+	if d := k.derived.Load(); d != nil && d.client == c {
+		return d, nil
+	}
+	if k.ClientID != c.ClientID {
+		return nil, refuse("credential %q was connected with another client (config now names a different client_id); connect it again with authorize/%s, or put the old client back", k.name, k.name)
+	}
+	dc, err := c.dataCenter(k.DataCenter)
+	if err != nil {
+		return nil, err
+	}
+	at := c.at(dc)
+	d := &derived{
+		client: c, dc: dc,
+		account: zoho.Account{
+			ID:    grantID(dc, c.ClientID, k.RefreshToken),
+			Setup: zoho.Fingerprint(string(at.Secret), c.transportID),
+			Name:  k.name, Client: at, Limits: c.limits, Connected: k.Connected,
+			Grant: zoho.Grant{RefreshToken: k.RefreshToken},
+		},
+		want: zoho.Want{MaxAge: orDefault(k.MaxAge, c.MaxAge), MinTTL: orDefault(k.MinTTL, c.MinTTL)},
+	}
+	k.derived.Store(d)
+	return d, nil
+}
+
+func orDefault(own *time.Duration, fallback time.Duration) time.Duration {
+	if own != nil {
+		return *own
+	}
+	return fallback
+}
+
+// account returns what the keeper mints from, with this request's storage.
+func (b *backend) account(d *derived, s logical.Storage) *zoho.Account {
+	a := d.account
+	a.Shelf = shelf{
+		storage:  s,
+		readOnly: func() bool { return !b.WriteSafeReplicationState() },
+		rotated: func(ctx context.Context, refreshToken zoho.Secret) error {
+			return b.rotated(ctx, s, a.Name, a.Grant.RefreshToken, refreshToken)
+		},
+	}
+	return &a
+}
+
+// random returns an unguessable word of the base32 alphabet, 130 bits.
+func random() string { return rand.Text() }

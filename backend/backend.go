@@ -1,0 +1,139 @@
+// Package backend is a Vault secrets engine that keeps Zoho OAuth grants and hands
+// out short-lived access tokens. It owns the paths, the storage and the
+// translation of errors; what Zoho does and how its limits are kept is package
+// zoho's matter.
+package backend
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// Version is the plugin's version, a semantic version with a leading v. The linker
+// sets it; Vault's plugin catalog shows it.
+var Version = "v0.0.0-dev"
+
+const help = `
+The Zoho secrets engine keeps OAuth 2.0 refresh tokens of Zoho accounts and hands
+out short-lived access tokens for Zoho CRM, Books, Desk and the other products.
+
+Store the OAuth client at config, start a consent at authorize/<name>, write what
+the browser landed on to creds/<name>; from then on reading creds/<name> gives an
+access token. Zoho's limits (ten mints in ten minutes, ten live tokens for one
+grant) are kept however many clients read.
+`
+
+// Factory makes a backend; it is the logical.Factory to serve.
+func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+	return NewFactory(nil)(ctx, conf)
+}
+
+// NewFactory returns a factory whose backends speak to Zoho over transport; nil
+// means a transport made from the mount's own configuration.
+func NewFactory(transport http.RoundTripper) logical.Factory {
+	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+		b := newBackend(transport)
+		return b, b.Setup(ctx, conf)
+	}
+}
+
+// backend is one mount. Its parts hold what outlives a request.
+type backend struct {
+	*framework.Backend
+	memory  *memory
+	keeper  *zoho.Keeper
+	retired *retirement
+	// names serialises changes of one credential's stored entry; never held while
+	// Zoho is asked.
+	names []*locksutil.LockEntry
+	// background ends with the mount.
+	background context.Context
+	stop       context.CancelFunc
+	work       sync.WaitGroup
+}
+
+func newBackend(transport http.RoundTripper) *backend {
+	b := &backend{memory: newMemory(transport), names: locksutil.CreateLocks()}
+	b.background, b.stop = context.WithCancel(context.Background())
+	b.keeper = zoho.NewKeeper(rememberedCredentials, b.observe)
+	b.retired = &retirement{memory: b.memory, keeper: b.keeper, log: b.Logger}
+	b.Backend = &framework.Backend{
+		BackendType:    logical.TypeLogical,
+		Help:           strings.TrimSpace(help),
+		RunningVersion: Version,
+		PathsSpecial: &logical.Paths{
+			SealWrapStorage: []string{configKey, credsPrefix, tokenPrefix, pendingPrefix, retiredPrefix},
+		},
+		// The order is the order of matching: what is read most comes first.
+		Paths: []*framework.Path{
+			b.pathCreds(), b.pathCredsList(),
+			b.pathStatus(), b.pathStatusList(),
+			b.pathAuthorize(), b.pathConfig(),
+			pathDataCenters(b.memory), pathDataCentersList(b.memory),
+		},
+		Invalidate:   b.invalidate,
+		PeriodicFunc: b.periodic,
+		Clean:        b.clean,
+	}
+	return b
+}
+
+// invalidate drops from memory what another node changed in storage.
+func (b *backend) invalidate(_ context.Context, key string) {
+	if id, found := strings.CutPrefix(key, tokenPrefix); found {
+		b.keeper.Forget(id)
+		return
+	}
+	b.memory.forget(key)
+}
+
+// periodic tidies up retired grants. Vault holds its state lock meanwhile, so the
+// calls to Zoho run behind it.
+func (b *backend) periodic(_ context.Context, req *logical.Request) error {
+	if b.WriteSafeReplicationState() && b.retired.begin() {
+		b.work.Go(func() { b.retired.sweep(b.background, req.Storage) })
+	}
+	return nil
+}
+
+func (b *backend) clean(context.Context) {
+	b.stop()
+	b.work.Wait()
+}
+
+// locked runs work as the only change of a credential's stored entry.
+func (b *backend) locked(name string, work func() error) error {
+	lock := locksutil.LockForKey(b.names, name)
+	lock.Lock()
+	defer lock.Unlock()
+	return work()
+}
+
+// observe logs what happens to grants: one line each, never a token.
+func (b *backend) observe(e zoho.Event) {
+	b.logEvent(b.Logger(), e)
+}
+
+func (b *backend) logEvent(log hclog.Logger, e zoho.Event) {
+	failure := zoho.AsError(e.Err)
+	switch {
+	case e.Err == nil:
+		log.Info("minted an access token", "credential", e.Account.Name,
+			"token_fingerprint", b.memory.tokenFingerprint(e.Token.AccessToken),
+			"expire_time", stamp(e.Token.Expires), "took", e.Took.String())
+	case failure == nil:
+		log.Error("storage failed", "credential", e.Account.Name, "error", e.Err)
+	default:
+		log.Warn("no access token from Zoho", "credential", e.Account.Name, "kind", string(failure.Kind),
+			"error", failure.Error(), "hold_until", stamp(e.Until), "took", e.Took.String())
+	}
+}

@@ -1,0 +1,368 @@
+// How does a consent become a stored credential? The code is spent exactly once,
+// what Zoho gave for it is stored at once, and nothing good is lost on the way.
+
+package backend
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// connectRequest is one write to creds/<name>, read and checked.
+type connectRequest struct {
+	name    string
+	client  *client
+	storage logical.Storage
+	change  func(*settings) error
+
+	callback     zoho.Callback
+	fromCallback bool
+	redirectURI  string
+	center       string
+	refreshToken zoho.Secret
+}
+
+// read takes the source of a grant from the fields: "code", "refresh_token", or ""
+// for settings alone.
+func (w *connectRequest) read(f *fields) (string, error) {
+	var callbackURL, code string
+	f.text("callback_url", &callbackURL)
+	f.text("code", &code)
+	f.secret("refresh_token", &w.refreshToken)
+	f.text("redirect_uri", &w.redirectURI)
+	f.text("data_center", &w.center)
+	f.text("state", &w.callback.State)
+	f.text("accounts_server", &w.callback.AccountsServer)
+	if f.err != nil {
+		return "", f.err
+	}
+	if strings.Contains(code, "://") && callbackURL == "" {
+		callbackURL, code = code, "" // the whole address was pasted
+	}
+	sources := 0
+	for _, given := range []bool{callbackURL != "", code != "", w.refreshToken != ""} {
+		if given {
+			sources++
+		}
+	}
+	belongs := func(fields ...string) error {
+		for _, name := range []string{"state", "redirect_uri", "data_center", "accounts_server"} {
+			if f.sent(name) && !slices.Contains(fields, name) {
+				return refuse("field %q does not go with what this write gives; leave it out", name)
+			}
+		}
+		return nil
+	}
+	switch {
+	case sources > 1:
+		return "", refuse("a write takes one source of a grant; give only one of callback_url, code and refresh_token")
+	case callbackURL != "":
+		callback, err := zoho.ParseCallback(callbackURL)
+		if err != nil {
+			return "", refuse("%s", err)
+		}
+		w.callback, w.fromCallback = callback, true
+		return "code", belongs()
+	case code != "":
+		w.callback.Code = zoho.Secret(code)
+		return "code", belongs("state", "redirect_uri", "data_center", "accounts_server")
+	case w.refreshToken != "":
+		if strings.ContainsAny(string(w.refreshToken), " \t\r\n\"'") {
+			return "", refuse("refresh_token holds spaces or quotes; paste the token alone")
+		}
+		return "refresh_token", belongs("data_center")
+	case f.sent("callback_url") || f.sent("code") || f.sent("refresh_token"):
+		return "", refuse("the source of the grant is empty; give callback_url, code or refresh_token")
+	}
+	return "", belongs()
+}
+
+// place decides the data centre to which a code or refresh token is sent. Nothing
+// in a callback is trusted beyond choosing a row of the table.
+func (w *connectRequest) place(fallback string) (zoho.DataCenter, error) {
+	dc, named, err := w.callback.DataCenter(w.client.table)
+	if err != nil {
+		return dc, refuse("%s", err)
+	}
+	if w.center != "" {
+		chosen, err := w.client.dataCenter(w.center)
+		if err != nil {
+			return dc, err
+		}
+		if named && chosen.AccountsURL != dc.AccountsURL {
+			return dc, refuse("data_center says %s, the accounts server given belongs to %s; leave data_center out", chosen.Name, dc.Name)
+		}
+		dc, named = chosen, true
+	}
+	if !named {
+		if dc, err = w.client.dataCenter(firstOf(fallback, w.client.DataCenter)); err != nil {
+			return dc, err
+		}
+	}
+	if w.client.secret(dc.Name) == "" {
+		return dc, refuse("there is no client secret for data center %q; add it to client_secrets in config (in Zoho's API console: the client's Settings tab), then start again with authorize/%s", dc.Name, w.name)
+	}
+	return dc, nil
+}
+
+// consent checks a code against the consent that is pending for the name. It
+// returns an empty one when there is none and none is needed.
+func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, error) {
+	var p pending
+	err := get(ctx, w.storage, pendingPrefix+w.name, &p)
+	switch {
+	case errors.Is(err, errAbsent) && w.callback.State != "":
+		return nil, refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", w.name, w.name)
+	case errors.Is(err, errAbsent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !time.Now().Before(p.Expires):
+		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
+			return nil, err
+		}
+		if w.callback.State == "" {
+			return nil, nil
+		}
+		return nil, refuse("the consent for %q expired at %s; start again with authorize/%s", w.name, stamp(p.Expires), w.name)
+	case w.callback.State == "":
+		return nil, refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on as callback_url, or pass its state", w.name, stamp(p.Expires))
+	case subtle.ConstantTimeCompare([]byte(p.State), []byte(w.callback.State)) != 1:
+		return nil, refuse("the state is not that of the consent that is waiting for %q; write the address of the consent started last, or start again with authorize/%s", w.name, w.name)
+	}
+	return &p, nil
+}
+
+// connect trades a code for a grant and stores it.
+func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []string, error) {
+	p, err := b.consent(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	if w.callback.Err != "" {
+		return nil, nil, b.declined(ctx, w, p)
+	}
+	fallback, redirect, verifier := "", w.redirectURI, ""
+	var requested []string
+	if p != nil {
+		fallback, redirect, verifier, requested = p.DataCenter, firstOf(w.redirectURI, p.RedirectURI), string(p.Verifier), p.Scopes
+	} else if w.fromCallback {
+		redirect = w.client.RedirectURI
+	}
+	dc, err := w.place(fallback)
+	if err != nil {
+		return nil, nil, err
+	}
+	// From here on the work is finished whether or not the caller stays: a code is
+	// spent once, and what it bought must be stored.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
+	defer cancel()
+	if p != nil {
+		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
+			return nil, nil, fmt.Errorf("ending the pending consent: %w", err)
+		}
+	}
+	// The old grant is noted for retirement before the code is spent, so that a
+	// crash after storing the new one leaks nothing, and so that storage that can't
+	// be written is found out in time. While the old one is in use the note is void.
+	noted, err := b.noteReplaced(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := w.client.at(dc).Exchange(ctx, w.callback.Code, redirect, verifier)
+	if err != nil {
+		b.retired.drop(ctx, w.storage, noted)
+		return nil, nil, b.exchangeFailed(ctx, w, p, err)
+	}
+	if got.RefreshToken == "" {
+		b.retired.drop(ctx, w.storage, noted)
+		return nil, nil, refuse("%s gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", hostOf(dc), w.name)
+	}
+	k := &known{name: w.name, credential: credential{
+		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantCode,
+		RefreshToken: got.RefreshToken, APIDomain: got.Token.APIDomain,
+		Requested: requested, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
+	}}
+	if err := b.replace(ctx, w, k, noted); err != nil {
+		return nil, nil, b.unstored(ctx, w, dc, got.RefreshToken, err)
+	}
+	warnings := scopeWarnings(requested, got.Token.Scopes)
+	if d, err := k.derive(w.client); err == nil {
+		if err := b.keeper.Install(ctx, b.account(d, w.storage), got); err != nil {
+			b.Logger().Warn("the first access token was not stored; the next read mints another", "credential", w.name, "error", err)
+		}
+	}
+	b.Logger().Info("credential connected", "credential", w.name, "data_center", dc.Name, "grant_type", grantCode, "scopes", zoho.FormatScopes(got.Token.Scopes))
+	return k, warnings, nil
+}
+
+// declined ends a consent to which the person, or Zoho, said no.
+func (b *backend) declined(ctx context.Context, w connectRequest, p *pending) error {
+	if p != nil {
+		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
+			return err
+		}
+	}
+	if w.callback.Err == "access_denied" {
+		return refuse("the consent was declined (access_denied): the person chose reject, or Zoho's limit of ten codes in ten minutes was reached; start again with authorize/%s", w.name)
+	}
+	return refuse("Zoho ended the consent with an error; start again with authorize/%s", w.name)
+}
+
+// exchangeFailed says what became of the code. After the request was sent every
+// failure is a 400: API clients send a write again on 429 and 5xx, and a code must
+// not be tried twice.
+func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pending, err error) error {
+	e := zoho.AsError(err)
+	b.Logger().Warn("a code was not exchanged", "credential", w.name, "error", err)
+	if e != nil && !e.Sent {
+		if p != nil {
+			if err := put(ctx, w.storage, pendingPrefix+w.name, p); err != nil {
+				return err
+			}
+		}
+		return &answer{status: http.StatusServiceUnavailable, text: fmt.Sprintf("%s; the code is not spent, write it again within its one to three minutes", e.Error())}
+	}
+	if e == nil {
+		return err
+	}
+	text := e.Error()
+	switch e.Kind {
+	case zoho.Refused:
+		text += ": " + remedy(e.Kind, e.About, e.Code, w.name)
+	case zoho.Throttled:
+		text += fmt.Sprintf(": Zoho's limit of ten codes or tokens in ten minutes was reached; wait ten minutes, then get a new code with authorize/%s", w.name)
+	default:
+		text += fmt.Sprintf(": whether the code was spent is not known, so it is not tried again; get a new code with authorize/%s", w.name)
+	}
+	if e.About == zoho.AboutClient {
+		text += fmt.Sprintf(", then get a new code with authorize/%s", w.name)
+	}
+	return refuse("%s", text)
+}
+
+// unstored takes back a grant that could not be stored.
+func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCenter, refreshToken zoho.Secret, cause error) error {
+	b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause)
+	if err := w.client.at(dc).Revoke(ctx, refreshToken, zoho.RefreshToken); err != nil {
+		b.Logger().Error("nor could it be revoked", "credential", w.name, "error", err)
+		return refuse("the consent succeeded, but Vault could not store the grant, and it could not be revoked at %s either; remove the app under Connected Apps in the Zoho account, then start again with authorize/%s", hostOf(dc), w.name)
+	}
+	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; mend Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
+}
+
+// importToken stores a refresh token that somebody else obtained, once it has
+// proven itself by a refresh.
+func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []string, error) {
+	dc, err := w.place("")
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
+	defer cancel()
+	k := &known{name: w.name, credential: credential{
+		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantRefresh,
+		RefreshToken: w.refreshToken, Imported: true,
+	}}
+	d, err := k.derive(w.client)
+	if err != nil {
+		return nil, nil, err
+	}
+	account := b.account(d, w.storage)
+	token, err := b.keeper.Prove(ctx, account)
+	if err != nil {
+		b.retired.forgetUnused(ctx, w.storage, account.ID, w.name)
+		return nil, nil, explain(err, w.name)
+	}
+	k.APIDomain, k.Granted, k.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
+	k.derived.Store(nil)
+	shared := versioned{}
+	if err := put(ctx, w.storage, sharedKey(account.ID, w.name), &shared); err != nil {
+		return nil, nil, err
+	}
+	noted, err := b.noteReplaced(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.replace(ctx, w, k, noted); err != nil {
+		return nil, nil, err
+	}
+	b.Logger().Info("credential connected", "credential", w.name, "data_center", dc.Name, "grant_type", grantRefresh, "scopes", zoho.FormatScopes(token.Scopes))
+	return k, nil, nil
+}
+
+// noteReplaced notes the grant that is about to be replaced; nil if there is none.
+func (b *backend) noteReplaced(ctx context.Context, w connectRequest) (noted *retiredGrant, err error) {
+	old, err := b.memory.credential(ctx, w.storage, w.name)
+	if isAbsent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.retired.note(ctx, w.storage, w.client, old, false, true)
+}
+
+// replace stores a new grant in place of what is there, whose retirement was noted
+// before, or is noted now if another write came between.
+func (b *backend) replace(ctx context.Context, w connectRequest, k *known, noted *retiredGrant) error {
+	return b.locked(w.name, func() error {
+		old, err := b.memory.credential(ctx, w.storage, w.name)
+		k.Created = k.Connected
+		switch {
+		case isAbsent(err):
+		case err != nil:
+			return err
+		default:
+			k.Created, k.settings = old.Created, old.settings
+			if old.RefreshToken != k.RefreshToken && (noted == nil || noted.RefreshToken != old.RefreshToken) {
+				if _, err := b.retired.note(ctx, w.storage, w.client, old, false, true); err != nil {
+					return err
+				}
+			}
+		}
+		if err := w.change(&k.settings); err != nil {
+			return err
+		}
+		return b.storeCredential(ctx, w.storage, k)
+	})
+}
+
+// rotated stores a refresh token that came with a refresh in place of the old one.
+func (b *backend) rotated(ctx context.Context, s logical.Storage, name string, before, after zoho.Secret) error {
+	return b.locked(name, func() error {
+		old, err := b.memory.credential(ctx, s, name)
+		if err != nil || old.RefreshToken != before {
+			return err
+		}
+		k := &known{name: name, credential: old.credential}
+		k.RefreshToken, k.Connected = after, time.Now().UTC()
+		b.Logger().Info("Zoho replaced the refresh token", "credential", name)
+		return b.storeCredential(ctx, s, k)
+	})
+}
+
+func scopeWarnings(requested, granted []string) []string {
+	if len(requested) == 0 || len(granted) == 0 {
+		return nil
+	}
+	if missing := zoho.MissingScopes(requested, granted); len(missing) > 0 {
+		return []string{"Zoho did not grant " + zoho.FormatScopes(missing) + "; calls that need it will fail. Check the scopes' spelling and the account's rights, then connect again"}
+	}
+	return nil
+}
+
+func hostOf(dc zoho.DataCenter) string {
+	_, host, _ := strings.Cut(dc.AccountsURL, "://")
+	return host
+}

@@ -1,0 +1,132 @@
+// What is kept in memory? The client and the credentials in use, bounded, so that
+// a warm read touches no storage. Vault's Invalidate and our own writes keep it
+// right.
+
+package backend
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// rememberedCredentials bounds each cache: some 10 MB when full.
+const rememberedCredentials = 10_000
+
+// memory holds the decoded configuration and credentials of one mount.
+type memory struct {
+	// transport is fixed by tests; nil means one made from the configuration.
+	transport http.RoundTripper
+	client    atomic.Pointer[client]
+	creds     *lru.Cache[string, *known]
+
+	mu sync.Mutex
+	// changes counts what was forgotten: what was read before is not kept after.
+	changes uint64
+}
+
+// known is a credential in memory with what was derived from it.
+type known struct {
+	credential
+	name string
+	// derived is the account for one client, remade when the client changes.
+	derived atomic.Pointer[derived]
+}
+
+func newMemory(transport http.RoundTripper) *memory {
+	creds, err := lru.New[string, *known](rememberedCredentials)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &memory{transport: transport, creds: creds}
+}
+
+// forget drops what was derived from the value at a storage key.
+func (m *memory) forget(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	if key == configKey {
+		m.client.Store(nil)
+	} else if name, found := strings.CutPrefix(key, credsPrefix); found {
+		m.creds.Remove(name)
+	}
+}
+
+func (m *memory) generation() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.changes
+}
+
+// keep runs add unless something was forgotten since generation was taken.
+func (m *memory) keep(generation uint64, add func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.changes == generation {
+		add()
+	}
+}
+
+// config returns the client of this mount, or a refusal without one.
+func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error) {
+	if c := m.client.Load(); c != nil {
+		return c, nil
+	}
+	generation := m.generation()
+	var stored config
+	err := get(ctx, s, configKey, &stored)
+	if errors.Is(err, errAbsent) {
+		return nil, refuse("no Zoho client is configured on this mount; register one in Zoho's API console and write its client_id and client_secret to config first")
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := newClient(stored, m.transport)
+	if err != nil {
+		return nil, err
+	}
+	m.keep(generation, func() { m.client.Store(c) })
+	return c, nil
+}
+
+// credential returns a credential, or an absence.
+func (m *memory) credential(ctx context.Context, s logical.Storage, name string) (*known, error) {
+	if k, ok := m.creds.Get(name); ok {
+		return k, nil
+	}
+	generation := m.generation()
+	k := &known{name: name}
+	err := get(ctx, s, credsPrefix+name, &k.credential)
+	if errors.Is(err, errAbsent) {
+		return nil, absent("no credential named %q; connect it with authorize/%s first", name, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.keep(generation, func() { m.creds.Add(name, k) })
+	return k, nil
+}
+
+// tokenFingerprint names a token in logs: the same token gets the same name on
+// this mount, and nobody without the mount's key can check a guess.
+func (m *memory) tokenFingerprint(token zoho.Secret) string {
+	c := m.client.Load()
+	if c == nil {
+		return ""
+	}
+	h := hmac.New(sha256.New, c.LogKey)
+	h.Write([]byte(token))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

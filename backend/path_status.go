@@ -1,0 +1,169 @@
+// How is a credential doing? The paths status: for operators and auditors; nothing
+// is minted and no token is shown.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// States of a credential.
+const (
+	stateReady           = "ready"
+	stateAwaitingConsent = "awaiting_consent"
+	stateNeedsConsent    = "needs_consent"
+	stateThrottled       = "throttled"
+	stateUnavailable     = "unavailable"
+)
+
+func (b *backend) pathStatus() *framework.Path {
+	return &framework.Path{
+		Pattern:      "status" + nameRegex,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "status"},
+		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the credential.")},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback: b.readStatus, Summary: "Show how a credential is doing.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The state of the credential.", Fields: map[string]*framework.FieldSchema{
+					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, needs_consent, throttled or unavailable."},
+					"grant_type":          {Type: framework.TypeString, Description: "What access tokens are minted from."},
+					"data_center":         {Type: framework.TypeString, Description: "Data center of the Zoho account."},
+					"accounts_server":     {Type: framework.TypeString, Description: "Where its tokens come from."},
+					"api_domain":          {Type: framework.TypeString, Description: "General API gateway of the account."},
+					"requested_scopes":    {Type: framework.TypeStringSlice, Description: "Scopes that were asked for, if known."},
+					"granted_scopes":      {Type: framework.TypeStringSlice, Description: "Scopes that Zoho granted, if its answer said."},
+					"created_time":        {Type: framework.TypeTime, Description: "When the credential was first connected."},
+					"connected_time":      {Type: framework.TypeTime, Description: "When its present grant was connected."},
+					"last_mint_time":      {Type: framework.TypeTime, Description: "When an access token was last minted."},
+					"expire_time":         {Type: framework.TypeTime, Description: "When the newest access token dies."},
+					"mints_left":          {Type: framework.TypeInt, Description: "How many access tokens Zoho's limits allow right now."},
+					"next_mint_time":      {Type: framework.TypeTime, Description: "With mints_left 0: when they allow the next."},
+					"hold_until":          {Type: framework.TypeTime, Description: "Until when a failure is waited out; no call is made before."},
+					"hold_reason":         {Type: framework.TypeString, Description: "What is waited out: refused, throttled or unavailable."},
+					"last_error":          {Type: framework.TypeString, Description: "The last failure, until a call succeeds."},
+					"last_error_time":     {Type: framework.TypeTime, Description: "When it happened."},
+					"remedy":              {Type: framework.TypeString, Description: "What to do about it."},
+					"consent_expire_time": {Type: framework.TypeTime, Description: "Until when a consent that was started can be finished."},
+				}}}},
+			},
+		},
+		HelpSynopsis: "How a credential is doing: state, limits, last failure and its remedy.",
+		HelpDescription: `
+Never asks Zoho and never shows a token, so that auditors may read it. state is
+ready, awaiting_consent (started with authorize, not finished), needs_consent (the
+grant is dead), throttled (Zoho's limit is waited out) or unavailable.`,
+	}
+}
+
+func (b *backend) pathStatusList() *framework.Path {
+	return &framework.Path{
+		Pattern:      "status/?",
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "statuses"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback: b.listCreds, Summary: "List credentials.",
+				Responses: listResponses("The credentials, with data center and scopes of each."),
+			},
+		},
+		HelpSynopsis:    "The credentials of this mount, for whoever may read status only.",
+		HelpDescription: "The same list as at creds.",
+	}
+}
+
+func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	var p pending
+	err := get(ctx, req.Storage, pendingPrefix+name, &p)
+	if err != nil && !errors.Is(err, errAbsent) {
+		return nil, err
+	}
+	waiting := err == nil && time.Now().Before(p.Expires)
+
+	k, err := b.memory.credential(ctx, req.Storage, name)
+	if isAbsent(err) && waiting {
+		return &logical.Response{Data: map[string]any{
+			"state": stateAwaitingConsent, "data_center": p.DataCenter, "requested_scopes": list(p.Scopes),
+			"consent_expire_time": stamp(p.Expires),
+			"remedy":              "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url",
+		}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.memory.config(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	answer := map[string]any{
+		"state":            stateReady,
+		"grant_type":       k.GrantType,
+		"data_center":      k.DataCenter,
+		"accounts_server":  k.AccountsURL,
+		"api_domain":       k.APIDomain,
+		"requested_scopes": list(k.Requested),
+		"granted_scopes":   list(k.Granted),
+		"created_time":     stamp(k.Created),
+		"connected_time":   stamp(k.Connected),
+	}
+	if waiting {
+		answer["consent_expire_time"] = stamp(p.Expires)
+	}
+	d, err := k.derive(c)
+	if err != nil {
+		answer["state"], answer["last_error"] = stateNeedsConsent, err.Error()
+		answer["remedy"] = "connect again with authorize/" + name + ", or put the old configuration back"
+		return &logical.Response{Data: answer}, nil
+	}
+	answer["accounts_server"], answer["api_domain"] = d.dc.AccountsURL, firstOf(k.APIDomain, d.dc.APIDomain)
+	state, err := b.keeper.Look(ctx, b.account(d, req.Storage))
+	if err != nil {
+		return nil, err
+	}
+	describe(answer, state, name, time.Now())
+	return &logical.Response{Data: answer}, nil
+}
+
+// describe adds what the keeper knows of the grant.
+func describe(answer map[string]any, s zoho.State, name string, now time.Time) {
+	answer["mints_left"] = s.MintsLeft
+	if !s.LastMint.IsZero() {
+		answer["last_mint_time"] = stamp(s.LastMint)
+	}
+	if s.Newest != nil {
+		answer["expire_time"] = stamp(s.Newest.Expires)
+	}
+	if s.MintsLeft == 0 {
+		answer["next_mint_time"] = stamp(s.NextMint)
+		if s.Newest == nil {
+			answer["state"] = stateThrottled
+		}
+	}
+	f := s.Failure
+	if f == nil {
+		return
+	}
+	answer["last_error"], answer["last_error_time"] = f.Text, stamp(f.Since)
+	answer["remedy"] = remedy(f.Kind, f.About, f.Code, name)
+	switch {
+	case f.Kind == zoho.Throttled:
+		answer["state"] = stateThrottled
+	case f.Kind == zoho.Refused && (f.About == zoho.AboutGrant || f.About == zoho.AboutUser):
+		answer["state"] = stateNeedsConsent
+	default:
+		answer["state"] = stateUnavailable
+	}
+	if f.Until.After(now) {
+		answer["hold_until"], answer["hold_reason"] = stamp(f.Until), string(f.Kind)
+	}
+}

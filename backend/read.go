@@ -1,0 +1,144 @@
+// What does an app get when it reads a credential? The token that the keeper
+// serves, in a form that Vault Agent and its siblings can follow.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// Agents come back after ttl seconds: soon while something is waited out, but
+// never so soon that they spin.
+const (
+	minHold = 5 * time.Second
+	maxHold = time.Minute
+)
+
+// rendered is the answer for one token, made once; it is copied for each read.
+type rendered struct {
+	token *zoho.Token
+	data  map[string]any
+}
+
+func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Raw["name"].(string)
+	k, err := b.memory.credential(ctx, req.Storage, name)
+	if err != nil {
+		if bad := validName(name); bad != nil {
+			return nil, bad
+		}
+		return nil, err
+	}
+	c, err := b.memory.config(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	d, err := k.derive(c)
+	if err != nil {
+		return nil, err
+	}
+	want := d.want
+	if len(req.Data) > 0 {
+		if want, err = wish(want, c, data); err != nil {
+			return nil, err
+		}
+	}
+	served, err := b.keeper.Token(ctx, b.account(d, req.Storage), want)
+	if err != nil {
+		return nil, explain(err, name)
+	}
+	resp := &logical.Response{Data: d.render(k, served, want)}
+	if served.Warning != "" {
+		resp.AddWarning(served.Warning)
+	}
+	return resp, nil
+}
+
+// wish reads the parameters of one read.
+func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, error) {
+	f := &fields{FieldData: data}
+	for _, name := range []string{"callback_url", "code", "state", "redirect_uri", "data_center", "accounts_server", "refresh_token", "revoke"} {
+		if f.sent(name) {
+			return want, refuse("field %q does not belong to a read; a read takes max_age and min_ttl", name)
+		}
+	}
+	f.duration("max_age", &want.MaxAge, want.MaxAge)
+	if f.sent("min_ttl") && f.Raw["min_ttl"] != nil {
+		f.duration("min_ttl", &want.MinTTL, want.MinTTL)
+		want.Demand = true
+	}
+	if f.err == nil && want.MinTTL >= c.MaxTokenLifetime {
+		return want, refuse("min_ttl must be below the lifetime of an access token (%s); ask for less", c.MaxTokenLifetime)
+	}
+	return want, f.err
+}
+
+// render makes the answer. All but ttl is constant for the life of one token:
+// controllers restart workloads when a value changes.
+func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any {
+	t := s.Token
+	cached := d.rendered.Load()
+	if cached == nil || cached.token != t {
+		scopes := t.Scopes
+		if len(scopes) == 0 {
+			scopes = k.Granted
+		}
+		if len(scopes) == 0 {
+			scopes = k.Requested
+		}
+		cached = &rendered{t, map[string]any{
+			"access_token":        string(t.AccessToken),
+			"token_type":          firstOf(t.TokenType, "Bearer"),
+			"authorization":       "Zoho-oauthtoken " + string(t.AccessToken),
+			"api_domain":          firstOf(t.APIDomain, k.APIDomain, d.dc.APIDomain),
+			"data_center":         k.DataCenter,
+			"scopes":              list(scopes),
+			"issue_time":          stamp(t.Issued),
+			"expire_time":         stamp(t.Expires),
+			"last_vault_rotation": stamp(t.Issued),
+			"rotation_period":     0,
+			"ttl":                 0,
+		}}
+		d.rendered.Store(cached)
+	}
+	data := maps.Clone(cached.data)
+	data["rotation_period"], data["ttl"] = rotationPeriod(t, want), ttl(s, want, time.Now())
+	return data
+}
+
+// rotationPeriod is how far apart a steady reader's tokens are.
+func rotationPeriod(t *zoho.Token, want zoho.Want) int {
+	period := t.Lifetime() - min(want.MinTTL, t.Lifetime()/2)
+	if want.MaxAge > 0 {
+		period = min(period, want.MaxAge)
+	}
+	return max(1, int(period/time.Second))
+}
+
+// ttl is the whole seconds until a reader should come back.
+func ttl(s zoho.Served, want zoho.Want, now time.Time) int {
+	left := s.Token.Expires.Sub(now)
+	wait := s.Next.Sub(now)
+	if s.Held {
+		wait = min(max(wait, minHold), maxHold, left)
+	} else if spread := min(want.MinTTL, s.Token.Lifetime()/2) / 10; spread > 0 {
+		// A fleet that got the same token must not come back in one second. The
+		// token lives on for min_ttl, so a tenth of that is safe.
+		wait += rand.N(spread)
+	}
+	return max(1, int(wait/time.Second))
+}
+
+func isAbsent(err error) bool {
+	var a *answer
+	return errors.As(err, &a) && a.status == 404
+}

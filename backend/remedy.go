@@ -1,0 +1,69 @@
+// What should a person do about it? Each failure with all its causes and the next
+// step. Zoho's two ambiguous words, invalid_client and invalid_code, get every
+// cause they stand for.
+
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// remedy says what to do about a failure with a credential.
+func remedy(kind zoho.Kind, about zoho.Subject, code, name string) string {
+	switch {
+	case kind == zoho.Throttled:
+		return "Zoho counts ten access tokens in ten minutes; other users of the same grant count too"
+	case kind == zoho.Unavailable:
+		return "this engine tries again by itself when the credential is read"
+	case about == zoho.AboutClient:
+		return "wrong client_id, wrong client_secret, wrong data center, a data center that is not enabled for this client in Zoho's API console, or a secret that differs by data center (client_secrets); correct config"
+	case about == zoho.AboutGrant:
+		return fmt.Sprintf("revoked, evicted by a 21st consent, or from another data center; connect again with authorize/%s", name)
+	case about == zoho.AboutCode:
+		return fmt.Sprintf("expired (a code lives one to three minutes), already used, from another client or another data center; get a new code with authorize/%s", name)
+	case about == zoho.AboutUser:
+		return fmt.Sprintf("the account is blocked or not confirmed; have its user sign in to Zoho, then connect again with authorize/%s", name)
+	case code == "invalid_redirect_uri" || code == "redirect_uri_mismatch":
+		return fmt.Sprintf("redirect_uri must be exactly, byte for byte, one that is registered for the client in Zoho's API console; correct it and start again with authorize/%s", name)
+	case code == "missing_org_info":
+		return "the app has several organizations; name one with soid"
+	case code == "invalid_scope":
+		return "Zoho does not know one of the scopes for this client; correct scopes"
+	}
+	return "Zoho did not accept the request; check config and the fields of this write"
+}
+
+// explain turns what the keeper or a call returned into an answer.
+func explain(err error, name string) error {
+	var held *zoho.HeldError
+	var throttled *zoho.ThrottledError
+	var tooLong *zoho.TooLongError
+	switch {
+	case errors.As(err, &held):
+		f := held.Failure
+		return explained(f.Kind, fmt.Sprintf("%s: %s", f.Text, remedy(f.Kind, f.About, f.Code, name)), held.Wait)
+	case errors.As(err, &throttled):
+		return explained(zoho.Throttled, throttled.Error(), throttled.Wait)
+	case errors.As(err, &tooLong):
+		return refuse("%s", tooLong.Error())
+	}
+	if e := zoho.AsError(err); e != nil {
+		return explained(e.Kind, fmt.Sprintf("%s: %s", e.Error(), remedy(e.Kind, e.About, e.Code, name)), e.RetryAfter)
+	}
+	return err
+}
+
+func explained(kind zoho.Kind, text string, wait time.Duration) error {
+	switch kind {
+	case zoho.Refused:
+		return refuse("%s", text)
+	case zoho.Throttled:
+		return &answer{status: http.StatusTooManyRequests, text: fmt.Sprintf("%s; come back in %s", text, time.Duration(seconds(max(wait, time.Second)))*time.Second), retryAfter: wait}
+	}
+	return &answer{status: http.StatusServiceUnavailable, text: text, retryAfter: wait}
+}

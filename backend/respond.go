@@ -1,0 +1,199 @@
+// When does an error become Vault's answer? Here, once, at the outermost edge: the
+// bridge to Vault looks at the outer error only. And nothing that no handler knows
+// gets past this door.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// answer is an error that already is an answer: a status and a text for a person.
+type answer struct {
+	status     int
+	text       string
+	retryAfter time.Duration
+}
+
+func (a *answer) Error() string { return a.text }
+
+// refuse makes an error that a person has to mend.
+func refuse(format string, args ...any) error {
+	return &answer{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
+}
+
+// absent makes an error for what does not exist.
+func absent(format string, args ...any) error {
+	return &answer{status: http.StatusNotFound, text: fmt.Sprintf(format, args...)}
+}
+
+// HandleRequest answers a request. It refuses unknown and unusable fields before
+// any handler runs: Vault would drop the former silently, and quote the latter,
+// secrets included.
+func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	if len(req.Data) > 0 {
+		if path := b.Route(req.Path); path != nil {
+			if err := usable(req.Data, path.Fields); err != nil {
+				return b.respond(err)
+			}
+		}
+	}
+	resp, err := b.Backend.HandleRequest(ctx, req)
+	if err != nil {
+		return b.respond(err)
+	}
+	return resp, nil
+}
+
+// HandleExistenceCheck decides between create and update by the path alone: what
+// the fields hold is HandleRequest's matter.
+func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (bool, bool, error) {
+	bare := *req
+	bare.Data = nil
+	return b.Backend.HandleExistenceCheck(ctx, &bare)
+}
+
+func (b *backend) respond(err error) (*logical.Response, error) {
+	switch {
+	case errors.Is(err, zoho.ErrReadOnly), errors.Is(err, logical.ErrReadOnly):
+		// The bare sentinel makes Vault forward the request to a node that can write.
+		return nil, logical.ErrReadOnly
+	case errors.Is(err, logical.ErrUnsupportedPath), errors.Is(err, logical.ErrUnsupportedOperation):
+		return nil, err
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil, logical.CodedError(http.StatusServiceUnavailable, "the request ended before Zoho answered; read again, nothing is lost")
+	}
+	var a *answer
+	if !errors.As(err, &a) {
+		b.Logger().Error("request failed", "error", err)
+		text := "internal error; the cause is in Vault's log"
+		if errors.Is(err, zoho.ErrNewerFormat) {
+			text = err.Error()
+		}
+		return nil, logical.CodedError(http.StatusInternalServerError, text)
+	}
+	if a.status == http.StatusBadRequest {
+		return logical.ErrorResponse(a.text), nil
+	}
+	var resp *logical.Response
+	if a.retryAfter > 0 {
+		// Reaches the client where the mount's allowed_response_headers names it.
+		resp = &logical.Response{Headers: map[string][]string{"Retry-After": {strconv.Itoa(seconds(a.retryAfter))}}}
+	}
+	return resp, logical.CodedError(a.status, a.text)
+}
+
+// Sizes of values; what is real stays far below.
+const (
+	maxText = 4 << 10
+	maxLong = 64 << 10
+)
+
+// usable refuses unknown fields, values of the wrong type and oversized ones,
+// naming the field and never its value.
+func usable(data map[string]any, fields map[string]*framework.FieldSchema) error {
+	d := framework.FieldData{Raw: data, Schema: fields}
+	names := make([]string, 0, len(data))
+	for name := range data {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		schema := fields[name]
+		if schema == nil {
+			return refuse("unknown field %q; this path takes %s", shorten(name), fieldNames(fields))
+		}
+		if data[name] == nil {
+			continue // JSON null: back to the default
+		}
+		limit := maxText
+		if name == "ca_pem" {
+			limit = maxLong
+		}
+		if size(data[name]) > limit {
+			return refuse("field %q is longer than %d bytes; check what was pasted", name, limit)
+		}
+		if _, _, err := d.GetOkErr(name); err != nil {
+			return refuse("field %q is not %s", name, kindOf(schema.Type))
+		}
+	}
+	return nil
+}
+
+func size(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case string:
+		n = len(v)
+	case []any:
+		for _, item := range v {
+			n += size(item) + 1
+		}
+	case []string:
+		for _, item := range v {
+			n += len(item) + 1
+		}
+	case map[string]any:
+		for key, item := range v {
+			n += len(key) + size(item) + 2
+		}
+	}
+	return n
+}
+
+func kindOf(t framework.FieldType) string {
+	switch t {
+	case framework.TypeDurationSecond:
+		return "a duration; write seconds (600) or a unit (10m)"
+	case framework.TypeInt:
+		return "a whole number"
+	case framework.TypeBool:
+		return "true or false"
+	case framework.TypeCommaStringSlice:
+		return "a list; separate with commas or spaces"
+	case framework.TypeKVPairs:
+		return "a list of name=value pairs; separate with commas"
+	}
+	return "a text"
+}
+
+func fieldNames(fields map[string]*framework.FieldSchema) string {
+	names := make([]string, 0, len(fields))
+	for name := range fields {
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// shorten makes a caller's own text fit for an error.
+func shorten(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "..."
+	}
+	return s
+}
+
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Truncate(time.Second).Format(time.RFC3339)
+}

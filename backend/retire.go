@@ -1,0 +1,210 @@
+// What becomes of a grant that is no longer wanted? It is noted, and revoked at
+// Zoho when no access token of it is left that somebody may hold; tried until Zoho
+// agrees.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// retirement revokes grants. Its notes are at retired/<grant id>. A note is void
+// while any credential holds its grant.
+type retirement struct {
+	memory *memory
+	keeper *zoho.Keeper
+	log    func() hclog.Logger
+
+	mu sync.Mutex
+	// empty: storage was seen to hold no note, and none was added since. Idle
+	// mounts are not listed again and again.
+	empty    bool
+	sweeping bool
+}
+
+// note writes down that a credential's grant has to go: once its tokens have run
+// out, or, with now, at the next chance. Without revoke it is only forgotten here.
+func (r *retirement) note(ctx context.Context, s logical.Storage, c *client, k *known, now, revoke bool) (*retiredGrant, error) {
+	entry := &retiredGrant{
+		Name: k.name, RefreshToken: k.RefreshToken, ClientID: k.ClientID, AccountsURL: k.AccountsURL,
+		GrantID: zoho.Fingerprint(k.AccountsURL, k.ClientID, string(k.RefreshToken)),
+		Now:     now, Revoke: revoke, Retired: time.Now().UTC(),
+	}
+	if d, err := k.derive(c); err == nil {
+		// The accounts server may have got another address since.
+		entry.GrantID, entry.AccountsURL = d.account.ID, d.dc.AccountsURL
+	}
+	return entry, r.write(ctx, s, entry)
+}
+
+func (r *retirement) write(ctx context.Context, s logical.Storage, entry *retiredGrant) error {
+	if err := put(ctx, s, retiredPrefix+entry.GrantID, entry); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.empty = false
+	return nil
+}
+
+// drop takes a note back; what can't be deleted is void anyway.
+func (r *retirement) drop(ctx context.Context, s logical.Storage, entry *retiredGrant) {
+	if entry == nil {
+		return
+	}
+	if err := s.Delete(ctx, retiredPrefix+entry.GrantID); err != nil {
+		r.log().Warn("a void note of retirement stays until the next sweep", "credential", entry.Name, "error", err)
+	}
+}
+
+// forgetUnused has the record of a grant forgotten that was tried and not stored.
+func (r *retirement) forgetUnused(ctx context.Context, s logical.Storage, grantID, name string) {
+	var entry retiredGrant
+	if err := get(ctx, s, retiredPrefix+grantID, &entry); !errors.Is(err, errAbsent) {
+		return // already noted, and perhaps to be revoked
+	}
+	entry = retiredGrant{Name: name, GrantID: grantID, Retired: time.Now().UTC()}
+	if err := r.write(ctx, s, &entry); err != nil {
+		r.log().Warn("the record of an import that failed stays in storage", "credential", name, "error", err)
+	}
+}
+
+// begin reports whether a sweep is due, and if so claims it.
+func (r *retirement) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.empty || r.sweeping {
+		return false
+	}
+	r.sweeping = true
+	return true
+}
+
+// sweep settles what can be settled. It is claimed with begin.
+func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
+	ids, err := s.List(ctx, retiredPrefix)
+	r.mu.Lock()
+	r.empty = err == nil && len(ids) == 0
+	r.mu.Unlock()
+	unreachable := map[string]bool{}
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			break
+		}
+		var entry retiredGrant
+		if err := get(ctx, s, retiredPrefix+id, &entry); err != nil {
+			if !errors.Is(err, errAbsent) {
+				r.log().Warn("a note of retirement cannot be read", "error", err)
+			}
+			continue
+		}
+		if unreachable[entry.AccountsURL] && entry.Revoke {
+			continue
+		}
+		if err := r.consider(ctx, s, &entry); err != nil {
+			unreachable[entry.AccountsURL] = true
+			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sweeping = false
+}
+
+// consider settles a note if it is due, and drops it if it is void.
+func (r *retirement) consider(ctx context.Context, s logical.Storage, entry *retiredGrant) error {
+	held, err := r.held(ctx, s, entry)
+	if err != nil {
+		return err
+	}
+	if held {
+		r.drop(ctx, s, entry)
+		return nil
+	}
+	if !entry.Now {
+		state, err := r.keeper.Look(ctx, &zoho.Account{
+			ID: entry.GrantID, Client: &zoho.Client{}, Limits: zoho.DefaultLimits, Shelf: shelf{storage: s},
+		})
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if state.Alive.After(now) || state.Failure != nil && state.Failure.Until.After(now) {
+			return nil
+		}
+	}
+	return r.settle(ctx, s, entry)
+}
+
+// held reports whether a credential uses the grant: then it must not be revoked.
+func (r *retirement) held(ctx context.Context, s logical.Storage, entry *retiredGrant) (bool, error) {
+	names, err := s.List(ctx, sharedKey(entry.GrantID, ""))
+	if err != nil {
+		return false, err
+	}
+	for _, name := range append(names, entry.Name) {
+		k, err := r.memory.credential(ctx, s, name)
+		if isAbsent(err) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if k.RefreshToken == entry.RefreshToken || entry.RefreshToken == "" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// settle revokes a grant at Zoho and forgets its record and the note.
+func (r *retirement) settle(ctx context.Context, s logical.Storage, entry *retiredGrant) error {
+	if entry.Revoke {
+		at, err := r.client(ctx, s, entry)
+		if err != nil {
+			return err
+		}
+		if err := at.Revoke(ctx, entry.RefreshToken, zoho.RefreshToken); err != nil {
+			return err
+		}
+		r.log().Info("grant revoked at Zoho", "credential", entry.Name)
+	}
+	err := r.keeper.Alone(ctx, entry.GrantID, func() error {
+		return s.Delete(ctx, tokenPrefix+entry.GrantID)
+	})
+	if err != nil {
+		return fmt.Errorf("forgetting the tokens: %w", err)
+	}
+	if err := s.Delete(ctx, retiredPrefix+entry.GrantID); err != nil {
+		return fmt.Errorf("forgetting the grant: %w", err)
+	}
+	return nil
+}
+
+// client returns what can revoke a grant. The secret goes only where it belongs;
+// the older form of revocation needs none.
+func (r *retirement) client(ctx context.Context, s logical.Storage, entry *retiredGrant) (*zoho.Client, error) {
+	c, err := r.memory.config(ctx, s)
+	var a *answer
+	if errors.As(err, &a) { // the mount has no config any more
+		c, err = newClient(defaultConfig(), r.memory.transport)
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := c.at(zoho.DataCenter{AccountsURL: entry.AccountsURL})
+	at.ID, at.Secret = entry.ClientID, ""
+	if dc, found := c.table.ByAccountsURL(entry.AccountsURL); found && c.ClientID == entry.ClientID {
+		at.Secret = c.secret(dc.Name)
+	}
+	return at, nil
+}
