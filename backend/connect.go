@@ -272,7 +272,7 @@ func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []
 	defer cancel()
 	k := &known{name: w.name, credential: credential{
 		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantRefresh,
-		RefreshToken: w.refreshToken, Imported: true,
+		RefreshToken: w.refreshToken,
 	}}
 	d, err := k.derive(w.client)
 	if err != nil {
@@ -286,10 +286,6 @@ func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []
 	}
 	k.APIDomain, k.Granted, k.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 	k.derived.Store(nil)
-	shared := versioned{}
-	if err := put(ctx, w.storage, sharedKey(account.ID, w.name), &shared); err != nil {
-		return nil, nil, err
-	}
 	noted, err := b.noteReplaced(ctx, w)
 	if err != nil {
 		return nil, nil, err
@@ -334,7 +330,18 @@ func (b *backend) replace(ctx context.Context, w connectRequest, k *known, noted
 		if err := w.change(&k.settings); err != nil {
 			return err
 		}
-		return b.storeCredential(ctx, w.storage, k)
+		if err := b.storeCredential(ctx, w.storage, k); err != nil {
+			return err
+		}
+		d, err := k.derive(w.client)
+		if err != nil {
+			return err
+		}
+		// After the credential: until then what Zoho gave is in memory alone.
+		if err := put(ctx, w.storage, holderKey(d.account.ID, w.name), &holder{}); err != nil {
+			b.Logger().Warn("the holder of a grant was not noted; before importing its refresh token elsewhere, connect it again", "credential", w.name, "error", err)
+		}
+		return nil
 	})
 }
 

@@ -281,10 +281,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		if err := req.Storage.Delete(ctx, pendingPrefix+name); err != nil {
 			return err
 		}
-		if k.Imported {
-			return req.Storage.Delete(ctx, sharedKey(entry.GrantID, name))
-		}
-		return nil
+		return req.Storage.Delete(ctx, holderKey(entry.GrantID, name))
 	})
 	if isAbsent(err) {
 		return nil, nil // deleting twice is no error
@@ -296,7 +293,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	if !revoke {
 		return nil, nil
 	}
-	err = b.retired.settle(context.WithoutCancel(ctx), req.Storage, entry)
+	err = b.retired.consider(context.WithoutCancel(ctx), req.Storage, entry)
 	if err == nil {
 		return nil, nil
 	}

@@ -147,7 +147,7 @@ func (r *retirement) consider(ctx context.Context, s logical.Storage, entry *ret
 
 // held reports whether a credential uses the grant: then it must not be revoked.
 func (r *retirement) held(ctx context.Context, s logical.Storage, entry *retiredGrant) (bool, error) {
-	names, err := s.List(ctx, sharedKey(entry.GrantID, ""))
+	names, err := s.List(ctx, holderKey(entry.GrantID, ""))
 	if err != nil {
 		return false, err
 	}
@@ -183,6 +183,15 @@ func (r *retirement) settle(ctx context.Context, s logical.Storage, entry *retir
 	})
 	if err != nil {
 		return fmt.Errorf("forgetting the tokens: %w", err)
+	}
+	names, err := s.List(ctx, holderKey(entry.GrantID, ""))
+	if err != nil {
+		return fmt.Errorf("finding who held the grant: %w", err)
+	}
+	for _, name := range names {
+		if err := s.Delete(ctx, holderKey(entry.GrantID, name)); err != nil {
+			return fmt.Errorf("forgetting who held the grant: %w", err)
+		}
 	}
 	if err := s.Delete(ctx, retiredPrefix+entry.GrantID); err != nil {
 		return fmt.Errorf("forgetting the grant: %w", err)

@@ -21,7 +21,7 @@ const (
 	tokenPrefix   = "token/"   // + grant id: its tokens and budget, written on each mint
 	pendingPrefix = "pending/" // + name: a consent that was started
 	retiredPrefix = "retired/" // + grant id: a grant to be revoked
-	sharedPrefix  = "shared/"  // + grant id + / + name: who uses an imported grant
+	holderPrefix  = "holder/"  // + grant id + / + name: who uses a grant; an import may be used twice
 )
 
 // formatVersion is the format of every value that this code writes.
@@ -81,13 +81,11 @@ type credential struct {
 	AccountsURL  string      `json:"accounts_url"`
 	GrantType    string      `json:"grant_type"`
 	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
-	// Imported grants may be used by several credentials.
-	Imported  bool      `json:"imported,omitempty"`
-	APIDomain string    `json:"api_domain,omitempty"`
-	Requested []string  `json:"requested_scopes,omitempty"`
-	Granted   []string  `json:"granted_scopes,omitempty"`
-	Connected time.Time `json:"connected"`
-	Created   time.Time `json:"created"`
+	APIDomain    string      `json:"api_domain,omitempty"`
+	Requested    []string    `json:"requested_scopes,omitempty"`
+	Granted      []string    `json:"granted_scopes,omitempty"`
+	Connected    time.Time   `json:"connected"`
+	Created      time.Time   `json:"created"`
 	settings
 }
 
@@ -129,7 +127,10 @@ type retiredGrant struct {
 	Retired time.Time `json:"retired"`
 }
 
-func sharedKey(grantID, name string) string { return sharedPrefix + grantID + "/" + name }
+// holder marks that a credential uses a grant.
+type holder struct{ versioned }
+
+func holderKey(grantID, name string) string { return holderPrefix + grantID + "/" + name }
 
 // shelf lends a mount's storage to the keeper.
 type shelf struct {

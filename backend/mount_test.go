@@ -1,0 +1,347 @@
+// A mount as its users see it: paths, answers and refusals, with Zoho played by
+// the simulator over an in-process wire.
+
+package backend_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend"
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// mount is one mounted engine with its storage and its Zoho.
+type mount struct {
+	t       testing.TB
+	zoho    *zohotest.Simulator
+	storage *storage
+	system  *logical.StaticSystemView
+	logs    *syncBuffer
+	backend logical.Backend
+	// shown collects every answer but access tokens, for the search for canaries.
+	shown *syncBuffer
+}
+
+type data map[string]any
+
+// newMount mounts the engine on empty storage.
+func newMount(t testing.TB) *mount {
+	t.Helper()
+	system := logical.TestSystemView()
+	m := &mount{t: t, zoho: zohotest.New(), storage: &storage{Storage: &logical.InmemStorage{}}, system: system, logs: &syncBuffer{}, shown: &syncBuffer{}}
+	m.restart()
+	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
+	return m
+}
+
+// restart throws away what is in memory, as a restart of Vault or a crash of the
+// plugin does.
+func (m *mount) restart() {
+	m.t.Helper()
+	if m.backend != nil {
+		m.backend.Cleanup(context.Background())
+	}
+	conf := logical.TestBackendConfig()
+	conf.System = m.system
+	conf.StorageView = m.storage
+	conf.Logger = hclog.New(&hclog.LoggerOptions{Output: m.logs, Level: hclog.Trace})
+	b, err := backend.NewFactory(m.zoho.Transport())(context.Background(), conf)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.backend = b
+}
+
+// standby makes the node one that can't write, or writable again.
+func (m *mount) standby(state consts.ReplicationState) {
+	m.system.ReplicationStateVal = state
+	m.storage.readOnly.Store(state.HasState(consts.ReplicationPerformanceStandby))
+}
+
+func (m *mount) request(ctx context.Context, op logical.Operation, path string, d data) (*logical.Response, error) {
+	req := &logical.Request{Operation: op, Path: path, Storage: m.storage, Data: d, MountPoint: "zoho/"}
+	if op == logical.UpdateOperation {
+		if _, exists, err := m.backend.HandleExistenceCheck(ctx, &logical.Request{Operation: logical.CreateOperation, Path: path, Storage: m.storage, Data: d}); err == nil && !exists && creatable(path) {
+			req.Operation = logical.CreateOperation
+		}
+	}
+	resp, err := m.backend.HandleRequest(ctx, req)
+	if !(op == logical.ReadOperation && strings.HasPrefix(path, "creds/")) || resp.IsError() {
+		fmt.Fprintf(m.shown, "%s %s: %v %v\n", op, path, resp, err)
+	} else if resp != nil {
+		fmt.Fprintf(m.shown, "%s %s: %v %v\n", op, path, resp.Warnings, err)
+	}
+	return resp, err
+}
+
+func creatable(path string) bool {
+	return path == "config" || strings.HasPrefix(path, "creds/")
+}
+
+// try makes a request and returns its answer or its refusal. Every answer must fit
+// the schema that the path documents.
+func (m *mount) try(op logical.Operation, path string, d data) (*logical.Response, error) {
+	m.t.Helper()
+	resp, err := m.request(context.Background(), op, path, d)
+	if err == nil && resp.IsError() {
+		return nil, &refusal{http.StatusBadRequest, resp.Error().Error()}
+	}
+	if coded, ok := err.(logical.HTTPCodedError); ok {
+		return nil, &refusal{coded.Code(), coded.Error()}
+	}
+	if t, ok := m.t.(*testing.T); ok && err == nil && resp != nil && resp.Data != nil {
+		route := m.backend.(interface {
+			Route(path string) *framework.Path
+		}).Route(path)
+		schema.ValidateResponse(t, schema.GetResponseSchema(t, route, op), resp, true)
+	}
+	return resp, err
+}
+
+// refusal is an answer that is an error, as a client sees it.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%d %s", r.status, r.text) }
+
+// do makes a request that has to succeed.
+func (m *mount) do(op logical.Operation, path string, d data) *logical.Response {
+	m.t.Helper()
+	resp, err := m.try(op, path, d)
+	if err != nil {
+		m.t.Fatalf("%s %s: %v", op, path, err)
+	}
+	return resp
+}
+
+func (m *mount) write(path string, d data) *logical.Response {
+	m.t.Helper()
+	return m.do(logical.UpdateOperation, path, d)
+}
+
+func (m *mount) patch(path string, d data) { m.t.Helper(); m.do(logical.PatchOperation, path, d) }
+
+func (m *mount) read(path string) data { m.t.Helper(); return m.readWith(path, nil) }
+
+func (m *mount) readWith(path string, d data) data {
+	m.t.Helper()
+	return m.do(logical.ReadOperation, path, d).Data
+}
+
+func (m *mount) list(path string) data {
+	m.t.Helper()
+	return m.do(logical.ListOperation, path, nil).Data
+}
+
+func (m *mount) delete(path string) *logical.Response {
+	m.t.Helper()
+	return m.do(logical.DeleteOperation, path, nil)
+}
+
+// refused makes a request that has to be refused with a status and a text that
+// holds every one of the words.
+func (m *mount) refused(op logical.Operation, path string, d data, status int, words ...string) {
+	m.t.Helper()
+	resp, err := m.try(op, path, d)
+	r, ok := err.(*refusal)
+	if !ok {
+		m.t.Fatalf("%s %s %v: got %v, %v; want status %d", op, path, d, resp, err, status)
+	}
+	if r.status != status {
+		m.t.Errorf("%s %s: got %v; want status %d", op, path, r, status)
+	}
+	for _, word := range words {
+		if !strings.Contains(r.text, word) {
+			m.t.Errorf("%s %s: got %q; it does not say %q", op, path, r.text, word)
+		}
+	}
+}
+
+// configure stores the simulator's default client.
+func (m *mount) configure(more data) {
+	m.t.Helper()
+	c := m.zoho.DefaultClient()
+	d := data{"client_id": c.ID, "client_secret": c.Secret, "redirect_uri": c.RedirectURIs[0], "scopes": "ZohoCRM.modules.ALL ZohoCRM.org.READ"}
+	for key, value := range more {
+		d[key] = value
+	}
+	if resp := m.write("config", d); resp != nil && len(resp.Warnings) > 0 {
+		m.t.Fatalf("config warns: %v", resp.Warnings)
+	}
+}
+
+// consent plays the person at the browser and returns what it landed on.
+func (m *mount) consent(name string, d data, c zohotest.Consent) string {
+	m.t.Helper()
+	started := m.write("authorize/"+name, d)
+	landed, err := m.zoho.Authorize(started.Data["authorization_url"].(string), c)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return landed
+}
+
+// connect takes a credential through a consent.
+func (m *mount) connect(name string) *logical.Response {
+	m.t.Helper()
+	return m.write("creds/"+name, data{"callback_url": m.consent(name, nil, zohotest.Consent{})})
+}
+
+// token reads a credential and returns its access token, which has to be alive.
+func (m *mount) token(name string) string {
+	m.t.Helper()
+	token := m.read("creds/" + name)["access_token"].(string)
+	if !m.zoho.Alive(token) {
+		m.t.Fatalf("creds/%s gave a dead token", name)
+	}
+	return token
+}
+
+// clean fails the test if Zoho has seen anything that it should not, if a grant
+// leaked, or if a secret was shown or logged.
+func (m *mount) clean() {
+	m.t.Helper()
+	for _, v := range m.zoho.Violations() {
+		m.t.Errorf("violation: %v", v)
+	}
+	if orphans := m.zoho.Orphans(m.storage.refreshTokens(m.t)...); len(orphans) > 0 {
+		m.t.Errorf("%d refresh tokens live at Zoho that the engine neither stores nor revokes", len(orphans))
+	}
+	out := m.logs.String() + m.shown.String()
+	for _, secret := range m.zoho.Secrets() {
+		if secret != "" && strings.Contains(out, secret) {
+			m.t.Errorf("a secret was shown or logged: %.12s...", secret)
+		}
+	}
+}
+
+// inBubble runs a test in which time passes at once.
+func inBubble(t *testing.T, test func(t *testing.T, m *mount)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		test(t, m)
+		m.clean()
+	})
+}
+
+// storage counts, fails and blocks on demand.
+type storage struct {
+	logical.Storage
+	operations atomic.Int64
+	puts       atomic.Int64
+	readOnly   atomic.Bool
+	// failPut, when set, decides which keys can't be stored.
+	failPut atomic.Pointer[func(key string) bool]
+}
+
+func (s *storage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+	s.operations.Add(1)
+	return s.Storage.Get(ctx, key)
+}
+
+func (s *storage) List(ctx context.Context, prefix string) ([]string, error) {
+	s.operations.Add(1)
+	return s.Storage.List(ctx, prefix)
+}
+
+func (s *storage) Put(ctx context.Context, e *logical.StorageEntry) error {
+	s.operations.Add(1)
+	s.puts.Add(1)
+	if s.readOnly.Load() {
+		return errors.New(logical.ErrReadOnly.Error()) // as it comes over the plugin bridge
+	}
+	if fail := s.failPut.Load(); fail != nil && (*fail)(e.Key) {
+		return errors.New("disk full")
+	}
+	return s.Storage.Put(ctx, e)
+}
+
+func (s *storage) Delete(ctx context.Context, key string) error {
+	s.operations.Add(1)
+	if s.readOnly.Load() {
+		return errors.New(logical.ErrReadOnly.Error())
+	}
+	return s.Storage.Delete(ctx, key)
+}
+
+// failing makes writes fail to keys that begin with a prefix.
+func (s *storage) failing(prefix string) {
+	fail := func(key string) bool { return strings.HasPrefix(key, prefix) }
+	s.failPut.Store(&fail)
+}
+
+func (s *storage) working() { s.failPut.Store(nil) }
+
+// refreshTokens finds what the engine stores or has queued for revocation.
+func (s *storage) refreshTokens(t testing.TB) []string {
+	t.Helper()
+	var tokens []string
+	err := logical.ScanView(context.Background(), viewOf{s.Storage}, func(key string) {
+		entry, err := s.Storage.Get(context.Background(), key)
+		if err != nil || entry == nil {
+			return
+		}
+		var v struct {
+			RefreshToken string `json:"refresh_token"`
+		}
+		if json.Unmarshal(entry.Value, &v) == nil && v.RefreshToken != "" {
+			tokens = append(tokens, v.RefreshToken)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
+type viewOf struct{ logical.Storage }
+
+func (v viewOf) ListPage(ctx context.Context, prefix, _ string, _ int) ([]string, error) {
+	return v.List(ctx, prefix)
+}
+
+// syncBuffer is a buffer that several goroutines may write to.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// tick runs what Vault runs every minute, and waits for what that started.
+func (m *mount) tick() {
+	m.t.Helper()
+	_, err := m.backend.HandleRequest(context.Background(), &logical.Request{Operation: logical.RollbackOperation, Storage: m.storage})
+	if err != nil && !errors.Is(err, logical.ErrUnsupportedOperation) {
+		m.t.Fatal(err)
+	}
+	synctest.Wait()
+}
