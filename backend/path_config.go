@@ -338,7 +338,7 @@ func (b *backend) readConfig(ctx context.Context, req *logical.Request, _ *frame
 	return &logical.Response{Data: map[string]any{
 		"client_id":          c.ClientID,
 		"client_secret_set":  c.ClientSecret != "",
-		"client_secrets_set": slices.Sorted(maps.Keys(c.ClientSecrets)),
+		"client_secrets_set": list(slices.Sorted(maps.Keys(c.ClientSecrets))),
 		"data_center":        c.DataCenter,
 		"accounts_urls":      accounts,
 		"redirect_uri":       c.RedirectURI,

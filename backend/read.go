@@ -57,8 +57,11 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 		return nil, explain(err, name)
 	}
 	resp := &logical.Response{Data: d.render(k, served, want)}
-	if served.Warning != "" {
-		resp.AddWarning(served.Warning)
+	if warning := served.Warning; warning != "" {
+		if f := served.Failure; f != nil {
+			warning += ": " + remedy(f.Kind, f.About, f.Code, name)
+		}
+		resp.AddWarning(warning)
 	}
 	return resp, nil
 }
@@ -117,11 +120,19 @@ func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any
 
 // rotationPeriod is how far apart a steady reader's tokens are.
 func rotationPeriod(t *zoho.Token, want zoho.Want) int {
-	period := t.Lifetime() - min(want.MinTTL, t.Lifetime()/2)
+	period := t.Lifetime() - reserve(t, want)
 	if want.MaxAge > 0 {
 		period = min(period, want.MaxAge)
 	}
 	return max(1, int(period/time.Second))
+}
+
+// reserve is the part of a token's life for which it is no longer handed out.
+func reserve(t *zoho.Token, want zoho.Want) time.Duration {
+	if want.Demand {
+		return want.MinTTL
+	}
+	return min(want.MinTTL, t.Lifetime()/2)
 }
 
 // ttl is the whole seconds until a reader should come back.
@@ -130,7 +141,7 @@ func ttl(s zoho.Served, want zoho.Want, now time.Time) int {
 	wait := s.Next.Sub(now)
 	if s.Held {
 		wait = min(max(wait, minHold), maxHold, left)
-	} else if spread := min(want.MinTTL, s.Token.Lifetime()/2) / 10; spread > 0 {
+	} else if spread := reserve(s.Token, want) / 10; spread > 0 {
 		// A fleet that got the same token must not come back in one second. The
 		// token lives on for min_ttl, so a tenth of that is safe.
 		wait += rand.N(spread)

@@ -27,6 +27,8 @@ type Served struct {
 	Held bool
 	// Warning says why this is not the token that was wished for; "" if it is.
 	Warning string
+	// Failure is what is waited out, if that is why.
+	Failure *Failure
 	// Warm tells that the token was at hand: no call was made or waited for.
 	Warm bool
 }
@@ -59,7 +61,7 @@ func (e *ThrottledError) Error() string {
 type TooLongError struct{ Lifetime time.Duration }
 
 func (e *TooLongError) Error() string {
-	return fmt.Sprintf("min_ttl asks for longer than a new access token lives (%s); ask for less", whole(e.Lifetime))
+	return fmt.Sprintf("min_ttl asks for longer than a new access token lives (%s); ask for less", e.Lifetime.Truncate(time.Second))
 }
 
 // HeldError is a failure that is still being waited out.
@@ -92,8 +94,9 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	if f := r.failing(setup, now); f != nil {
 		return hold(f, t, enough, w, now)
 	}
-	if t != nil && w.Demand && t.Lifetime() < w.MinTTL {
-		return decision{err: &TooLongError{t.Lifetime()}}
+	if t != nil && w.Demand && t.Lifetime()-slack < w.MinTTL {
+		// Minting would not help: part of a life is over when it can be handed out.
+		return decision{err: &TooLongError{t.Lifetime() - slack}}
 	}
 	if r.unsaved {
 		// A flight stores it first; no call to Zoho is needed for that.
@@ -140,7 +143,7 @@ func hold(f *Failure, t *Token, enough bool, w Want, now time.Time) decision {
 		return decision{err: &HeldError{Failure: *f, Wait: f.Until.Sub(now)}}
 	}
 	return decision{served: Served{
-		Token: t, Next: f.Until, Held: true, Warm: true,
+		Token: t, Next: f.Until, Held: true, Warm: true, Failure: f,
 		Warning: "this access token was minted earlier and still lives, but no new one can be had: " + f.Text,
 	}}
 }

@@ -140,8 +140,9 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		case !d.mint:
 			return d.served, nil
 		case r.landed > arrived && !r.unsaved:
-			if t := r.newest(a.Variant, time.Now()); t != nil {
-				return fresh(t, w)
+			now := time.Now()
+			if t := r.newest(a.Variant, now); t != nil {
+				return fresh(t, w, now)
 			}
 		}
 		f, err := k.join(ctx, a, r)
@@ -179,11 +180,11 @@ func (k *Keeper) makeDo(r *Record, a *Account, w Want, err error) (Served, error
 }
 
 // fresh serves a token that was minted for this read.
-func fresh(t *Token, w Want) (Served, error) {
+func fresh(t *Token, w Want, now time.Time) (Served, error) {
 	minTTL := w.MinTTL
-	switch {
-	case w.Demand && t.Lifetime() < w.MinTTL:
-		return Served{}, &TooLongError{t.Lifetime()}
+	switch left := t.Expires.Sub(now); {
+	case w.Demand && left < w.MinTTL:
+		return Served{}, &TooLongError{left}
 	case !w.Demand:
 		minTTL = min(minTTL, t.Lifetime()/2)
 	}

@@ -22,7 +22,7 @@ func codeOf(t *testing.T, landed string) string {
 }
 
 func TestTheBrowserLandsWithCodeLocationAndAccountsServer(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		landed, err := a.zoho.Authorize(a.consentURL("us", "state", "a b&c=%/é"), zohotest.Consent{DataCenter: "ca"})
 		if err != nil {
 			t.Fatal(err)
@@ -35,7 +35,7 @@ func TestTheBrowserLandsWithCodeLocationAndAccountsServer(t *testing.T) {
 }
 
 func TestWhatTheRedirectCarriesIsAKnobAndAConsent(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) {
 			k.OmitState, k.OmitLocation, k.OmitAccountsServer, k.TrailingAmpersand = true, true, true, false
 		})
@@ -44,7 +44,7 @@ func TestWhatTheRedirectCarriesIsAKnobAndAConsent(t *testing.T) {
 			t.Errorf("landed at %s, %v", landed, err)
 		}
 	})
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		landed, err := a.zoho.Authorize(a.consentURL("us"), zohotest.Consent{NoState: true, NoAccountsServer: true})
 		if err != nil || strings.Contains(landed, "state=") || strings.Contains(landed, "accounts-server=") {
 			t.Errorf("landed at %s, %v", landed, err)
@@ -53,7 +53,7 @@ func TestWhatTheRedirectCarriesIsAKnobAndAConsent(t *testing.T) {
 }
 
 func TestAUserWhoRejectsSendsTheBrowserBackWithAccessDenied(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		landed, err := a.zoho.Authorize(a.consentURL("us"), zohotest.Consent{Reject: true})
 		if err != nil || landed != "http://localhost:8910/callback?state=xyz&error=access_denied&" {
 			t.Errorf("landed at %s, %v", landed, err)
@@ -65,7 +65,7 @@ func TestAUserWhoRejectsSendsTheBrowserBackWithAccessDenied(t *testing.T) {
 }
 
 func TestBadConsentRequestsEndOnZohosPage(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		onlyUS := a.zoho.AddClient(zohotest.Client{Enabled: []string{"us"}})
 		chinese := a.zoho.AddClient(zohotest.Client{DataCenter: "cn"})
 		self := a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
@@ -119,7 +119,7 @@ func TestARefreshTokenComesOnlyWhenZohoWouldSendOne(t *testing.T) {
 		"offline with prompt of other kind": {"offline", "login", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(a app) {
+			bubble(t, func(t *testing.T, a app) {
 				if test.before {
 					a.connects("eu", "access_type", "online")
 				}
@@ -133,7 +133,7 @@ func TestARefreshTokenComesOnlyWhenZohoWouldSendOne(t *testing.T) {
 }
 
 func TestTheEleventhCodeInTenMinutesIsDenied(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		for range 10 {
 			a.consents("eu")
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestAConnectedAppCanCallAPIsInEveryDataCenter(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		for _, dc := range a.zoho.DataCenters() {
 			if dc == "cn" {
 				continue // its clients are registered there

@@ -12,7 +12,7 @@ import (
 func TestTheEleventhLiveAccessTokenKillsTheOldest(t *testing.T) {
 	for name, limit := range map[string]int{"ten": 10, "fifteen": 15, "thirty": 30} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(a app) {
+			bubble(t, func(t *testing.T, a app) {
 				a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveAccessTokens, k.Mints = limit, -1 })
 				first := a.connects("eu")
 				tokens := []string{first.accessToken()}
@@ -43,7 +43,7 @@ func TestTheEleventhLiveAccessTokenKillsTheOldest(t *testing.T) {
 }
 
 func TestExpiredTokensMakeRoom(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		first := a.connects("eu")
 		a.mints(9, first.refreshToken())
 		time.Sleep(time.Hour)
@@ -56,7 +56,7 @@ func TestExpiredTokensMakeRoom(t *testing.T) {
 }
 
 func TestNobodyIsBlamedForATokenThatNeverArrived(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Mints, k.LiveAccessTokens, k.ExchangeIsMint = -1, 2, false })
 		token := a.connects("eu").refreshToken()
 		for _, kind := range []zohotest.FaultKind{zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage} {
@@ -77,7 +77,7 @@ func TestNobodyIsBlamedForATokenThatNeverArrived(t *testing.T) {
 }
 
 func TestTheTwentyFirstConsentKillsTheOldestRefreshTokenAndItsAccessTokens(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		var grants []reply
 		for range 20 {
 			time.Sleep(2 * time.Minute) // ten codes per ten minutes
@@ -111,7 +111,7 @@ func TestRefreshTokensCountPerWhateverTheKnobSays(t *testing.T) {
 		zohotest.PerClient:        {"same client": true},
 	} {
 		t.Run(string(key), func(t *testing.T) {
-			bubble(t, func(a app) {
+			bubble(t, func(t *testing.T, a app) {
 				a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.LiveRefreshTokenKey = 2, key })
 				colleague := a.zoho.AddUser(zohotest.User{DataCenter: "us"})
 				otherApp := a.as(a.zoho.AddClient(zohotest.Client{}))
@@ -136,7 +136,7 @@ func TestRefreshTokensCountPerWhateverTheKnobSays(t *testing.T) {
 }
 
 func TestARefusedTwentyFirstRefreshTokenLeavesTheOldestAlone(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.RefuseMoreRefreshTokens = 1, true })
 		first := a.connects("eu")
 		if r := a.exchange("eu", a.consents("eu").Get("code")); r.error() != "Access Denied" {
@@ -148,7 +148,7 @@ func TestARefusedTwentyFirstRefreshTokenLeavesTheOldestAlone(t *testing.T) {
 }
 
 func TestNewRefreshTokensCanBeThrottled(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefreshTokens, k.RefreshTokenWindow = 2, time.Minute })
 		a.connects("eu")
 		a.connects("eu")
@@ -161,7 +161,7 @@ func TestNewRefreshTokensCanBeThrottled(t *testing.T) {
 }
 
 func TestAnIdleRefreshTokenDiesOnlyIfTheKnobSaysSo(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		token := a.connects("eu").refreshToken()
 		time.Sleep(10 * 365 * 24 * time.Hour)
 		a.mints(1, token)

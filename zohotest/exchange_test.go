@@ -20,7 +20,7 @@ func (a app) wantError(r reply, code string) {
 }
 
 func TestACodeWorksOnce(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		code := a.consents("eu").Get("code")
 		if r := a.exchange("eu", code); r.refreshToken() == "" {
 			t.Fatalf("the exchange got %s", r.body)
@@ -32,7 +32,7 @@ func TestACodeWorksOnce(t *testing.T) {
 }
 
 func TestACodeThatMetAFaultIsTriedTwiceAllTheSame(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		code := a.consents("eu").Get("code")
 		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "token", Times: 1})
 		if r := a.exchange("eu", code); r.status != 503 {
@@ -44,7 +44,7 @@ func TestACodeThatMetAFaultIsTriedTwiceAllTheSame(t *testing.T) {
 }
 
 func TestACodeDiesAfterTwoMinutes(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		intime, late := a.consents("eu").Get("code"), a.consents("eu").Get("code")
 		time.Sleep(2*time.Minute - 1)
 		if r := a.exchange("eu", intime); r.accessToken() == "" {
@@ -58,7 +58,7 @@ func TestACodeDiesAfterTwoMinutes(t *testing.T) {
 }
 
 func TestASelfClientsCodeNeedsNoRedirectAndLivesAsLongAsChosen(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		self := a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient, DataCenter: "in"}))
 		for _, life := range []time.Duration{0, 10 * time.Minute} {
 			want := life
@@ -97,7 +97,7 @@ func TestASelfClientsCodeNeedsNoRedirectAndLivesAsLongAsChosen(t *testing.T) {
 }
 
 func TestMistakesInAnExchangeHaveZohosNames(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes = -1 })
 		other := a.zoho.AddClient(zohotest.Client{})
 		onlyUS := a.zoho.AddClient(zohotest.Client{Enabled: []string{"us"}})
@@ -134,7 +134,7 @@ func TestMistakesInAnExchangeHaveZohosNames(t *testing.T) {
 }
 
 func TestErrorsCanBeShapedByKnobs(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) {
 			k.ErrorStatus, k.BadGrantTypeError, k.WrongDataCenterError = 401, "invalid_code", "invalid_client"
 		})
@@ -155,7 +155,7 @@ func TestACodeWithAChallengeNeedsItsVerifier(t *testing.T) {
 	verifier := strings.Repeat("verifier-", 6)
 	sum := sha256.Sum256([]byte(verifier))
 	hashed := base64.RawURLEncoding.EncodeToString(sum[:])
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		for _, asked := range [][]string{
 			{"code_challenge", hashed, "code_challenge_method", "S256"},
 			{"code_challenge", verifier, "code_challenge_method", "plain"},
@@ -174,7 +174,7 @@ func TestACodeWithAChallengeNeedsItsVerifier(t *testing.T) {
 }
 
 func TestSecretsCanDifferByDataCenterAndRotate(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		token := a.connects("eu").refreshToken()
 		ours := a.zoho.RotateSecret(a.client.ID, "eu")
 		a.wantError(a.refresh("eu", token), "invalid_client") // now it is only the others' secret

@@ -96,6 +96,7 @@ type Knobs struct {
 	// Client credentials.
 
 	OrganizationServices []string // first parts of scopes that need soid: ZohoCRM, Desk, ZohoBooks, ...
+	KnownOrganizations   bool     // soid must name the owner's organization, else invalid_soid, which clients guard against and no page names
 	RefuseClientScopes   bool     // APIs refuse the scopes of tokens from client credentials
 
 	// Revocation.

@@ -28,7 +28,7 @@ func (a app) wantThrottled(r reply) {
 }
 
 func TestTheEleventhTokenInTenMinutesIsRefusedUntilTheWindowEnds(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		connected := a.connects("eu") // the first of ten
 		time.Sleep(4 * time.Minute)
 		a.mints(9, connected.refreshToken())
@@ -45,7 +45,7 @@ func TestTheEleventhTokenInTenMinutesIsRefusedUntilTheWindowEnds(t *testing.T) {
 }
 
 func TestTheThrottleCountsEachRefreshTokenAlone(t *testing.T) {
-	bubble(t, func(a app) {
+	bubble(t, func(t *testing.T, a app) {
 		one, two := a.connects("eu"), a.connects("eu")
 		a.mints(9, one.refreshToken())
 		a.mints(9, two.refreshToken())
@@ -171,7 +171,7 @@ func TestTheThrottlesKnobs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(a app) {
+			bubble(t, func(t *testing.T, a app) {
 				a.zoho.Knobs(test.knob)
 				test.want(a, a.connects("eu").refreshToken())
 			})
@@ -188,7 +188,7 @@ func FuzzTheThrottleNeverAdmitsOrRefusesOneTooMany(f *testing.F) {
 		if len(pauses) > 200 {
 			return
 		}
-		bubble(t, func(a app) {
+		bubble(t, func(t *testing.T, a app) {
 			a.zoho.Knobs(func(k *zohotest.Knobs) {
 				k.SlidingWindow, k.LiveAccessTokens, k.ExchangeIsMint, k.Mints = sliding, -1, false, 4
 			})

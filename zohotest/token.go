@@ -164,14 +164,16 @@ func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 			return s.refuse("missing_org_info")
 		}
 	}
-	limit := s.knobs.mintLimit(s.knobs.ClientMints)
-	mints := s.clientWindow(client, c.site)
-	if !mints.admits(s.now(), limit) {
-		return s.tripped("client "+client.ID, s.knobs.ClientMints)
-	}
 	owner := s.owner(client)
 	if owner == nil {
 		return s.refuse("invalid_client")
+	}
+	if _, organization, _ := strings.Cut(soid, "."); s.knobs.KnownOrganizations && soid != "" && organization != owner.OrgID {
+		return s.refuse("invalid_soid")
+	}
+	mints := s.clientWindow(client, c.site)
+	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.ClientMints)) {
+		return s.tripped("client "+client.ID, s.knobs.ClientMints)
 	}
 	mints.take(s.now())
 	s.counts.ClientCredentials++

@@ -24,11 +24,11 @@ type app struct {
 }
 
 // bubble runs a test on a clock of its own, with the default client.
-func bubble(t *testing.T, test func(app)) {
+func bubble(t *testing.T, test func(*testing.T, app)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		zoho := zohotest.New()
-		test(app{t, zoho, &http.Client{Transport: zoho.Transport()}, zoho.DefaultClient()})
+		test(t, app{t, zoho, &http.Client{Transport: zoho.Transport()}, zoho.DefaultClient()})
 	})
 }
 
