@@ -1,0 +1,44 @@
+// Package acceptance shows the plugin to a stranger: every script in testdata
+// is a story on a real Vault server, with the plugin as Vault starts it and Zoho
+// simulated over sockets. A script reads as a manual; lines that begin with
+// vault are what a person types.
+//
+// Run them all with "make acceptance" in the repository's root, one with
+//
+//	go test -count=1 -run Stories/tutorial -v .
+//
+// VAULT_BIN names a Vault binary; without it scripts/vault-bin finds or builds
+// one. Linux only: plugin processes are found in /proc.
+//
+// # Commands of the scripts
+//
+// Besides those of testscript (exec, env, stdout, stderr, grep, cmp, ...):
+//
+//	zoho-sim [FLAG...]             start Zoho; sets CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, ACCOUNTS_URLS,
+//	                               SELF_CLIENT_ID, SELF_CLIENT_SECRET and ACCOUNTS_<DC>, API_<DC>
+//	vault-start [bare]             start and unseal a server with an audit log, and mount the plugin at zoho/
+//	                               (bare: neither registered nor mounted); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
+//	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION
+//	vault-restart [-kill]          stop the server (-kill: as a power cut does) and start it on what it stored
+//	plugin-kill                    kill -9 the plugin's process
+//	vault-agent CONFIG             start Vault Agent; sets AGENT_LOG
+//	[!] vault ARG...               Vault's command line
+//	consent [FLAG...] URL          say yes on Zoho's page; prints the address the browser lands on.
+//	                               -data-center=DC, -reject, -no-state, -no-accounts-server
+//	browser accept|reject URL      the same, by clicking in a real browser
+//	self-client-code SCOPES        make a code in the console of the self client; prints it
+//	zoho METHOD PATH [JSON]        ask the simulator's control API
+//	capture NAME [FIELD]           put the last output, or one field (a.b.c) of it as JSON, into the environment
+//	until [!] PATTERN vault ARG... repeat until the output matches, at most a minute
+//	tokens-in FILE N               watch FILE until it has shown N tokens; each must be alive at Zoho while it is shown
+//	canary TEXT...                 what must not be told either
+//	no-secret-in FILE...           fail if a secret is in a file
+//	expect-violation PATTERN       this story makes Zoho complain, and is right to
+//
+// # After every story
+//
+// The simulator must have counted no violation. No client secret, code, refresh
+// token, access token or PKCE verifier may be in the server's log (at trace
+// level), the audit log, an agent's log or anything the vault command printed,
+// save what "vault read .../creds/..." is there to print.
+package acceptance

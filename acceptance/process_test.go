@@ -1,0 +1,122 @@
+// How does a server start, and how does it end with everything it started?
+// Each gets a process group of its own: Vault that is killed leaves its plugins
+// behind, and only the group still finds them.
+
+package acceptance
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// patience is how long a process may take to start or stop, on a busy machine.
+const patience = time.Minute
+
+type process struct {
+	stage *stage
+	cmd   *exec.Cmd
+	log   string
+	done  chan struct{} // closed when it has ended
+}
+
+// start runs a program with its output appended to a log.
+func (s *stage) start(log string, env []string, program string, args ...string) (*process, error) {
+	out, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	p := &process{stage: s, cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
+	p.cmd.Env, p.cmd.Dir = env, filepath.Dir(log)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	s.running[p] = true
+	go func() {
+		p.cmd.Wait() // how it ended does not matter to who ended it
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// signal reaches the whole group.
+func (p *process) signal(what syscall.Signal) {
+	syscall.Kill(-p.cmd.Process.Pid, what) // an empty group needs no signal
+}
+
+// stop asks politely, unless it is to die, and leaves no process of the group.
+func (p *process) stop(how syscall.Signal) error {
+	if how == syscall.SIGKILL {
+		p.signal(how)
+	} else {
+		p.cmd.Process.Signal(how)
+	}
+	var err error
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		err = fmt.Errorf("%s did not stop within %s", filepath.Base(p.cmd.Path), patience)
+	}
+	p.signal(syscall.SIGKILL)
+	p.stage.mu.Lock()
+	defer p.stage.mu.Unlock()
+	delete(p.stage.running, p)
+	return err
+}
+
+// await polls until ready says yes or the process has ended.
+func (p *process) await(what string, ready func() bool) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !ready() {
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return fmt.Errorf("%s ended before it was %s; its log ends:\n%s", filepath.Base(p.cmd.Path), what, p.tail())
+		case <-deadline:
+			return fmt.Errorf("%s was not %s within %s; its log ends:\n%s", filepath.Base(p.cmd.Path), what, patience, p.tail())
+		}
+	}
+	return nil
+}
+
+func (p *process) tail() []byte {
+	log, _ := os.ReadFile(p.log) // no log, no tail
+	return log[max(0, len(log)-3000):]
+}
+
+// children are the processes that p started and that run a program of this
+// name.
+func (p *process) children(program string) []int {
+	var found []int
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		// "pid (name) state ppid ...", the name cut to 15 bytes (proc(5)).
+		pid, rest, _ := bytes.Cut(stat, []byte(" ("))
+		end := bytes.LastIndex(rest, []byte(") "))
+		fields := strings.Fields(string(rest[end+2:]))
+		if fields[1] != strconv.Itoa(p.cmd.Process.Pid) || !strings.HasPrefix(program, string(rest[:end])) {
+			continue
+		}
+		if n, err := strconv.Atoi(string(pid)); err == nil && fields[0] != "Z" {
+			found = append(found, n)
+		}
+	}
+	return found
+}

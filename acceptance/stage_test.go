@@ -1,0 +1,117 @@
+// What do all stories share? The binaries, built once, the ports, and the list
+// of processes that must not outlive the run.
+
+package acceptance
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+const (
+	pluginName    = "vault-plugin-secrets-zoho"
+	pluginVersion = "v0.0.0-acceptance"
+)
+
+type stage struct {
+	vault        string // path of the binary
+	simulator    string // path of the binary
+	plugins      string // Vault's plugin_directory
+	pluginSHA256 string
+
+	mu       sync.Mutex
+	running  map[*process]bool
+	nextPort int
+}
+
+// newStage builds what is tested, from the sources beside this module.
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, err := filepath.EvalSymlinks(t.TempDir()) // Vault refuses a plugin directory behind a link
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{
+		simulator: filepath.Join(bin, "zoho-sim"),
+		plugins:   filepath.Join(bin, "plugins"),
+		running:   map[*process]bool{},
+		// Below the ports that the kernel gives to outgoing connections, and not
+		// where another run of these tests looks first.
+		nextPort: 12000 + os.Getpid()%500*30,
+	}
+	plugin := filepath.Join(s.plugins, pluginName)
+	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim"} {
+		build := exec.Command("go", "build", "-trimpath", "-o", output,
+			"-ldflags", "-X vault-plugin-secrets-zoho/backend.Version="+pluginVersion, "./cmd/"+command)
+		build.Dir = root
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("building %s: %v\n%s", command, err, out)
+		}
+	}
+	content, err := os.ReadFile(plugin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	s.pluginSHA256 = hex.EncodeToString(sum[:])
+
+	find := exec.Command(filepath.Join(root, "scripts", "vault-bin"))
+	find.Stderr = os.Stderr // the progress of a first build
+	path, err := find.Output()
+	if err != nil {
+		t.Fatalf("finding a Vault binary: %v", err)
+	}
+	s.vault = string(bytes.TrimSpace(path))
+
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		s.killAll()
+		os.Exit(1)
+	}()
+	t.Cleanup(s.killAll)
+	return s
+}
+
+// port is free, and given to nobody else on this stage.
+func (s *stage) port() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		s.nextPort++
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.nextPort))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
+	}
+}
+
+// killAll ends what is still running.
+func (s *stage) killAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.running {
+		p.signal(syscall.SIGKILL)
+	}
+}
+
+// upper is the form of a data centre's name in a variable.
+func upper(dc string) string { return strings.ToUpper(dc) }

@@ -1,0 +1,52 @@
+// Does the plugin do what the manual says? Runs every script in testdata.
+
+package acceptance
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestStories(t *testing.T) {
+	s := newStage(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata",
+		RequireUniqueNames: true,
+		// A story that hangs is ended with its processes, well before go test
+		// would end this process and leave them behind.
+		Deadline: time.Now().Add(8 * time.Minute),
+		Setup: func(env *testscript.Env) error {
+			w := newWorld(s, env)
+			env.Values[worldKey{}] = w
+			env.Defer(w.end)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"vault":            vaultCommand,
+			"vault-start":      startCommand,
+			"vault-restart":    restartCommand,
+			"plugin-kill":      pluginKillCommand,
+			"vault-agent":      agentCommand,
+			"zoho-sim":         simulatorCommand,
+			"zoho":             zohoCommand,
+			"consent":          consentCommand,
+			"browser":          browserCommand,
+			"self-client-code": selfClientCodeCommand,
+			"capture":          captureCommand,
+			"until":            untilCommand,
+			"tokens-in":        tokensInCommand,
+			"canary":           canaryCommand,
+			"no-secret-in":     noSecretInCommand,
+			"expect-violation": expectViolationCommand,
+		},
+		Condition: func(name string) (bool, error) {
+			// In CI a missing browser is a mistake, not a reason to skip.
+			_, err := exec.LookPath(browserName)
+			return name == "browser" && (err == nil || os.Getenv("CI") != ""), nil
+		},
+	})
+}
