@@ -97,6 +97,8 @@ func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.T
 			next.Tokens = append(next.Tokens, t)
 		}
 	}
+	// A token that died before it could be stored is not missed.
+	next.unsaved = next.unsaved && len(next.Tokens) > 0
 	return next
 }
 

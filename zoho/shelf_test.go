@@ -1,0 +1,125 @@
+// Where do the tests' records live? In memory, as the JSON that a restart would
+// find; counted, and able to fail, to be slow and to be read-only.
+
+package zoho_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// errStorage is what a broken shelf answers.
+var errStorage = errors.New("storage is broken")
+
+// errLanded is the answer to a write that landed all the same.
+var errLanded = fmt.Errorf("%w, having written", errStorage)
+
+// disk is what survives a restart.
+type disk struct {
+	mu       sync.Mutex
+	records  map[string][]byte
+	loads    int
+	saves    int // attempts, the failed ones included
+	rotated  []zoho.Secret
+	readOnly bool
+	// saving, when set, is asked at the start of the nth save (from 1); it may
+	// sleep or fail.
+	saving func(ctx context.Context, n int) error
+	// loading is the same for loads.
+	loading func(ctx context.Context, n int) error
+	// saved, when set, is told of each save that succeeded.
+	saved func(id string)
+}
+
+func newDisk() *disk { return &disk{records: make(map[string][]byte)} }
+
+// shelf is one process's door to a disk. A killed process writes nothing more.
+type shelf struct {
+	*disk
+	killed bool // guarded by disk.mu
+	// standby makes this door read-only whatever the disk is.
+	standby bool
+}
+
+func (s *shelf) Load(ctx context.Context, id string) (*zoho.Record, error) {
+	s.mu.Lock()
+	s.loads++
+	n, hook := s.loads, s.loading
+	data := s.records[id]
+	s.mu.Unlock()
+	if hook != nil {
+		if err := hook(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	if data == nil {
+		return nil, nil
+	}
+	return zoho.ParseRecord(data)
+}
+
+func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
+	s.mu.Lock()
+	s.saves++
+	n, hook := s.saves, s.saving
+	s.mu.Unlock()
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if hook != nil {
+		if err = hook(ctx, n); err != nil && !errors.Is(err, errLanded) {
+			return err
+		}
+	}
+	s.mu.Lock()
+	if s.killed || s.readOnly || s.standby {
+		s.mu.Unlock()
+		return errStorage
+	}
+	s.records[id] = data
+	saved := s.saved
+	s.mu.Unlock()
+	if saved != nil {
+		saved(id)
+	}
+	return err
+}
+
+func (s *shelf) Rotated(_ context.Context, refreshToken zoho.Secret) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rotated = append(s.rotated, refreshToken)
+	return nil
+}
+
+func (s *shelf) ReadOnly() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.readOnly || s.standby
+}
+
+func (s *shelf) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.killed = true
+}
+
+// set changes what a disk does.
+func (d *disk) set(change func(*disk)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(d)
+}
+
+// counts returns how often the disk was read and written.
+func (d *disk) counts() (loads, saves int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.loads, d.saves
+}
