@@ -91,7 +91,7 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	}
 	enough := t != nil && left >= minTTL
 
-	if f := r.failing(setup, now); f != nil {
+	if f := r.failing(setup, variant, now); f != nil {
 		return hold(f, t, enough, w, now)
 	}
 	if t != nil && w.Demand && t.Lifetime()-slack < w.MinTTL {
@@ -134,11 +134,6 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 // hold answers a read while a failure is waited out.
 func hold(f *Failure, t *Token, enough bool, w Want, now time.Time) decision {
 	usable := t != nil && (enough || !w.Demand)
-	if f.Kind == Refused && (f.About == AboutGrant || f.About == AboutUser) {
-		// A dead grant takes its access tokens with it. A changed client secret or
-		// an organisation left out kills none.
-		usable = false
-	}
 	if !usable {
 		return decision{err: &HeldError{Failure: *f, Wait: f.Until.Sub(now)}}
 	}

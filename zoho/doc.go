@@ -60,6 +60,8 @@ type Token struct {
 	// Variant tells apart tokens that one grant mints for different scopes; only
 	// client credentials do.
 	Variant string `json:"variant,omitempty"`
+	// Condemned: it is to be revoked, and is handed out no more.
+	Condemned bool `json:"condemned,omitempty"`
 }
 
 // Lifetime is how long the token lived when it was minted.

@@ -69,6 +69,8 @@ type Error struct {
 	Sent bool
 	// Answered tells that Zoho's verdict arrived: no token was minted.
 	Answered bool
+	// UserLocation is the data centre that other_dc names.
+	UserLocation string
 	// reason is our own words for what was wrong with the answer.
 	reason string
 	// cause is a network error; it may name hosts, never a body.
@@ -138,6 +140,11 @@ func verdicts(word string) (verdict, bool) {
 		return verdict{Refused, AboutRequest}, true
 	case "access_denied", "unconfirmed_user", "inactive_refreshtoken":
 		return verdict{Refused, AboutUser}, true
+	// The device flow. The first three only say "not yet"; see DevicePoll.
+	case DevicePending, DeviceSlowDown, DeviceOtherDC:
+		return verdict{Refused, AboutUser}, true
+	case "expired", "expired_token":
+		return verdict{Refused, AboutCode}, true
 	case "general_error", "server_error", "temporarily_unavailable":
 		return verdict{Unavailable, ""}, true
 	}
@@ -149,6 +156,8 @@ type failure struct {
 	Error       any `json:"error"`
 	Description any `json:"error_description"`
 	Status      any `json:"status"`
+	// UserLocation comes with other_dc.
+	UserLocation any `json:"user_location"`
 }
 
 // classify turns an answer without an access token into an Error. json tells
@@ -171,6 +180,7 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 		e.Kind, e.Answered, e.reason = Unavailable, false, "a page instead of JSON, "+mediaType(contentType)
 	case known:
 		e.Kind, e.About, e.Code = row.kind, row.about, word
+		e.UserLocation, _ = f.UserLocation.(string)
 	case word == "" && f.Description == nil && f.Status != "failure":
 		e.Kind, e.Answered, e.reason = Unavailable, false, "neither an access token nor an error in the answer"
 	case f.Status == "failure" || f.Description != nil || !snakeCase(word):

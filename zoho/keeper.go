@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -374,10 +375,15 @@ func (k *Keeper) put(id string, r *Record) {
 func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time) error {
 	next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
 	next.missed(e, a.maxLifetime(), done)
-	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup}
+	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}
 	switch e.Kind {
 	case Refused:
 		f.Until = done.Add(refusedFor)
+		if e.About == AboutGrant || e.About == AboutUser {
+			// A dead grant takes its access tokens with it. A changed client secret or
+			// an organisation left out kills none.
+			next.Tokens = nil
+		}
 	case Throttled:
 		f.Until = done.Add(a.Limits.Window)
 		if e.RetryAfter > 0 {
@@ -385,7 +391,7 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 		}
 	default:
 		f.Kind = Unavailable
-		if last := r.Failure; last != nil && last.Kind == Unavailable {
+		if last := r.known(a.Setup, a.Variant); last != nil && last.Kind == Unavailable {
 			f.tries = last.tries
 		}
 		backoff := min(time.Second<<min(f.tries, 10), maxBackoff)
@@ -393,7 +399,7 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 		f.tries++
 	}
 	f.Until = f.Until.UTC()
-	next.Failure = f
+	next.remember(f)
 	k.put(a.ID, next)
 	if f.Kind != Unavailable {
 		// Unavailability is not worth a write: after a restart one more call tells.
@@ -424,6 +430,46 @@ func (k *Keeper) Install(ctx context.Context, a *Account, answer Answer) error {
 		_, err := k.save(ctx, a, r)
 		return err
 	})
+}
+
+// Revoke makes Zoho forget every access token of the account's variant that was
+// minted here and still lives. They are handed out no more from the first moment,
+// even if Zoho can't be reached; those that could not be revoked are tried again
+// by the next Revoke. It returns how many were revoked.
+func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error) {
+	err = k.alone(ctx, a.ID, func() error {
+		r, err := k.record(ctx, a)
+		if err != nil {
+			return err
+		}
+		next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now())
+		condemned := next.condemn(a.Variant)
+		if len(condemned) == 0 {
+			return nil
+		}
+		if err := a.Shelf.Save(ctx, a.ID, next); err != nil {
+			return fmt.Errorf("storing that the tokens are to be revoked: %w", err)
+		}
+		k.put(a.ID, next)
+		var failed error
+		gone := map[Secret]bool{}
+		for _, t := range condemned {
+			if err := a.Client.Revoke(ctx, t.AccessToken, AccessToken); err != nil {
+				failed = err
+				continue
+			}
+			gone[t.AccessToken] = true
+		}
+		revoked = len(gone)
+		last := next.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now())
+		last.Tokens = slices.DeleteFunc(last.Tokens, func(t *Token) bool { return gone[t.AccessToken] })
+		k.put(a.ID, last)
+		if err := a.Shelf.Save(ctx, a.ID, last); err != nil {
+			return fmt.Errorf("storing that the tokens are revoked: %w", err)
+		}
+		return failed
+	})
+	return revoked, err
 }
 
 // Alone runs work while no mint of the grant is under way, and forgets what is in
@@ -472,7 +518,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	now := time.Now()
 	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
 	s := State{
-		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup),
+		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
 		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
 	}
 	for _, p := range r.Places {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,8 +23,8 @@ type Record struct {
 	Places  []Place `json:"places,omitempty"`
 	// Tokens are the ones that may still live, oldest first.
 	Tokens []*Token `json:"tokens,omitempty"`
-	// Failure is the last one while it is waited out; unavailability is not stored.
-	Failure *Failure `json:"failure,omitempty"`
+	// Failures are the last ones since a call succeeded; unavailability is not stored.
+	Failures []*Failure `json:"failures,omitempty"`
 	// LastMint is when a token was last minted.
 	LastMint time.Time `json:"last_mint,omitzero"`
 
@@ -45,6 +46,9 @@ type Failure struct {
 	// Setup is the fingerprint of the secret and transport it was met with; with
 	// another setup it does not count.
 	Setup string `json:"setup,omitempty"`
+	// Variant is whose call failed. A refusal of its scopes or organisation is its
+	// own; anything else concerns every variant of the grant.
+	Variant string `json:"variant,omitempty"`
 	// tries counts consecutive unavailable answers.
 	tries int
 }
@@ -74,7 +78,7 @@ func (r *Record) newest(variant string, now time.Time) *Token {
 		t := r.Tokens[i]
 		// A token from the future was minted before the clock was set back; its
 		// expiry can't be trusted.
-		if t.Variant == variant && t.Expires.After(now) && !t.Issued.After(now.Add(time.Minute)) {
+		if t.Variant == variant && !t.Condemned && t.Expires.After(now) && !t.Issued.After(now.Add(time.Minute)) {
 			return t
 		}
 	}
@@ -83,7 +87,7 @@ func (r *Record) newest(variant string, now time.Time) *Token {
 
 // pruned returns a copy without what no longer counts.
 func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.Time) *Record {
-	next := &Record{Version: recordVersion, Failure: r.Failure, LastMint: r.LastMint, unsaved: r.unsaved, landed: r.landed}
+	next := &Record{Version: recordVersion, LastMint: r.LastMint, unsaved: r.unsaved, landed: r.landed}
 	for _, p := range r.Places {
 		// After the clock was set back, a place may not block longer than one taken now.
 		p.At = earlier(p.At, now.Add(timeout))
@@ -108,8 +112,29 @@ func (r *Record) minted(answer Answer, variant string) {
 	token.Variant = variant
 	r.Tokens = append(r.Tokens, &token)
 	r.LastMint = answer.Received.UTC()
-	r.Failure = nil
+	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(variant) })
 	r.Places[len(r.Places)-1] = Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())}
+}
+
+// condemn marks the tokens of a variant, which are copied: a record in memory
+// shares them. Their places hold nobody's token any more.
+func (r *Record) condemn(variant string) []*Token {
+	var condemned []*Token
+	for i, t := range r.Tokens {
+		if t.Variant == variant {
+			marked := *t
+			marked.Condemned = true
+			r.Tokens[i] = &marked
+			condemned = append(condemned, &marked)
+		}
+	}
+	r.unsaved = false // the caller saves
+	if len(condemned) == len(r.Tokens) {
+		for i := range r.Places {
+			r.Places[i].Lost = true
+		}
+	}
+	return condemned
 }
 
 // missed turns the last place into that of a call that failed at done.
@@ -133,18 +158,31 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// known returns the last failure with this setup, waited out or not, or nil.
-func (r *Record) known(setup string) *Failure {
-	if f := r.Failure; f != nil && f.Setup == setup {
+// concerns reports whether a failure is one for this variant too.
+func (f *Failure) concerns(variant string) bool {
+	return f.Variant == variant || f.Kind != Refused || f.About == AboutClient
+}
+
+// known returns the last failure that concerns a variant with this setup, waited
+// out or not, or nil.
+func (r *Record) known(setup, variant string) *Failure {
+	for i := len(r.Failures) - 1; i >= 0; i-- {
+		if f := r.Failures[i]; f.Setup == setup && f.concerns(variant) {
+			return f
+		}
+	}
+	return nil
+}
+
+// failing returns the failure that is still waited out, or nil.
+func (r *Record) failing(setup, variant string, now time.Time) *Failure {
+	if f := r.known(setup, variant); f != nil && f.Until.After(now) {
 		return f
 	}
 	return nil
 }
 
-// failing returns the failure that is still waited out with this setup, or nil.
-func (r *Record) failing(setup string, now time.Time) *Failure {
-	if f := r.known(setup); f != nil && f.Until.After(now) {
-		return f
-	}
-	return nil
+// remember adds a failure in place of the last one that it supersedes.
+func (r *Record) remember(f *Failure) {
+	r.Failures = append(slices.DeleteFunc(r.Failures, func(old *Failure) bool { return old.concerns(f.Variant) }), f)
 }

@@ -1,0 +1,92 @@
+// Does a token work, and whose is it? Two cheap questions to Zoho that mint
+// nothing.
+
+package zoho
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Person is whose account a token belongs to.
+type Person struct{ ZUID, Email, Name string }
+
+// Organization is which organisation a token works in.
+type Organization struct{ ID, Name string }
+
+// UserInfo asks the accounts server whose token it is; that needs the scope
+// AaaServer.profile.READ. Zoho, "oauth/user/info".
+func (c *Client) UserInfo(ctx context.Context, token Secret) (Person, error) {
+	base := c.AccountsURL
+	if u, err := url.Parse(base); err == nil {
+		base = u.Scheme + "://" + u.Host // a portal's base path has no user info
+	}
+	fields, err := c.ask(ctx, base+"/oauth/user/info", token)
+	if err != nil {
+		return Person{}, err
+	}
+	return Person{ZUID: textOrNumber(fields["ZUID"]), Email: text(fields["Email"]), Name: text(fields["Display_Name"])}, nil
+}
+
+// CRMOrganization asks Zoho CRM in which organisation the token works; that needs
+// the scope ZohoCRM.org.READ.
+func (c *Client) CRMOrganization(ctx context.Context, apiDomain string, token Secret) (Organization, error) {
+	fields, err := c.ask(ctx, apiDomain+"/crm/v8/org", token)
+	if err != nil {
+		return Organization{}, err
+	}
+	var orgs []map[string]json.RawMessage
+	if err := json.Unmarshal(fields["org"], &orgs); err != nil || len(orgs) == 0 {
+		return Organization{}, &Error{Kind: Unavailable, Server: c.host(), Sent: true, reason: "no organisation in the answer"}
+	}
+	return Organization{ID: textOrNumber(firstRaw(orgs[0], "zgid", "id")), Name: text(orgs[0]["company_name"])}, nil
+}
+
+func firstRaw(fields map[string]json.RawMessage, names ...string) json.RawMessage {
+	for _, name := range names {
+		if raw, ok := fields[name]; ok {
+			return raw
+		}
+	}
+	return nil
+}
+
+// textOrNumber reads an identifier, which Zoho writes either way.
+func textOrNumber(raw json.RawMessage) string {
+	return strings.Trim(string(raw), `"`)
+}
+
+// ask makes one GET with a token. A 401 becomes a refusal of the grant, or of the
+// request where Zoho says that only a scope is missing.
+func (c *Client) ask(ctx context.Context, address string, token Secret) (map[string]json.RawMessage, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	req.Header.Set("Authorization", "Zoho-oauthtoken "+string(token))
+	r, err := send(c.Transport, req)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	isJSON := json.Unmarshal(r.body, &fields) == nil
+	if r.status == http.StatusOK && isJSON {
+		return fields, nil
+	}
+	e := &Error{Kind: Unavailable, Server: req.URL.Host, Status: r.status, Sent: true, Answered: true}
+	word := strings.ToUpper(text(firstRaw(fields, "cause", "code")))
+	switch {
+	case word == "INVALID_OAUTHSCOPE" || word == "OAUTH_SCOPE_MISMATCH":
+		e.Kind, e.About, e.Code = Refused, AboutRequest, word
+	case r.status == http.StatusUnauthorized || word == "INVALID_TOKEN" || word == "INVALID_OAUTHTOKEN":
+		e.Kind, e.About = Refused, AboutGrant
+	case r.status < 500:
+		e.Kind, e.About = Refused, AboutRequest
+	}
+	return nil, e
+}
