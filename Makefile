@@ -1,0 +1,48 @@
+# Verbs of this repository. "make" alone lists them.
+
+export CGO_ENABLED ?= 0
+
+# Vault takes only a semantic version with a leading v.
+VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
+LDFLAGS := -X vault-plugin-secrets-zoho/backend.Version=$(VERSION)
+FUZZTIME ?= 10s
+
+.PHONY: help build check test unit acceptance demo dev fuzz bench clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the plugin and the Zoho simulator into bin/
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+check: ## what takes seconds: formatting, vet, shell syntax, modules
+	@scripts/check
+
+test: check unit acceptance ## everything
+
+unit: ## unit tests, with the race detector
+	CGO_ENABLED=1 go test -race ./...
+
+# -count=1: the tests run binaries that go test does not know of, so a cached
+# result would say nothing. -parallel: stories wait more than they compute.
+acceptance: ## stories on a real Vault server; VAULT_BIN names it, or it is built once
+	@vault=$$(scripts/vault-bin) && cd acceptance && VAULT_BIN=$$vault go test -count=1 -parallel 4 -timeout 15m .
+
+demo: build ## connect a simulated Zoho account and call its API, on the screen
+	@scripts/demo
+
+dev: build ## the same, and stay up for playing
+	@scripts/demo stay
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+bench: ## benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what was built
+	rm -rf bin .dev
