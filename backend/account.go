@@ -109,6 +109,14 @@ func (k *known) derive(c *client) (*derived, error) {
 		},
 		want: zoho.Want{MaxAge: orDefault(k.MaxAge, c.MaxAge), MinTTL: orDefault(k.MinTTL, c.MinTTL)},
 	}
+	if k.GrantType == grantClient {
+		// Zoho counts client credentials per client, whatever the scopes; the tokens
+		// differ by scopes and organisation.
+		d.account.ID = zoho.Fingerprint(dc.AccountsURL, c.ClientID, grantClient)
+		d.account.Variant = zoho.Fingerprint(zoho.FormatScopes(k.Requested), k.SOID)
+		d.account.Connected = time.Time{}
+		d.account.Grant = zoho.Grant{Scopes: k.Requested, SOID: k.SOID}
+	}
 	k.derived.Store(d)
 	return d, nil
 }

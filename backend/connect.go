@@ -30,12 +30,14 @@ type connectRequest struct {
 	redirectURI  string
 	center       string
 	refreshToken zoho.Secret
+	scopes       []string
+	soid         string
 }
 
-// read takes the source of a grant from the fields: "code", "refresh_token", or ""
-// for settings alone.
+// read takes the source of a grant from the fields: "code", "refresh_token",
+// "client_credentials", or "" for settings alone.
 func (w *connectRequest) read(f *fields) (string, error) {
-	var callbackURL, code string
+	var callbackURL, code, grantType string
 	f.text("callback_url", &callbackURL)
 	f.text("code", &code)
 	f.secret("refresh_token", &w.refreshToken)
@@ -43,6 +45,9 @@ func (w *connectRequest) read(f *fields) (string, error) {
 	f.text("data_center", &w.center)
 	f.text("state", &w.callback.State)
 	f.text("accounts_server", &w.callback.AccountsServer)
+	f.text("grant_type", &grantType)
+	f.scopes("scopes", &w.scopes)
+	f.text("soid", &w.soid)
 	if f.err != nil {
 		return "", f.err
 	}
@@ -50,13 +55,13 @@ func (w *connectRequest) read(f *fields) (string, error) {
 		callbackURL, code = code, "" // the whole address was pasted
 	}
 	sources := 0
-	for _, given := range []bool{callbackURL != "", code != "", w.refreshToken != ""} {
+	for _, given := range []bool{callbackURL != "", code != "", w.refreshToken != "", grantType == grantClient} {
 		if given {
 			sources++
 		}
 	}
 	belongs := func(fields ...string) error {
-		for _, name := range []string{"state", "redirect_uri", "data_center", "accounts_server"} {
+		for _, name := range []string{"state", "redirect_uri", "data_center", "accounts_server", "scopes", "soid"} {
 			if f.sent(name) && !slices.Contains(fields, name) {
 				return refuse("field %q does not go with what this write gives; leave it out", name)
 			}
@@ -65,7 +70,13 @@ func (w *connectRequest) read(f *fields) (string, error) {
 	}
 	switch {
 	case sources > 1:
-		return "", refuse("a write takes one source of a grant; give only one of callback_url, code and refresh_token")
+		return "", refuse("a write takes one source of a grant; give only one of callback_url, code, refresh_token and grant_type=client_credentials")
+	case grantType != "" && grantType != grantClient:
+		return "", refuse("grant_type %q is not needed or not known; with callback_url, code or refresh_token leave it out, for a self client's own credentials write client_credentials", shorten(grantType))
+	case grantType == grantClient && len(w.scopes) == 0:
+		return "", refuse("scopes are missing; client credentials are minted for the scopes named here, such as ZohoCRM.modules.READ")
+	case grantType == grantClient:
+		return grantClient, belongs("data_center", "scopes", "soid")
 	case callbackURL != "":
 		callback, err := zoho.ParseCallback(callbackURL)
 		if err != nil {
@@ -261,9 +272,9 @@ func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCe
 	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; mend Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
 }
 
-// importToken stores a refresh token that somebody else obtained, once it has
-// proven itself by a refresh.
-func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []string, error) {
+// prove stores a refresh token that somebody else obtained, or client credentials,
+// once they have proven themselves by one mint.
+func (b *backend) prove(ctx context.Context, w connectRequest, grantType string) (*known, []string, error) {
 	dc, err := w.place("")
 	if err != nil {
 		return nil, nil, err
@@ -271,8 +282,8 @@ func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
 	defer cancel()
 	k := &known{name: w.name, credential: credential{
-		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantRefresh,
-		RefreshToken: w.refreshToken,
+		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantType,
+		RefreshToken: w.refreshToken, Requested: w.scopes, SOID: w.soid,
 	}}
 	d, err := k.derive(w.client)
 	if err != nil {
@@ -281,7 +292,9 @@ func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []
 	account := b.account(d, w.storage)
 	token, err := b.keeper.Prove(ctx, account)
 	if err != nil {
-		b.retired.forgetUnused(ctx, w.storage, account.ID, w.name)
+		if grantType == grantRefresh {
+			b.retired.forgetUnused(ctx, w.storage, account.ID, w.name)
+		}
 		return nil, nil, explain(err, w.name)
 	}
 	k.APIDomain, k.Granted, k.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
@@ -293,8 +306,8 @@ func (b *backend) importToken(ctx context.Context, w connectRequest) (*known, []
 	if err := b.replace(ctx, w, k, noted); err != nil {
 		return nil, nil, err
 	}
-	b.Logger().Info("credential connected", "credential", w.name, "data_center", dc.Name, "grant_type", grantRefresh, "scopes", zoho.FormatScopes(token.Scopes))
-	return k, nil, nil
+	b.Logger().Info("credential connected", "credential", w.name, "data_center", dc.Name, "grant_type", grantType, "scopes", zoho.FormatScopes(token.Scopes))
+	return k, scopeWarnings(w.scopes, token.Scopes), nil
 }
 
 // noteReplaced notes the grant that is about to be replaced; nil if there is none.
@@ -305,6 +318,9 @@ func (b *backend) noteReplaced(ctx context.Context, w connectRequest) (noted *re
 	}
 	if err != nil {
 		return nil, err
+	}
+	if old.RefreshToken == "" {
+		return nil, nil // client credentials: there is nothing to revoke
 	}
 	return b.retired.note(ctx, w.storage, w.client, old, false, true)
 }
@@ -321,7 +337,7 @@ func (b *backend) replace(ctx context.Context, w connectRequest, k *known, noted
 			return err
 		default:
 			k.Created, k.settings = old.Created, old.settings
-			if old.RefreshToken != k.RefreshToken && (noted == nil || noted.RefreshToken != old.RefreshToken) {
+			if old.RefreshToken != "" && old.RefreshToken != k.RefreshToken && (noted == nil || noted.RefreshToken != old.RefreshToken) {
 				if _, err := b.retired.note(ctx, w.storage, w.client, old, false, true); err != nil {
 					return err
 				}
@@ -334,7 +350,7 @@ func (b *backend) replace(ctx context.Context, w connectRequest, k *known, noted
 			return err
 		}
 		d, err := k.derive(w.client)
-		if err != nil {
+		if err != nil || k.RefreshToken == "" {
 			return err
 		}
 		// After the credential: until then what Zoho gave is in memory alone.

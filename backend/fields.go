@@ -5,11 +5,13 @@ package backend
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -17,7 +19,13 @@ import (
 // fields reads a request; its first error stays in err.
 type fields struct {
 	*framework.FieldData
-	err error
+	// merge makes a map that was sent change single names, as a PATCH does.
+	merge bool
+	err   error
+}
+
+func newFields(req *logical.Request, d *framework.FieldData) *fields {
+	return &fields{FieldData: d, merge: req.Operation == logical.PatchOperation}
 }
 
 func (f *fields) sent(name string) bool {
@@ -96,11 +104,18 @@ func (f *fields) pairs(name string, dst *map[string]string) {
 		return
 	}
 	pairs := map[string]string{}
+	if f.merge && f.Raw[name] != nil {
+		maps.Copy(pairs, *dst)
+	}
 	switch v := f.Raw[name].(type) {
 	case nil:
 	case map[string]any:
 		for key, value := range v {
-			pairs[strings.TrimSpace(key)] = strings.TrimSpace(fmt.Sprint(value))
+			if key = strings.TrimSpace(key); value == nil {
+				delete(pairs, key) // JSON null takes a name away
+			} else {
+				pairs[key] = strings.TrimSpace(fmt.Sprint(value))
+			}
 		}
 	case string:
 		f.split(name, v, pairs)

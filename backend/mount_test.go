@@ -5,13 +5,11 @@ package backend_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -35,6 +33,8 @@ type mount struct {
 	backend logical.Backend
 	// shown collects every answer but access tokens, for the search for canaries.
 	shown *syncBuffer
+	// canaries are further texts that must not be shown or logged.
+	canaries []string
 }
 
 type data map[string]any
@@ -67,10 +67,12 @@ func (m *mount) restart() {
 	m.backend = b
 }
 
-// standby makes the node one that can't write, or writable again.
-func (m *mount) standby(state consts.ReplicationState) {
-	m.system.ReplicationStateVal = state
-	m.storage.readOnly.Store(state.HasState(consts.ReplicationPerformanceStandby))
+// standby makes the node one of a replicated Vault; its storage can be written or
+// not as Vault's would.
+func (m *mount) standby(state consts.ReplicationState, local bool) {
+	m.system.ReplicationStateVal, m.system.LocalMountVal = state, local
+	m.storage.readOnly.Store(state.HasState(consts.ReplicationPerformanceStandby|consts.ReplicationDRSecondary) ||
+		state.HasState(consts.ReplicationPerformanceSecondary) && !local)
 }
 
 func (m *mount) request(ctx context.Context, op logical.Operation, path string, d data) (*logical.Response, error) {
@@ -225,7 +227,7 @@ func (m *mount) clean() {
 		m.t.Errorf("%d refresh tokens live at Zoho that the engine neither stores nor revokes", len(orphans))
 	}
 	out := m.logs.String() + m.shown.String()
-	for _, secret := range m.zoho.Secrets() {
+	for _, secret := range append(m.zoho.Secrets(), m.canaries...) {
 		if secret != "" && strings.Contains(out, secret) {
 			m.t.Errorf("a secret was shown or logged: %.12s...", secret)
 		}
@@ -240,82 +242,6 @@ func inBubble(t *testing.T, test func(t *testing.T, m *mount)) {
 		test(t, m)
 		m.clean()
 	})
-}
-
-// storage counts, fails and blocks on demand.
-type storage struct {
-	logical.Storage
-	operations atomic.Int64
-	puts       atomic.Int64
-	readOnly   atomic.Bool
-	// failPut, when set, decides which keys can't be stored.
-	failPut atomic.Pointer[func(key string) bool]
-}
-
-func (s *storage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
-	s.operations.Add(1)
-	return s.Storage.Get(ctx, key)
-}
-
-func (s *storage) List(ctx context.Context, prefix string) ([]string, error) {
-	s.operations.Add(1)
-	return s.Storage.List(ctx, prefix)
-}
-
-func (s *storage) Put(ctx context.Context, e *logical.StorageEntry) error {
-	s.operations.Add(1)
-	s.puts.Add(1)
-	if s.readOnly.Load() {
-		return errors.New(logical.ErrReadOnly.Error()) // as it comes over the plugin bridge
-	}
-	if fail := s.failPut.Load(); fail != nil && (*fail)(e.Key) {
-		return errors.New("disk full")
-	}
-	return s.Storage.Put(ctx, e)
-}
-
-func (s *storage) Delete(ctx context.Context, key string) error {
-	s.operations.Add(1)
-	if s.readOnly.Load() {
-		return errors.New(logical.ErrReadOnly.Error())
-	}
-	return s.Storage.Delete(ctx, key)
-}
-
-// failing makes writes fail to keys that begin with a prefix.
-func (s *storage) failing(prefix string) {
-	fail := func(key string) bool { return strings.HasPrefix(key, prefix) }
-	s.failPut.Store(&fail)
-}
-
-func (s *storage) working() { s.failPut.Store(nil) }
-
-// refreshTokens finds what the engine stores or has queued for revocation.
-func (s *storage) refreshTokens(t testing.TB) []string {
-	t.Helper()
-	var tokens []string
-	err := logical.ScanView(context.Background(), viewOf{s.Storage}, func(key string) {
-		entry, err := s.Storage.Get(context.Background(), key)
-		if err != nil || entry == nil {
-			return
-		}
-		var v struct {
-			RefreshToken string `json:"refresh_token"`
-		}
-		if json.Unmarshal(entry.Value, &v) == nil && v.RefreshToken != "" {
-			tokens = append(tokens, v.RefreshToken)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tokens
-}
-
-type viewOf struct{ logical.Storage }
-
-func (v viewOf) ListPage(ctx context.Context, prefix, _ string, _ int) ([]string, error) {
-	return v.List(ctx, prefix)
 }
 
 // syncBuffer is a buffer that several goroutines may write to.

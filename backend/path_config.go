@@ -148,7 +148,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	case err != nil:
 		return nil, err
 	}
-	f := &fields{FieldData: data}
+	f := newFields(req, data)
 	next := merge(old, f)
 	if f.err != nil {
 		return nil, f.err
@@ -190,7 +190,10 @@ func merge(c config, f *fields) config {
 	f.text("client_id", &c.ClientID)
 	f.secret("client_secret", &c.ClientSecret)
 	if f.sent("client_secrets") {
-		var pairs map[string]string
+		pairs := make(map[string]string, len(c.ClientSecrets))
+		for dc, secret := range c.ClientSecrets {
+			pairs[dc] = string(secret)
+		}
 		f.pairs("client_secrets", &pairs)
 		c.ClientSecrets = map[string]zoho.Secret{}
 		for dc, secret := range pairs {

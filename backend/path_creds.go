@@ -19,7 +19,7 @@ func (b *backend) pathCreds() *framework.Path {
 	}
 	write := &framework.PathOperation{
 		Callback: b.writeCreds, Summary: "Connect a credential, or change its settings.",
-		Description:               "Takes exactly one source of a grant (callback_url, code or refresh_token), or settings alone for a connected credential.",
+		Description:               "Takes exactly one source of a grant (callback_url, code, refresh_token or grant_type=client_credentials), or settings alone for a connected credential.",
 		Responses:                 map[int][]framework.Response{http.StatusOK: {{Description: "The credential; warnings say where Zoho granted something else than was asked for.", Fields: connectedFields()}}},
 		ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 	}
@@ -40,6 +40,12 @@ func (b *backend) pathCreds() *framework.Path {
 			"refresh_token":   {Type: framework.TypeString, Description: "A refresh token to import; proven by one refresh before it is stored.", DisplayAttrs: sensitive},
 			"max_age":         read(framework.FieldSchema{Type: framework.TypeDurationSecond, Description: "How old an access token may be to be handed out again. In a write: a setting of this credential; in a read: for this read. Default: max_age in config."}),
 			"min_ttl":         read(framework.FieldSchema{Type: framework.TypeDurationSecond, Description: "How long the access token should live on. In a write: a setting of this credential; in a read: a demand, answered with an error when it can't be met. Default: min_ttl in config."}),
+			"grant_type":      {Type: framework.TypeString, Description: "client_credentials: mint from the client's own credentials (self clients), for scopes and soid; proven by one mint before it is stored. Otherwise left out."},
+			"scopes":          {Type: framework.TypeCommaStringSlice, Description: "With grant_type=client_credentials: the scopes to mint for."},
+			"soid":            {Type: framework.TypeString, Description: "With grant_type=client_credentials: the organization, <service>.<zsoid> such as ZohoCRM.600000434, for apps with several organizations."},
+			"leased":          {Type: framework.TypeBool, Default: false, Description: "Add a non-renewable lease of the token's remaining life to reads, for clients that know only leases (Spring, Go's LifetimeWatcher). Revoking it revokes nothing at Zoho."},
+			"disabled":        {Type: framework.TypeBool, Default: false, Description: "Refuse reads and keep everything."},
+			"custom_metadata": {Type: framework.TypeKVPairs, Description: "Up to 64 name=value pairs of your own, shown in list and status. Not secret."},
 			"revoke":          read(framework.FieldSchema{Type: framework.TypeBool, Default: true, Description: "In a delete: revoke the grant at Zoho too. false only forgets it here."}),
 		},
 		ExistenceCheck: existence(func(name string) string { return credsPrefix + name }),
@@ -67,9 +73,13 @@ limits let it. The answer has no lease: ttl says in how many seconds a newer tok
 would be handed out, and Vault Agent follows it.
 
 Writing connects the credential with exactly one of: callback_url (the address that
-the browser landed on after authorize/<name>), code (also a self client's), or
-refresh_token (an import). Without any, only settings of a connected credential
-change. Nothing good is overwritten until the new grant is stored.
+the browser landed on after authorize/<name>), code (also a self client's),
+refresh_token (an import), or grant_type=client_credentials with scopes (a self
+client). Without any, only settings of a connected credential change. Nothing good
+is overwritten until the new grant is stored.
+
+While a device consent is waiting (authorize/<name> flow=device), reading asks Zoho
+whether the person has consented, at most once in Zoho's interval.
 
 Deleting revokes the grant at Zoho; if Zoho cannot be reached, that is retried.`,
 	}
@@ -77,7 +87,7 @@ Deleting revokes the grant at Zoho; if Zoho cannot be reached, that is retried.`
 
 func connectedFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"grant_type":       {Type: framework.TypeString, Description: "What access tokens are minted from: authorization_code or refresh_token (imported)."},
+		"grant_type":       {Type: framework.TypeString, Description: "What access tokens are minted from: authorization_code, device_code, refresh_token (imported) or client_credentials."},
 		"data_center":      {Type: framework.TypeString, Description: "Data center of the Zoho account."},
 		"accounts_server":  {Type: framework.TypeString, Description: "Where its tokens come from."},
 		"api_domain":       {Type: framework.TypeString, Description: "General API gateway of the account."},
@@ -86,6 +96,9 @@ func connectedFields() map[string]*framework.FieldSchema {
 		"created_time":     {Type: framework.TypeTime, Description: "When the credential was first connected."},
 		"max_age":          {Type: framework.TypeInt, Description: "In force, in seconds."},
 		"min_ttl":          {Type: framework.TypeInt, Description: "In force, in seconds."},
+		"leased":           {Type: framework.TypeBool, Description: "Whether reads carry a lease."},
+		"disabled":         {Type: framework.TypeBool, Description: "Whether reads are refused."},
+		"custom_metadata":  {Type: framework.TypeKVPairs, Description: "Your own notes."},
 	}
 }
 
@@ -100,7 +113,31 @@ func connectedData(k *known, d *derived) map[string]any {
 		"created_time":     stamp(k.Created),
 		"max_age":          seconds(d.want.MaxAge),
 		"min_ttl":          seconds(d.want.MinTTL),
+		"leased":           k.Leased,
+		"disabled":         k.Disabled,
+		"custom_metadata":  pairs(k.CustomMetadata),
 	}
+}
+
+// pairs makes absent metadata an empty object in JSON.
+func pairs(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// checkMetadata bounds what people note down, as Vault's own kv engine does.
+func checkMetadata(m map[string]string) error {
+	if len(m) > 64 {
+		return refuse("custom_metadata has %d names; it takes up to 64", len(m))
+	}
+	for name, text := range m {
+		if name == "" || len(name) > 128 || len(text) > 512 {
+			return refuse("custom_metadata %q is too long or has no name; names take up to 128 bytes, values up to 512", shorten(name))
+		}
+	}
+	return nil
 }
 
 func firstOf(texts ...string) string {
@@ -150,6 +187,7 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framew
 		info[name] = map[string]any{
 			"data_center": c.DataCenter, "grant_type": c.GrantType,
 			"requested_scopes": list(c.Requested), "granted_scopes": list(c.Granted), "created_time": stamp(c.Created),
+			"disabled": c.Disabled, "custom_metadata": pairs(c.CustomMetadata),
 		}
 	}
 	resp := logical.ListResponseWithInfo(names, info)
@@ -169,7 +207,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
-	f := &fields{FieldData: data}
+	f := newFields(req, data)
 	if f.sent("revoke") {
 		return nil, refuse("revoke belongs to a delete; leave it out")
 	}
@@ -181,6 +219,11 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	change := func(s *settings) error {
 		f.ownDuration("max_age", &s.MaxAge)
 		f.ownDuration("min_ttl", &s.MinTTL)
+		f.bool("leased", &s.Leased)
+		f.bool("disabled", &s.Disabled)
+		if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil {
+			f.err = checkMetadata(s.CustomMetadata)
+		}
 		if f.err == nil && s.MinTTL != nil && *s.MinTTL >= c.MaxTokenLifetime {
 			return refuse("min_ttl must be below the lifetime of an access token (%s)", c.MaxTokenLifetime)
 		}
@@ -194,8 +237,8 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	var k *known
 	var warnings []string
 	switch source {
-	case "refresh_token":
-		k, warnings, err = b.importToken(ctx, w)
+	case grantRefresh, grantClient:
+		k, warnings, err = b.prove(ctx, w, source)
 	case "code":
 		k, warnings, err = b.connect(ctx, w)
 	default:
@@ -271,8 +314,10 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		}
 		// The note is written first: a crash in between revokes nothing, since the
 		// credential still holds the grant.
-		if entry, err = b.retired.note(ctx, req.Storage, c, k, true, revoke); err != nil {
-			return err
+		if k.RefreshToken != "" {
+			if entry, err = b.retired.note(ctx, req.Storage, c, k, true, revoke); err != nil {
+				return err
+			}
 		}
 		if err := req.Storage.Delete(ctx, credsPrefix+name); err != nil {
 			return err
@@ -280,6 +325,9 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		b.memory.forget(credsPrefix + name)
 		if err := req.Storage.Delete(ctx, pendingPrefix+name); err != nil {
 			return err
+		}
+		if entry == nil {
+			return nil
 		}
 		return req.Storage.Delete(ctx, holderKey(entry.GrantID, name))
 	})
@@ -290,7 +338,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return nil, err
 	}
 	b.Logger().Info("credential deleted", "credential", name, "revoke", revoke)
-	if !revoke {
+	if !revoke || entry == nil {
 		return nil, nil
 	}
 	err = b.retired.consider(context.WithoutCancel(ctx), req.Storage, entry)

@@ -82,10 +82,14 @@ type credential struct {
 	GrantType    string      `json:"grant_type"`
 	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
 	APIDomain    string      `json:"api_domain,omitempty"`
-	Requested    []string    `json:"requested_scopes,omitempty"`
-	Granted      []string    `json:"granted_scopes,omitempty"`
-	Connected    time.Time   `json:"connected"`
-	Created      time.Time   `json:"created"`
+	// SOID is the organisation of a client-credentials grant.
+	SOID      string    `json:"soid,omitempty"`
+	Requested []string  `json:"requested_scopes,omitempty"`
+	Granted   []string  `json:"granted_scopes,omitempty"`
+	Connected time.Time `json:"connected"`
+	Created   time.Time `json:"created"`
+	// Person is whose account it is, where the scopes let that be asked.
+	Person zoho.Person `json:"person,omitzero"`
 	settings
 }
 
@@ -93,12 +97,18 @@ type credential struct {
 type settings struct {
 	MaxAge *time.Duration `json:"max_age,omitempty"`
 	MinTTL *time.Duration `json:"min_ttl,omitempty"`
+	// Leased adds a lease to reads, for clients that know nothing else.
+	Leased         bool              `json:"leased,omitempty"`
+	Disabled       bool              `json:"disabled,omitempty"`
+	CustomMetadata map[string]string `json:"custom_metadata,omitempty"`
 }
 
 // Grant types, as status shows them.
 const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
+	grantDevice  = "device_code"
+	grantClient  = "client_credentials"
 )
 
 // pending is a consent that was started and not finished.
@@ -110,7 +120,22 @@ type pending struct {
 	DataCenter  string      `json:"data_center"`
 	Verifier    zoho.Secret `json:"verifier,omitempty"`
 	Expires     time.Time   `json:"expires"`
+	// Flow is how the person consents: code, device, or scopes for more scopes.
+	Flow string `json:"flow"`
+	// The rest belongs to the device flow.
+	DeviceCode      zoho.Secret   `json:"device_code,omitempty"`
+	UserCode        string        `json:"user_code,omitempty"`
+	VerificationURL string        `json:"verification_url,omitempty"`
+	Interval        time.Duration `json:"interval,omitempty"`
+	NextPoll        time.Time     `json:"next_poll,omitzero"`
 }
+
+// Flows of a consent.
+const (
+	flowCode   = "code"
+	flowDevice = "device"
+	flowScopes = "scopes"
+)
 
 // retiredGrant is a grant that is to be revoked at Zoho, or only forgotten, once
 // no access token of it lives that somebody may hold.
