@@ -33,6 +33,20 @@ func (f *fields) sent(name string) bool {
 	return sent
 }
 
+// only refuses a field that the path has for another of its operations.
+func (f *fields) only(operation string, names ...string) error {
+	takes := "none"
+	if len(names) > 0 {
+		takes = strings.Join(names, " and ")
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Schema)) {
+		if name != "name" && f.sent(name) && !slices.Contains(names, name) {
+			return refuse("field %q does not belong to a %s; it takes %s", name, operation, takes)
+		}
+	}
+	return nil
+}
+
 // text sets dst if the field was sent; surrounding space is never meant.
 func (f *fields) text(name string, dst *string) {
 	if f.sent(name) {

@@ -325,7 +325,10 @@ func hex32() string {
 	return fmt.Sprintf("%x", b)
 }
 
-func (b *backend) readConfig(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) readConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	if err := (&fields{FieldData: data}).only("read"); err != nil {
+		return nil, err
+	}
 	var c config
 	err := get(ctx, req.Storage, configKey, &c)
 	if errors.Is(err, errAbsent) {
@@ -366,7 +369,10 @@ func list(items []string) []string {
 	return items
 }
 
-func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	if err := (&fields{FieldData: data}).only("delete"); err != nil {
+		return nil, err
+	}
 	names, err := req.Storage.List(ctx, credsPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing credentials: %w", err)

@@ -301,6 +301,9 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	}
 	revoke := true
 	f := &fields{FieldData: data}
+	if err := f.only("delete", "revoke"); err != nil {
+		return nil, err
+	}
 	f.bool("revoke", &revoke)
 	var entry *retiredGrant
 	err := b.locked(name, func() error {

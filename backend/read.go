@@ -69,10 +69,8 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 // wish reads the parameters of one read.
 func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, error) {
 	f := &fields{FieldData: data}
-	for _, name := range []string{"callback_url", "code", "state", "redirect_uri", "data_center", "accounts_server", "refresh_token", "revoke"} {
-		if f.sent(name) {
-			return want, refuse("field %q does not belong to a read; a read takes max_age and min_ttl", name)
-		}
+	if err := f.only("read", "max_age", "min_ttl"); err != nil {
+		return want, err
 	}
 	f.duration("max_age", &want.MaxAge, want.MaxAge)
 	if f.sent("min_ttl") && f.Raw["min_ttl"] != nil {
