@@ -208,27 +208,22 @@ func (s *Simulator) controlKnobs(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := s.knobs
-	fields := reflect.ValueOf(&changed).Elem()
-	for name, raw := range in {
-		wanted := strings.ReplaceAll(name, "_", "")
-		field := fields.FieldByNameFunc(func(known string) bool { return strings.EqualFold(known, wanted) })
-		if !field.IsValid() {
-			return nil, fmt.Errorf("unknown knob %q", name)
+	return done, s.changeKnobs(func(k *Knobs) error {
+		fields := reflect.ValueOf(k).Elem()
+		for name, raw := range in {
+			wanted := strings.ReplaceAll(name, "_", "")
+			field := fields.FieldByNameFunc(func(known string) bool { return strings.EqualFold(known, wanted) })
+			if !field.IsValid() {
+				return fmt.Errorf("unknown knob %q", name)
+			}
+			into := field.Addr().Interface()
+			if d, ok := into.(*time.Duration); ok {
+				into = (*duration)(d)
+			}
+			if err := json.Unmarshal(raw, into); err != nil {
+				return fmt.Errorf("knob %q: %w", name, err)
+			}
 		}
-		into := field.Addr().Interface()
-		if d, ok := into.(*time.Duration); ok {
-			into = (*duration)(d)
-		}
-		if err := json.Unmarshal(raw, into); err != nil {
-			return nil, fmt.Errorf("knob %q: %w", name, err)
-		}
-	}
-	if err := changed.check(); err != nil {
-		return nil, err
-	}
-	s.knobs = changed
-	return done, nil
+		return nil
+	})
 }

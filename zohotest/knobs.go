@@ -5,6 +5,7 @@ package zohotest
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -168,16 +169,38 @@ func defaultKnobs() Knobs {
 }
 
 // Knobs changes settings, all at once with respect to requests. It panics if a
-// setting makes no sense.
+// setting makes no sense. The function may ask the simulator anything but call
+// Knobs.
 func (s *Simulator) Knobs(change func(*Knobs)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := s.knobs
-	change(&changed)
-	if err := changed.check(); err != nil {
+	err := s.changeKnobs(func(k *Knobs) error {
+		change(k)
+		return nil
+	})
+	if err != nil {
 		panic("zohotest: " + err.Error())
 	}
+}
+
+// changeKnobs takes its locks itself, and holds only that of the knobs while
+// it calls others' code.
+func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
+	s.knobsMu.Lock()
+	defer s.knobsMu.Unlock()
+	s.mu.Lock()
+	changed := s.knobs
+	s.mu.Unlock()
+	changed.UnknownScopes = slices.Clone(changed.UnknownScopes)
+	changed.OrganizationServices = slices.Clone(changed.OrganizationServices)
+	if err := change(&changed); err != nil {
+		return err
+	}
+	if err := changed.check(); err != nil {
+		return err
+	}
+	s.mu.Lock()
 	s.knobs = changed
+	s.mu.Unlock()
+	return nil
 }
 
 // check refuses statuses that no HTTP server can send.

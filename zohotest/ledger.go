@@ -13,7 +13,8 @@ import (
 // ledger is the simulator's state. Methods of Simulator with a small first
 // letter expect mu to be held unless they say otherwise.
 type ledger struct {
-	mu sync.Mutex
+	knobsMu sync.Mutex // serializes changes of knobs; taken before mu
+	mu      sync.Mutex // guards everything below
 
 	advanced      time.Duration
 	knobs         Knobs

@@ -1,0 +1,137 @@
+// Can a script steer everything over HTTP?
+
+package zohotest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// script calls the control API.
+type script struct {
+	*testing.T
+	control http.Handler
+}
+
+func (s script) call(method, path, body string) (int, string) {
+	s.Helper()
+	recorded := httptest.NewRecorder()
+	s.control.ServeHTTP(recorded, httptest.NewRequestWithContext(s.Context(), method, path, strings.NewReader(body)))
+	return recorded.Code, recorded.Body.String()
+}
+
+// must decodes an answer that has to be good.
+func must[T any](s script, method, path, body string) T {
+	s.Helper()
+	var out T
+	status, answer := s.call(method, path, body)
+	if err := json.Unmarshal([]byte(answer), &out); status != 200 || err != nil {
+		s.Fatalf("%s %s %s answered %d %s: %v", method, path, body, status, answer, err)
+	}
+	return out
+}
+
+func TestAScriptCanPlayTheUserAndReadTheLedger(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		type object = map[string]any
+		self := must[zohotest.Client](s, "POST", "/clients", `{"type":"self","data_center":"eu"}`)
+		must[object](s, "POST", "/users", `{"data_center":"eu","email":"second@example.com"}`)
+		code := must[object](s, "POST", "/self-client-code", `{"client_id":"`+self.ID+`","life":"10m","scopes":["ZohoCRM.org.READ"]}`)["code"].(string)
+		first := a.as(self).exchange("eu", code)
+
+		ask, err := json.Marshal(object{"url": a.consentURL("us"), "email": "second@example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := a.exchange("eu", codeOf(t, must[map[string]string](s, "POST", "/authorize", string(ask))["callback_url"]))
+
+		tokens := must[map[string][]object](s, "GET", "/tokens", "")
+		if len(tokens["refresh_tokens"]) != 2 || len(tokens["access_tokens"]) != 2 {
+			t.Errorf("tokens are %v", tokens)
+		}
+		if orphans := must[[]zohotest.RefreshToken](s, "GET", "/orphans?known="+first.refreshToken(), ""); len(orphans) != 1 || orphans[0].Email != "second@example.com" {
+			t.Errorf("orphans are %v", orphans)
+		}
+		must[object](s, "POST", "/revoke", `{"refresh_token":"`+second.refreshToken()+`"}`)
+		if a.zoho.Alive(second.accessToken()) {
+			t.Error("revoking killed nothing")
+		}
+		if _, secrets := s.call("GET", "/secrets", ""); !strings.Contains(secrets, code+"\n") {
+			t.Errorf("secrets are %s", secrets)
+		}
+		must[object](s, "POST", "/advance", `{"duration":"1h"}`)
+		if a.zoho.Alive(first.accessToken()) {
+			t.Error("the clock did not move")
+		}
+		must[object](s, "POST", "/fault", `{"kind":"status","endpoint":"token","status":500,"times":1}`)
+		must[object](s, "POST", "/fault", `{"kind":"slow","delay":"1s"}`)
+		if r := a.as(self).refresh("eu", first.refreshToken()); r.status != 500 {
+			t.Errorf("the fault answered %d", r.status)
+		}
+		must[object](s, "DELETE", "/faults", "")
+		must[object](s, "PATCH", "/knobs", `{"mints":0,"mint_window":"5m","ThrottleLanguage":"zh"}`)
+		if r := a.as(self).refresh("eu", first.refreshToken()); r.error() != "拒绝访问" {
+			t.Errorf("the knobs answered %s", r.body)
+		}
+		if got := must[[]zohotest.Violation](s, "GET", "/violations", ""); len(got) != 1 || got[0].Kind != zohotest.ThrottleTripped {
+			t.Errorf("violations are %v", got)
+		}
+		if got := must[zohotest.Counts](s, "GET", "/counts", ""); got.Throttled != 1 || got.Exchanges != 2 || got.ByEndpoint["token"] != 4 {
+			t.Errorf("counts are %+v", got)
+		}
+		must[object](s, "POST", "/reset", "")
+		if got := must[[]zohotest.Violation](s, "GET", "/violations", ""); got == nil || len(got) != 0 {
+			t.Errorf("violations after a reset are %v", got)
+		}
+		rotated := must[map[string]string](s, "POST", "/rotate-secret", `{"client_id":"`+self.ID+`"}`)["client_secret"]
+		a.wantError(a.as(self).refresh("eu", first.refreshToken()), "invalid_client_secret")
+		a.wantThrottled0(a.as(self).refresh("eu", first.refreshToken(), "client_secret", rotated))
+	})
+}
+
+// wantThrottled0 is a throttle in whatever language.
+func (a app) wantThrottled0(r reply) {
+	a.Helper()
+	if r.status != 400 || r.text("status") != "failure" {
+		a.Errorf("answered %d %s", r.status, r.body)
+	}
+}
+
+func TestAScriptsMistakesAreNamed(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		for _, test := range []struct{ method, path, body, want string }{
+			{"PATCH", "/knobs", `{"mints":3,"nonsense":1}`, "nonsense"},
+			{"PATCH", "/knobs", `{"mints":"many"}`, "mints"},
+			{"PATCH", "/knobs", `{"mint_window":"soon"}`, "mint_window"},
+			{"PATCH", "/knobs", `{"error_status":7}`, "status 7"},
+			{"POST", "/fault", `{"kind":"gremlins"}`, "gremlins"},
+			{"POST", "/fault", `{"kind":"hang","endpoint":"tokens"}`, "tokens"},
+			{"POST", "/fault", `{"kind":"status","status":99}`, "99"},
+			{"POST", "/advance", `{"duration":"1 hour"}`, "duration"},
+			{"POST", "/advance", `not JSON`, "reading the request"},
+			{"POST", "/authorize", `{"uri":"x"}`, "uri"},
+			{"POST", "/authorize", `{"url":"https://example.com"}`, "example.com"},
+			{"POST", "/authorize", `{"url":"https://accounts.zoho.eu/oauth/v2/auth"}`, "Invalid Client"},
+			{"POST", "/self-client-code", `{"client_id":"x"}`, "x"},
+			{"POST", "/clients", `{"data_center":"mars"}`, "mars"},
+			{"POST", "/users", `{"data_center":"mars"}`, "mars"},
+			{"POST", "/rotate-secret", `{"client_id":"x"}`, "unknown client"},
+		} {
+			if status, answer := s.call(test.method, test.path, test.body); status != 400 || !strings.Contains(answer, test.want) {
+				t.Errorf("%s %s answered %d %s, want %q", test.path, test.body, status, answer, test.want)
+			}
+		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) {
+			if k.Mints != 10 {
+				t.Error("a refused change of knobs was made in part")
+			}
+		})
+	})
+}

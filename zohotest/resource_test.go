@@ -1,0 +1,131 @@
+// Do the APIs tell a good token from a bad one?
+
+package zohotest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+const everyScope = "ZohoCRM.users.ALL,zohocrm.org.read,Desk.basic.READ,AaaServer.profile.Read"
+
+// probes are the addresses that a token for everyScope opens.
+func (a app) probes(dc string) map[string]string {
+	desk := map[string]string{"eu": "https://desk.zoho.eu", "ca": "https://desk.zohocloud.ca"}[dc]
+	return map[string]string{
+		"CRM users": a.zoho.APIURL(dc) + "/crm/v8/users?type=CurrentUser",
+		"CRM org":   a.zoho.APIURL(dc) + "/crm/v8/org",
+		"Desk":      desk + "/api/v1/organizations",
+		"accounts":  a.zoho.AccountsURL(dc) + "/oauth/user/info",
+	}
+}
+
+func TestAGoodTokenOpensEveryAPIWithEitherScheme(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		for _, dc := range []string{"eu", "ca"} {
+			token := a.connects(dc, "scope", everyScope).accessToken()
+			for name, address := range a.probes(dc) {
+				for _, scheme := range []string{"Zoho-oauthtoken", "Bearer"} {
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.Header.Set("Authorization", scheme+" "+token)
+					if r := a.do(req); r.status != 200 || !strings.Contains(r.body, a.zoho.User(dc).Name) {
+						t.Errorf("%s with %s answered %d %s", name, scheme, r.status, r.body)
+					}
+				}
+			}
+		}
+		a.wantNoViolations()
+	})
+}
+
+func TestEachAPIRefusesInItsOwnWords(t *testing.T) {
+	words := map[string]struct{ dead, scope, none string }{
+		"CRM users": {"INVALID_TOKEN", "OAUTH_SCOPE_MISMATCH", "AUTHENTICATION_FAILURE"},
+		"CRM org":   {"INVALID_TOKEN", "OAUTH_SCOPE_MISMATCH", "AUTHENTICATION_FAILURE"},
+		"Desk":      {"INVALID_OAUTH", "SCOPE_MISMATCH", "INVALID_OAUTH"},
+		"accounts":  {"INVALID_OAUTHTOKEN", "INVALID_OAUTHSCOPE", "INVALID_OAUTHTOKEN"},
+	}
+	bubble(t, func(t *testing.T, a app) {
+		expired := a.connects("eu", "scope", everyScope).accessToken()
+		time.Sleep(time.Hour)
+		unscoped := a.connects("eu", "scope", "profile,ZohoCRM.modules.ALL").accessToken()
+		elsewhere := a.connects("us", "scope", everyScope).accessToken()
+		for name, address := range a.probes("eu") {
+			for _, test := range []struct{ why, token, want string }{
+				{"made up", "1000.x.y", words[name].dead},
+				{"expired", expired, words[name].dead},
+				{"of another data centre", elsewhere, words[name].dead},
+				{"without the scope", unscoped, words[name].scope},
+				{"absent", "", words[name].none},
+			} {
+				if r := a.get(address, test.token); r.status != 401 || !strings.Contains(r.body, `"`+test.want+`"`) {
+					t.Errorf("%s, token %s: answered %d %s", name, test.why, r.status, r.body)
+				}
+			}
+		}
+		a.wantViolation(zohotest.WrongDataCenter, 4)
+		if got := a.zoho.Counts(); got.APICalls != 20 || got.APIRefused != 20 {
+			t.Errorf("counts are %+v", got)
+		}
+	})
+}
+
+func TestTheAPIsKnobs(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		token := a.connects("eu", "scope", everyScope).accessToken()
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.DeadTokenStatus, k.StrictScopeCase = 400, true })
+		if r := a.get(a.probes("eu")["CRM org"], "1000.x.y"); r.status != 400 || r.text("code") != "INVALID_TOKEN" {
+			t.Errorf("a dead token got %d %s", r.status, r.body)
+		}
+		if r := a.get(a.probes("eu")["CRM org"], token); r.text("code") != "OAUTH_SCOPE_MISMATCH" {
+			t.Errorf("a scope in the wrong case got %d %s", r.status, r.body)
+		}
+		if r := a.get(a.probes("eu")["CRM users"], token); r.status != 200 {
+			t.Errorf("a scope in the right case got %d %s", r.status, r.body)
+		}
+	})
+}
+
+func TestEachHostServesOnlyItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		for _, address := range []string{
+			"https://www.zohoapis.eu/oauth/v2/token", "https://accounts.zoho.eu/crm/v8/org", "https://accounts.zoho.eu/nothing",
+		} {
+			if r := a.get(address, ""); r.status != 404 {
+				t.Errorf("%s answered %d %s", address, r.status, r.body)
+			}
+		}
+		for _, address := range []string{"https://accounts.zoho.ca/oauth/v2/token", "http://accounts.zoho.eu/oauth/v2/token", "https://example.com/"} {
+			if r := a.get(address, ""); r.err == nil {
+				t.Errorf("%s answered %d", address, r.status)
+			}
+		}
+	})
+}
+
+func TestServerInfoListsTheDataCentersThatKnowEachOther(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		r := a.get("https://accounts.zoho.com/oauth/serverinfo", "")
+		locations, _ := r.json["locations"].(map[string]any)
+		if r.text("result") != "success" || len(locations) != 9 || locations["ca"] != "https://accounts.zohocloud.ca" || locations["cn"] != nil {
+			t.Errorf("answered %s", r.body)
+		}
+		r = a.get("https://accounts.zoho.com.cn/oauth/serverinfo", "")
+		if locations, _ := r.json["locations"].(map[string]any); len(locations) != 1 || locations["cn"] == nil {
+			t.Errorf("China answered %s", r.body)
+		}
+		a.zoho.AddDataCenter(zohotest.DataCenter{Name: "sg", Accounts: "accounts.zoho.sg", API: "www.zohoapis.sg"})
+		a.connects("sg")
+		a.zoho.RemoveDataCenter("sg")
+		if r := a.get("https://accounts.zoho.sg/oauth/serverinfo", ""); r.err == nil {
+			t.Errorf("a removed data centre answered %s", r.body)
+		}
+	})
+}
