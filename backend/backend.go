@@ -58,7 +58,9 @@ type backend struct {
 	// background ends with the mount.
 	background context.Context
 	stop       context.CancelFunc
+	spawning   sync.Mutex // guards work against stop
 	work       sync.WaitGroup
+	metrics    metrics
 }
 
 func newBackend(transport http.RoundTripper) *backend {
@@ -78,8 +80,10 @@ func newBackend(transport http.RoundTripper) *backend {
 			b.pathCreds(), b.pathCredsList(),
 			b.pathStatus(), b.pathStatusList(),
 			b.pathAuthorize(), b.pathConfig(),
+			b.pathRevoke(), b.pathRevokeAll(), pathMetrics(&b.metrics),
 			pathDataCenters(b.memory), pathDataCentersList(b.memory),
 		},
+		Secrets:      []*framework.Secret{leaseSecret()},
 		Invalidate:   b.invalidate,
 		PeriodicFunc: b.periodic,
 		Clean:        b.clean,
@@ -100,14 +104,9 @@ func (b *backend) invalidate(_ context.Context, key string) {
 // calls to Zoho run behind it.
 func (b *backend) periodic(_ context.Context, req *logical.Request) error {
 	if b.WriteSafeReplicationState() && b.retired.begin() {
-		b.work.Go(func() { b.retired.sweep(b.background, req.Storage) })
+		b.spawn(func(ctx context.Context) { b.retired.sweep(ctx, req.Storage) })
 	}
 	return nil
-}
-
-func (b *backend) clean(context.Context) {
-	b.stop()
-	b.work.Wait()
 }
 
 // locked runs work as the only change of a credential's stored entry.
@@ -116,24 +115,4 @@ func (b *backend) locked(name string, work func() error) error {
 	lock.Lock()
 	defer lock.Unlock()
 	return work()
-}
-
-// observe logs what happens to grants: one line each, never a token.
-func (b *backend) observe(e zoho.Event) {
-	b.logEvent(b.Logger(), e)
-}
-
-func (b *backend) logEvent(log hclog.Logger, e zoho.Event) {
-	failure := zoho.AsError(e.Err)
-	switch {
-	case e.Err == nil:
-		log.Info("minted an access token", "credential", e.Account.Name,
-			"token_fingerprint", b.memory.tokenFingerprint(e.Token.AccessToken),
-			"expire_time", stamp(e.Token.Expires), "took", e.Took.String())
-	case failure == nil:
-		log.Error("storage failed", "credential", e.Account.Name, "error", e.Err)
-	default:
-		log.Warn("no access token from Zoho", "credential", e.Account.Name, "kind", string(failure.Kind),
-			"error", failure.Error(), "hold_until", stamp(e.Until), "took", e.Took.String())
-	}
 }

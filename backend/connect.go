@@ -121,9 +121,13 @@ func (w *connectRequest) place(fallback string) (zoho.DataCenter, error) {
 		}
 	}
 	if w.client.secret(dc.Name) == "" {
-		return dc, refuse("there is no client secret for data center %q; add it to client_secrets in config (in Zoho's API console: the client's Settings tab), then start again with authorize/%s", dc.Name, w.name)
+		return dc, noSecret(dc, w.name)
 	}
 	return dc, nil
+}
+
+func noSecret(dc zoho.DataCenter, name string) error {
+	return refuse("there is no client secret for data center %q; add it to client_secrets in config (in Zoho's API console: the client's Settings tab), then start again with authorize/%s", dc.Name, name)
 }
 
 // consent checks a code against the consent that is pending for the name. It
@@ -138,6 +142,8 @@ func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, erro
 		return nil, nil
 	case err != nil:
 		return nil, err
+	case p.Flow == flowDevice && w.callback.State == "":
+		return nil, nil // a code from elsewhere may win over a device consent
 	case !time.Now().Before(p.Expires):
 		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
 			return nil, err
@@ -146,6 +152,8 @@ func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, erro
 			return nil, nil
 		}
 		return nil, refuse("the consent for %q expired at %s; start again with authorize/%s", w.name, stamp(p.Expires), w.name)
+	case p.Flow == flowScopes && w.callback.State == "" && w.callback.Enhanced:
+		return &p, nil // Zoho does not promise a state here; the grant itself will show
 	case w.callback.State == "":
 		return nil, refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on as callback_url, or pass its state", w.name, stamp(p.Expires))
 	case subtle.ConstantTimeCompare([]byte(p.State), []byte(w.callback.State)) != 1:
@@ -159,6 +167,9 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 	p, err := b.consent(ctx, w)
 	if err != nil {
 		return nil, nil, err
+	}
+	if p != nil && p.Flow == flowScopes {
+		return b.finishScopes(ctx, w, p)
 	}
 	if w.callback.Err != "" {
 		return nil, nil, b.declined(ctx, w, p)
@@ -195,12 +206,17 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 		b.retired.drop(ctx, w.storage, noted)
 		return nil, nil, b.exchangeFailed(ctx, w, p, err)
 	}
+	return b.keep(ctx, w, dc, grantCode, requested, got, noted)
+}
+
+// keep stores the grant that a consent bought, and its first token.
+func (b *backend) keep(ctx context.Context, w connectRequest, dc zoho.DataCenter, grantType string, requested []string, got zoho.Answer, noted *retiredGrant) (*known, []string, error) {
 	if got.RefreshToken == "" {
 		b.retired.drop(ctx, w.storage, noted)
 		return nil, nil, refuse("%s gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", hostOf(dc), w.name)
 	}
 	k := &known{name: w.name, credential: credential{
-		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantCode,
+		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantType,
 		RefreshToken: got.RefreshToken, APIDomain: got.Token.APIDomain,
 		Requested: requested, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
 	}}
@@ -213,8 +229,41 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 			b.Logger().Warn("the first access token was not stored; the next read mints another", "credential", w.name, "error", err)
 		}
 	}
-	b.Logger().Info("credential connected", "credential", w.name, "data_center", dc.Name, "grant_type", grantCode, "scopes", zoho.FormatScopes(got.Token.Scopes))
+	b.connected(w.name, dc, grantType, got.Token.Scopes)
+	b.learnPerson(ctx, w, k, dc, got.Token)
 	return k, warnings, nil
+}
+
+func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, scopes []string) {
+	b.metrics.connected.Add(1)
+	b.Logger().Info("credential connected", "credential", name, "data_center", dc.Name, "grant_type", grantType, "scopes", zoho.FormatScopes(scopes))
+	b.send(eventConnected, name, "data_center", dc.Name, "grant_type", grantType)
+}
+
+// profileScope lets a token be asked whose it is.
+const profileScope = "AaaServer.profile.READ"
+
+// learnPerson notes whose account it is, where the scopes let that be asked: Zoho
+// counts grants per user. Not knowing is no failure.
+func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token) {
+	if !slices.ContainsFunc(token.Scopes, func(s string) bool { return strings.EqualFold(s, profileScope) }) {
+		return
+	}
+	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
+	if err == nil {
+		err = b.locked(w.name, func() error {
+			now, err := b.memory.credential(ctx, w.storage, w.name)
+			if err != nil || now.RefreshToken != k.RefreshToken {
+				return err
+			}
+			next := &known{name: w.name, credential: now.credential}
+			next.Person = person
+			return b.storeCredential(ctx, w.storage, next)
+		})
+	}
+	if err != nil {
+		b.Logger().Debug("whose account it is could not be learnt", "credential", w.name, "error", err)
+	}
 }
 
 // declined ends a consent to which the person, or Zoho, said no.
@@ -306,7 +355,8 @@ func (b *backend) prove(ctx context.Context, w connectRequest, grantType string)
 	if err := b.replace(ctx, w, k, noted); err != nil {
 		return nil, nil, err
 	}
-	b.Logger().Info("credential connected", "credential", w.name, "data_center", dc.Name, "grant_type", grantType, "scopes", zoho.FormatScopes(token.Scopes))
+	b.connected(w.name, dc, grantType, token.Scopes)
+	b.learnPerson(ctx, w, k, dc, token)
 	return k, scopeWarnings(w.scopes, token.Scopes), nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -40,6 +41,9 @@ type memory struct {
 type known struct {
 	credential
 	name string
+	// nextPoll is when a device consent that waits beside this credential may be
+	// asked about; nil without one.
+	nextPoll atomic.Pointer[time.Time]
 	// derived is the account for one client, remade when the client changes.
 	derived atomic.Pointer[derived]
 }
@@ -59,8 +63,11 @@ func (m *memory) forget(key string) {
 	m.changes++
 	if key == configKey {
 		m.client.Store(nil)
-	} else if name, found := strings.CutPrefix(key, credsPrefix); found {
-		m.creds.Remove(name)
+	}
+	for _, prefix := range []string{credsPrefix, pendingPrefix} {
+		if name, found := strings.CutPrefix(key, prefix); found {
+			m.creds.Remove(name)
+		}
 	}
 }
 
@@ -113,6 +120,13 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 		return nil, absent("no credential named %q; connect it with authorize/%s first", name, name)
 	}
 	if err != nil {
+		return nil, err
+	}
+	var p pending
+	switch err := get(ctx, s, pendingPrefix+name, &p); {
+	case err == nil && p.Flow == flowDevice:
+		k.nextPoll.Store(&p.NextPoll)
+	case err != nil && !errors.Is(err, errAbsent):
 		return nil, err
 	}
 	m.keep(generation, func() { m.creds.Add(name, k) })

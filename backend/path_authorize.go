@@ -24,8 +24,9 @@ func (b *backend) pathAuthorize() *framework.Path {
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "authorize", OperationSuffix: "credential"},
 		Fields: map[string]*framework.FieldSchema{
 			"name":         nameField("Name of the credential to connect."),
-			"flow":         {Type: framework.TypeString, Default: "code", Description: "How the person consents: code, in a browser.", AllowedValues: []any{"code"}},
+			"flow":         {Type: framework.TypeString, Default: "code", Description: "How the person consents: code, in the browser that lands on the redirect URI, or device, by typing a short code on any device (non-browser clients).", AllowedValues: []any{flowCode, flowDevice}},
 			"scopes":       {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for, separated by commas or spaces. Default: scopes in config."},
+			"add_scopes":   {Type: framework.TypeCommaStringSlice, Description: "Scopes to add to the connected credential's own grant, without a consent from scratch (Zoho's incremental authorization)."},
 			"redirect_uri": {Type: framework.TypeString, Description: "Where the browser lands, exactly as registered in Zoho's API console. Default: redirect_uri in config."},
 			"data_center":  {Type: framework.TypeString, Description: "Data center at which the consent starts; Zoho leads the browser on to the person's own. Default: data_center in config. China must be named."},
 		},
@@ -35,7 +36,10 @@ func (b *backend) pathAuthorize() *framework.Path {
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The consent that was started.", Fields: map[string]*framework.FieldSchema{
 					"authorization_url": {Type: framework.TypeString, Description: "Open this in a browser and consent."},
 					"state":             {Type: framework.TypeString, Description: "Comes back with the code."},
-					"expire_time":       {Type: framework.TypeTime, Description: "Until when the consent must be written to creds/<name>."},
+					"user_code":         {Type: framework.TypeString, Description: "Device flow: what the person types."},
+					"verification_url":  {Type: framework.TypeString, Description: "Device flow: where they type it."},
+					"interval":          {Type: framework.TypeInt, Description: "Device flow: seconds between two questions to Zoho."},
+					"expire_time":       {Type: framework.TypeTime, Description: "Until when the consent must be finished."},
 					"flow":              {Type: framework.TypeString, Description: "How the person consents."},
 					"data_center":       {Type: framework.TypeString, Description: "Where the consent starts."},
 					"redirect_uri":      {Type: framework.TypeString, Description: "Where the browser lands."},
@@ -63,49 +67,93 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	flow, redirect, scopes, center := "code", c.RedirectURI, c.Scopes, c.DataCenter
-	f := &fields{FieldData: data}
-	f.text("flow", &flow)
-	f.text("redirect_uri", &redirect)
-	f.scopes("scopes", &scopes)
-	f.text("data_center", &center)
-	if center == "" {
-		center = c.DataCenter
+	p := pending{
+		Flow: flowCode, RedirectURI: c.RedirectURI, Scopes: c.Scopes, DataCenter: c.DataCenter,
+		State: random(), Expires: time.Now().Add(consentLife).UTC().Truncate(time.Second),
 	}
-	if flow != "code" {
-		return nil, refuse("unknown flow %q; use code", shorten(flow))
+	var extra []string
+	f := newFields(req, data)
+	f.text("flow", &p.Flow)
+	f.text("redirect_uri", &p.RedirectURI)
+	f.scopes("scopes", &p.Scopes)
+	f.scopes("add_scopes", &extra)
+	if f.text("data_center", &p.DataCenter); p.DataCenter == "" {
+		p.DataCenter = c.DataCenter
 	}
-	if redirect == "" {
-		return nil, refuse("redirect_uri is missing; name one that is registered in Zoho's API console, here or in config")
+	if f.err != nil {
+		return nil, f.err
 	}
-	if err := checkRedirect(redirect); err != nil {
-		return nil, err
-	}
-	if len(scopes) == 0 {
-		return nil, refuse("scopes are missing; name some such as ZohoCRM.modules.ALL, here or in config")
-	}
-	dc, err := c.dataCenter(center)
+	dc, err := c.dataCenter(p.DataCenter)
 	if err != nil {
 		return nil, err
 	}
-	p := pending{
-		State: random(), RedirectURI: redirect, Scopes: scopes, DataCenter: dc.Name,
-		Expires: time.Now().Add(consentLife).UTC().Truncate(time.Second),
+	p.DataCenter = dc.Name
+	if c.secret(dc.Name) == "" {
+		return nil, noSecret(dc, name)
+	}
+	var address string
+	switch {
+	case f.sent("add_scopes"):
+		address, err = b.beginScopes(ctx, req.Storage, c, name, f, extra, &p)
+	case p.Flow == flowDevice:
+		err = b.beginDevice(ctx, c, dc, f, &p)
+	case p.Flow == flowCode:
+		address, err = beginCode(c, dc, &p)
+	default:
+		err = refuse("unknown flow %q; use code or device", shorten(p.Flow))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := b.storePending(ctx, req.Storage, name, &p); err != nil {
+		return nil, err
+	}
+	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
+	answer := map[string]any{
+		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes,
+	}
+	if p.Flow == flowDevice {
+		answer["user_code"], answer["verification_url"], answer["interval"] = p.UserCode, p.VerificationURL, seconds(p.Interval)
+	} else {
+		answer["authorization_url"], answer["state"], answer["redirect_uri"] = address, p.State, p.RedirectURI
+	}
+	resp := &logical.Response{Data: answer}
+	if warning := b.census(ctx, req.Storage, c); warning != "" && p.Flow != flowScopes {
+		resp.AddWarning(warning)
+	}
+	return resp, nil
+}
+
+// beginCode completes a consent in a browser.
+func beginCode(c *client, dc zoho.DataCenter, p *pending) (address string, err error) {
+	if len(p.Scopes) == 0 {
+		return "", errNoScopes()
+	}
+	if p.RedirectURI == "" {
+		return "", errNoRedirect()
+	}
+	if err := checkRedirect(p.RedirectURI); err != nil {
+		return "", err
 	}
 	if c.PKCE {
 		p.Verifier = zoho.Secret(oauth2.GenerateVerifier())
 	}
-	if err := put(ctx, req.Storage, pendingPrefix+name, &p); err != nil {
-		return nil, err
-	}
-	b.Logger().Info("consent started", "credential", name, "data_center", dc.Name, "expire_time", stamp(p.Expires))
-	return &logical.Response{Data: map[string]any{
-		"authorization_url": c.at(dc).AuthorizationURL(redirect, p.State, string(p.Verifier), scopes),
-		"state":             p.State,
-		"expire_time":       stamp(p.Expires),
-		"flow":              flow,
-		"data_center":       dc.Name,
-		"redirect_uri":      redirect,
-		"scopes":            scopes,
-	}}, nil
+	return c.at(dc).AuthorizationURL(p.RedirectURI, p.State, string(p.Verifier), p.Scopes), nil
+}
+
+func errNoScopes() error {
+	return refuse("scopes are missing; name some such as ZohoCRM.modules.ALL, here or in config")
+}
+
+func errNoRedirect() error {
+	return refuse("redirect_uri is missing; name one that is registered in Zoho's API console, here or in config (a self client has none: make its code in the console and write it to creds/<name>)")
+}
+
+// storePending writes a consent down, in place of one that was not finished.
+func (b *backend) storePending(ctx context.Context, s logical.Storage, name string, p *pending) error {
+	return b.locked(name, func() error {
+		err := put(ctx, s, pendingPrefix+name, p)
+		b.memory.forget(credsPrefix + name)
+		return err
+	})
 }

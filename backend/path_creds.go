@@ -340,7 +340,9 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	if err != nil {
 		return nil, err
 	}
+	b.metrics.deleted.Add(1)
 	b.Logger().Info("credential deleted", "credential", name, "revoke", revoke)
+	b.send(eventDeleted, name)
 	if !revoke || entry == nil {
 		return nil, nil
 	}

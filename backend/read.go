@@ -31,13 +31,18 @@ type rendered struct {
 
 func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Raw["name"].(string)
+	b.metrics.reads.Add(1)
 	k, err := b.memory.credential(ctx, req.Storage, name)
+	if isAbsent(err) {
+		k, err = b.awaited(ctx, req.Storage, name, err)
+	}
 	if err != nil {
-		if bad := validName(name); bad != nil {
-			return nil, bad
-		}
 		return nil, err
 	}
+	if k.Disabled {
+		return nil, refuse("credential %q is disabled; an operator enables it with disabled=false on creds/%s", name, name)
+	}
+	b.pollAside(k, req.Storage)
 	c, err := b.memory.config(ctx, req.Storage)
 	if err != nil {
 		return nil, err
@@ -56,6 +61,7 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, explain(err, name)
 	}
+	b.metrics.served(served)
 	resp := &logical.Response{Data: d.render(k, served, want)}
 	if warning := served.Warning; warning != "" {
 		if f := served.Failure; f != nil {
@@ -63,7 +69,26 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 		}
 		resp.AddWarning(warning)
 	}
+	if k.Leased {
+		return b.lease(resp, served.Token)
+	}
 	return resp, nil
+}
+
+// awaited returns a credential that comes into being by this read: a device
+// consent that has just been accepted. missing is what to say if there is none.
+func (b *backend) awaited(ctx context.Context, s logical.Storage, name string, missing error) (*known, error) {
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	if err := b.deviceConsent(ctx, s, name); err != nil {
+		return nil, err
+	}
+	k, err := b.memory.credential(ctx, s, name)
+	if isAbsent(err) {
+		return nil, missing
+	}
+	return k, err
 }
 
 // wish reads the parameters of one read.

@@ -65,6 +65,16 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 	return b.Backend.HandleExistenceCheck(ctx, &bare)
 }
 
+// told is what a caller may be told of an error in a list of results.
+func (b *backend) told(err error) string {
+	var a *answer
+	if errors.As(err, &a) {
+		return a.text
+	}
+	b.Logger().Error("request failed in part", "error", err)
+	return "internal error; the cause is in Vault's log"
+}
+
 func (b *backend) respond(err error) (*logical.Response, error) {
 	switch {
 	case errors.Is(err, zoho.ErrReadOnly), errors.Is(err, logical.ErrReadOnly):

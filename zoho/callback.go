@@ -18,6 +18,8 @@ type Callback struct {
 	State          string
 	Location       string
 	AccountsServer string
+	// Enhanced tells that scopes were added to a grant; no code comes with that.
+	Enhanced bool
 	// Err is Zoho's word for a consent that failed, access_denied for a reject.
 	Err string
 }
@@ -35,10 +37,13 @@ func ParseCallback(address string) (Callback, error) {
 	query := address
 	if before, after, found := strings.Cut(address, "?"); found {
 		query = after
-	} else if strings.Contains(before, "://") {
+	} else if strings.Contains(before, "://") && !strings.Contains(before, "#") {
 		return Callback{}, errors.New("the callback address has no query; paste the whole address that the browser landed on, with everything after the question mark")
 	}
-	query, _, _ = strings.Cut(query, "#")
+	query, fragment, _ := strings.Cut(query, "#")
+	if strings.Contains(fragment, "access_token=") {
+		return Callback{}, errors.New("the address carries an access token, not a code: this is a client-based (JavaScript) client, which never gets a refresh token and so can't be kept by Vault; register a server-based client in Zoho's API console instead")
+	}
 	values, err := url.ParseQuery(strings.Trim(query, "&"))
 	if err != nil {
 		// The library's error repeats the input.
@@ -56,7 +61,8 @@ func ParseCallback(address string) (Callback, error) {
 		AccountsServer: values.Get("accounts-server"),
 		Err:            values.Get("error"),
 	}
-	if c.Code == "" && c.Err == "" {
+	c.Enhanced = values.Get("scope_enhanced") == "true" && values.Get("status") == "success"
+	if c.Code == "" && c.Err == "" && !c.Enhanced {
 		return Callback{}, errors.New("the callback address carries no code; paste the whole address that the browser landed on after the consent")
 	}
 	return c, nil

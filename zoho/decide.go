@@ -29,8 +29,10 @@ type Served struct {
 	Warning string
 	// Failure is what is waited out, if that is why.
 	Failure *Failure
-	// Warm tells that the token was at hand: no call was made or waited for.
+	// Warm tells that the token was at hand when the read arrived.
 	Warm bool
+	// Shared tells that it was minted by a flight that another read had started.
+	Shared bool
 }
 
 // decision is what to do about one read.
@@ -107,7 +109,7 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 		if next.After(now) {
 			ahead := !now.Before(next.Add(-next.Sub(t.Issued) / 5))
 			return decision{
-				served: Served{Token: t, Next: next, Warm: true},
+				served: Served{Token: t, Next: next},
 				ahead:  ahead && l.wait(r.Places, now, spare) == 0,
 			}
 		}
@@ -121,10 +123,10 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	case wait == 0:
 		return decision{mint: true}
 	case enough:
-		return decision{served: Served{Token: t, Next: t.Expires.Add(-minTTL), Warm: true}}
+		return decision{served: Served{Token: t, Next: t.Expires.Add(-minTTL)}}
 	case t != nil && !w.Demand:
 		return decision{served: Served{
-			Token: t, Next: now.Add(wait), Held: true, Warm: true,
+			Token: t, Next: now.Add(wait), Held: true,
 			Warning: fmt.Sprintf("this access token lives only %s: Zoho's limits allow no new one for another %s", whole(left), whole(wait)),
 		}}
 	}
@@ -138,7 +140,7 @@ func hold(f *Failure, t *Token, enough bool, w Want, now time.Time) decision {
 		return decision{err: &HeldError{Failure: *f, Wait: f.Until.Sub(now)}}
 	}
 	return decision{served: Served{
-		Token: t, Next: f.Until, Held: true, Warm: true, Failure: f,
+		Token: t, Next: f.Until, Held: true, Failure: f,
 		Warning: "this access token was minted earlier and still lives, but no new one can be had: " + f.Text,
 	}}
 }

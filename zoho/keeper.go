@@ -90,6 +90,8 @@ type Keeper struct {
 // flight is one piece of work on a grant that others wait for.
 type flight struct {
 	done chan struct{}
+	// owner started it; nil for work other than a mint.
+	owner *Account
 	// err is set before done is closed. What the flight brought is in the record.
 	err error
 }
@@ -123,6 +125,7 @@ func Fingerprint(parts ...string) string {
 // and the context's own when the caller leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
 	arrived := k.landed.Load()
+	var flown *flight // what this read waited for
 	for {
 		r, warm := k.records.Get(a.ID)
 		if !warm {
@@ -132,18 +135,22 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			}
 		}
 		d := decide(r, a.Limits, a.Setup, a.Variant, w, time.Now())
+		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))
+		d.served.Shared = !d.served.Warm && flown != nil && flown.owner != a
 		switch {
 		case d.err != nil:
 			return Served{}, d.err
 		case d.ahead:
-			k.join(ctx, a, r) // and leave it to itself
+			_, _ = k.join(ctx, a, r) // and leave it to itself
 			return d.served, nil
 		case !d.mint:
 			return d.served, nil
 		case r.landed > arrived && !r.unsaved:
 			now := time.Now()
-			if t := r.newest(a.Variant, now); t != nil {
-				return fresh(t, w, now)
+			if t := r.newest(a.Variant, now); t != nil && r.latest(t) {
+				s, err := fresh(t, w, now)
+				s.Shared = flown != nil && flown.owner != a
+				return s, err
 			}
 		}
 		f, err := k.join(ctx, a, r)
@@ -153,6 +160,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		if f == nil {
 			continue // the record changed meanwhile
 		}
+		flown = f
 		select {
 		case <-f.done:
 		case <-ctx.Done():
@@ -215,6 +223,7 @@ func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record) (*flig
 		return nil, nil
 	}
 	f := k.take(a.ID)
+	f.owner = a
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*a.timeout())
 		defer cancel()

@@ -85,6 +85,11 @@ func (r *Record) newest(variant string, now time.Time) *Token {
 	return nil
 }
 
+// latest reports whether a token is the one minted last.
+func (r *Record) latest(t *Token) bool {
+	return len(r.Tokens) > 0 && r.Tokens[len(r.Tokens)-1] == t
+}
+
 // pruned returns a copy without what no longer counts.
 func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.Time) *Record {
 	next := &Record{Version: recordVersion, LastMint: r.LastMint, unsaved: r.unsaved, landed: r.landed}

@@ -1,0 +1,135 @@
+// What if an access token leaked? The paths revoke: every access token that was
+// minted here and still lives dies at Zoho; the grants stay.
+
+package backend
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// revokers is how many credentials break glass revokes at once.
+const revokers = 8
+
+func (b *backend) pathRevoke() *framework.Path {
+	return &framework.Path{
+		Pattern:      "revoke" + nameRegex,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "revoke", OperationSuffix: "access-tokens"},
+		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the credential.")},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.revokeOne, Summary: "Revoke every living access token of a credential at Zoho.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "What was revoked; a warning says what could not be.", Fields: map[string]*framework.FieldSchema{
+					"revoked": {Type: framework.TypeInt, Description: "How many access tokens were revoked."},
+				}}}},
+				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis: "Revoke the access tokens of one credential, after a leak.",
+		HelpDescription: `
+Revokes every access token that this engine has minted for the credential and that
+still lives. They are handed out no more even if Zoho can't be reached; writing
+again tries those that are left. The grant stays, and the next read mints anew, as
+far as Zoho's limits let it: revoking does not give mints back.`,
+	}
+}
+
+func (b *backend) pathRevokeAll() *framework.Path {
+	return &framework.Path{
+		Pattern:      "revoke/?",
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "revoke", OperationSuffix: "all-access-tokens"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.revokeAll, Summary: "Revoke every living access token of every credential of this mount.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "What was revoked, by credential.", Fields: map[string]*framework.FieldSchema{
+					"revoked": {Type: framework.TypeInt, Description: "How many access tokens were revoked."},
+					"failed":  {Type: framework.TypeInt, Description: "For how many credentials that did not succeed in full."},
+					"results": {Type: framework.TypeMap, Description: "By credential: revoked, and error where there was one."},
+				}}}},
+				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
+			},
+		},
+		HelpSynopsis: "Break glass: revoke the access tokens of all credentials.",
+		HelpDescription: `
+As revoke/<name>, for every credential of the mount, with a result for each. What
+was not reached before the request ended is named; writing again goes on.`,
+	}
+}
+
+// revokeTokens revokes the living access tokens of one credential.
+func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name string) (int, error) {
+	k, err := b.memory.credential(ctx, s, name)
+	if err != nil {
+		return 0, err
+	}
+	c, err := b.memory.config(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	d, err := k.derive(c)
+	if err != nil {
+		return 0, err
+	}
+	revoked, err := b.keeper.Revoke(ctx, b.account(d, s))
+	b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", err == nil)
+	return revoked, err
+}
+
+func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	revoked, err := b.revokeTokens(ctx, req.Storage, name)
+	if err != nil && revoked == 0 {
+		return nil, explain(err, name)
+	}
+	resp := &logical.Response{Data: map[string]any{"revoked": revoked}}
+	if err != nil {
+		resp.AddWarning("some access tokens could not be revoked yet; they are handed out no more. Write again to go on: " + explain(err, name).Error())
+	}
+	return resp, nil
+}
+
+func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := req.Storage.List(ctx, credsPrefix)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	results := make(map[string]any, len(names))
+	total, failed := 0, 0
+	queue := make(chan string)
+	var workers sync.WaitGroup
+	for range min(revokers, len(names)) {
+		workers.Go(func() {
+			for name := range queue {
+				revoked, err := b.revokeTokens(ctx, req.Storage, name)
+				result := map[string]any{"revoked": revoked}
+				mu.Lock()
+				total += revoked
+				if err != nil {
+					failed++
+					result["error"] = b.told(explain(err, name))
+				}
+				results[name] = result
+				mu.Unlock()
+			}
+		})
+	}
+	for _, name := range names {
+		queue <- name // a request that ended makes the rest fail at once
+	}
+	close(queue)
+	workers.Wait()
+	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "results": results}}
+	if failed > 0 {
+		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", failed, len(names)))
+	}
+	return resp, nil
+}
