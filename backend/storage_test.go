@@ -24,6 +24,8 @@ type storage struct {
 	// before runs ahead of every operation and may block it or, with an error, fail
 	// it; after runs when it is done, and its error is reported all the same.
 	before, after atomic.Pointer[func(op, key string) error]
+	// blocked counts the operations that wait right now.
+	blocked atomic.Int64
 }
 
 var errDisk = errors.New("disk full")
@@ -92,7 +94,9 @@ func (s *storage) blocking(op, prefix string) (release func()) {
 	open := make(chan struct{})
 	wait := func(got, key string) error {
 		if got == op && strings.HasPrefix(key, prefix) {
+			s.blocked.Add(1)
 			<-open
+			s.blocked.Add(-1)
 		}
 		return nil
 	}
