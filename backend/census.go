@@ -20,21 +20,32 @@ const grantsPerUser = 20
 // asked; the others may all be one person's.
 func (b *backend) census(ctx context.Context, s logical.Storage, c *client) string {
 	names, err := s.List(ctx, credsPrefix)
-	if err != nil || len(names) < grantsPerUser {
+	if err != nil {
 		return "" // a warning is not worth failing for
+	}
+	retired, err := b.retired.waiting(ctx, s, maxListed)
+	if err != nil || len(names)+len(retired) < grantsPerUser {
+		return ""
 	}
 	type person struct{ dc, zuid string }
 	grants := map[person]map[zoho.Secret]bool{}
-	for _, name := range names[:min(len(names), maxListed)] {
-		var k credential
-		if get(ctx, s, credsPrefix+name, &k) != nil || k.ClientID != c.ClientID || k.RefreshToken == "" {
-			continue
+	count := func(clientID string, owner person, refreshToken zoho.Secret) {
+		if clientID != c.ClientID || refreshToken == "" {
+			return
 		}
-		owner := person{k.DataCenter, k.Person.ZUID}
 		if grants[owner] == nil {
 			grants[owner] = map[zoho.Secret]bool{}
 		}
-		grants[owner][k.RefreshToken] = true
+		grants[owner][refreshToken] = true
+	}
+	for _, name := range names[:min(len(names), maxListed)] {
+		var k credential
+		if get(ctx, s, credsPrefix+name, &k) == nil {
+			count(k.ClientID, person{k.DataCenter, k.Person.ZUID}, k.RefreshToken)
+		}
+	}
+	for _, r := range retired {
+		count(r.ClientID, person{r.DataCenter, r.ZUID}, r.RefreshToken) // alive until revoked
 	}
 	for owner, tokens := range grants {
 		n, dc, zuid := len(tokens), owner.dc, owner.zuid

@@ -22,18 +22,22 @@ const (
 	stateNeedsConsent    = "needs_consent"
 	stateThrottled       = "throttled"
 	stateUnavailable     = "unavailable"
+	stateDisabled        = "disabled"
 )
 
 func (b *backend) pathStatus() *framework.Path {
 	return &framework.Path{
 		Pattern:      "status" + nameRegex,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "status"},
-		Fields:       map[string]*framework.FieldSchema{"name": nameField("Name of the credential.")},
+		Fields: map[string]*framework.FieldSchema{
+			"name":  nameField("Name of the credential."),
+			"probe": {Type: framework.TypeBool, Description: "Must be true in a write: ask Zoho whose account it is, with a living token; nothing is minted for that."},
+		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.readStatus, Summary: "Show how a credential is doing.",
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The state of the credential.", Fields: map[string]*framework.FieldSchema{
-					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, needs_consent, throttled or unavailable."},
+					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, needs_consent, throttled, unavailable or disabled."},
 					"grant_type":          {Type: framework.TypeString, Description: "What access tokens are minted from."},
 					"data_center":         {Type: framework.TypeString, Description: "Data center of the Zoho account."},
 					"accounts_server":     {Type: framework.TypeString, Description: "Where its tokens come from."},
@@ -50,16 +54,37 @@ func (b *backend) pathStatus() *framework.Path {
 					"hold_reason":         {Type: framework.TypeString, Description: "What is waited out: refused, throttled or unavailable."},
 					"last_error":          {Type: framework.TypeString, Description: "The last failure, until a call succeeds."},
 					"last_error_time":     {Type: framework.TypeTime, Description: "When it happened."},
-					"remedy":              {Type: framework.TypeString, Description: "What to do about it."},
+					"remedy":              {Type: framework.TypeString, Description: "What to do next."},
+					"disabled":            {Type: framework.TypeBool, Description: "Whether reads are refused."},
+					"custom_metadata":     {Type: framework.TypeKVPairs, Description: "Your own notes."},
+					"retired_grants":      {Type: framework.TypeInt, Description: "Earlier grants of this credential that are still to be revoked at Zoho."},
+					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
+					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
 					"consent_expire_time": {Type: framework.TypeTime, Description: "Until when a consent that was started can be finished."},
 				}}}},
+			},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.probe, Summary: "Ask Zoho whose account a credential is, with a living token.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "What Zoho says.", Fields: map[string]*framework.FieldSchema{
+					"token_accepted":    {Type: framework.TypeBool, Description: "Whether Zoho accepts the newest access token."},
+					"zoho_user":         {Type: framework.TypeString, Description: "Zoho user id (ZUID)."},
+					"zoho_email":        {Type: framework.TypeString, Description: "E-mail address."},
+					"zoho_name":         {Type: framework.TypeString, Description: "Display name."},
+					"organization_id":   {Type: framework.TypeString, Description: "Zoho CRM organization, where the scopes let that be asked."},
+					"organization_name": {Type: framework.TypeString, Description: "Its name."},
+				}}}},
+				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 			},
 		},
 		HelpSynopsis: "How a credential is doing: state, limits, last failure and its remedy.",
 		HelpDescription: `
 Never asks Zoho and never shows a token, so that auditors may read it. state is
 ready, awaiting_consent (started with authorize, not finished), needs_consent (the
-grant is dead), throttled (Zoho's limit is waited out) or unavailable.`,
+grant is dead), throttled (Zoho's limit is waited out), unavailable or disabled.
+
+Writing probe=true asks Zoho with the newest living token whose account it is; that
+needs the scope AaaServer.profile.READ for the user, ZohoCRM.org.READ for the
+organization, and mints nothing.`,
 	}
 }
 
@@ -95,7 +120,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		return &logical.Response{Data: map[string]any{
 			"state": stateAwaitingConsent, "data_center": p.DataCenter, "requested_scopes": list(p.Scopes),
 			"consent_expire_time": stamp(p.Expires),
-			"remedy":              "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url",
+			"remedy":              nextStep(&p, name),
 		}}, nil
 	}
 	if err != nil {
@@ -115,7 +140,23 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		"granted_scopes":   list(k.Granted),
 		"created_time":     stamp(k.Created),
 		"connected_time":   stamp(k.Connected),
+		"disabled":         k.Disabled,
+		"custom_metadata":  pairs(k.CustomMetadata),
 	}
+	if k.Person.ZUID != "" {
+		answer["zoho_user"], answer["zoho_email"] = k.Person.ZUID, k.Person.Email
+	}
+	retired, err := b.retired.waiting(ctx, req.Storage, maxListed)
+	if err != nil {
+		return nil, err
+	}
+	earlier := 0
+	for _, r := range retired {
+		if r.Name == name && r.RefreshToken != k.RefreshToken {
+			earlier++
+		}
+	}
+	answer["retired_grants"] = earlier
 	if waiting {
 		answer["consent_expire_time"] = stamp(p.Expires)
 	}
@@ -131,7 +172,82 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	describe(answer, state, name, time.Now())
+	if k.Disabled {
+		answer["state"] = stateDisabled
+		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
+	}
 	return &logical.Response{Data: answer}, nil
+}
+
+// nextStep says how a pending consent goes on.
+func nextStep(p *pending, name string) string {
+	if p.Flow == flowDevice {
+		return "open " + p.VerificationURL + ", type the code " + p.UserCode + " and accept; then read creds/" + name
+	}
+	return "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url"
+}
+
+// probe asks Zoho about a living token.
+func (b *backend) probe(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	if !data.Get("probe").(bool) {
+		return nil, refuse("a write to status does one thing: write probe=true to ask Zoho whose account %q is", name)
+	}
+	k, err := b.memory.credential(ctx, req.Storage, name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.memory.config(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	d, err := k.derive(c)
+	if err != nil {
+		return nil, err
+	}
+	state, err := b.keeper.Look(ctx, b.account(d, req.Storage))
+	if err != nil {
+		return nil, err
+	}
+	if state.Newest == nil {
+		return nil, refuse("credential %q has no living access token to ask with, and a probe mints none; read creds/%s first", name, name)
+	}
+	token := state.Newest
+	resp := &logical.Response{Data: map[string]any{"token_accepted": true}}
+	person, err := d.account.Client.UserInfo(ctx, token.AccessToken)
+	if err := probed(resp, err, profileScope); err != nil {
+		return nil, explain(err, name)
+	}
+	if err == nil {
+		resp.Data["zoho_user"], resp.Data["zoho_email"], resp.Data["zoho_name"] = person.ZUID, person.Email, person.Name
+	}
+	org, err := d.account.Client.CRMOrganization(ctx, firstOf(token.APIDomain, k.APIDomain, d.dc.APIDomain), token.AccessToken)
+	if err := probed(resp, err, "ZohoCRM.org.READ"); err != nil {
+		return nil, explain(err, name)
+	}
+	if err == nil {
+		resp.Data["organization_id"], resp.Data["organization_name"] = org.ID, org.Name
+	}
+	return resp, nil
+}
+
+// probed notes what the answer to a probe means: a refusal is an answer as well.
+func probed(resp *logical.Response, err error, scope string) error {
+	e := zoho.AsError(err)
+	switch {
+	case err == nil:
+	case e != nil && e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
+		resp.Data["token_accepted"] = false
+		resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one")
+	case e != nil && e.Kind == zoho.Refused:
+		resp.AddWarning("the scope " + scope + " is not granted, so Zoho does not tell more")
+	default:
+		return err
+	}
+	return nil
 }
 
 // describe adds what the keeper knows of the grant.

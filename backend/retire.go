@@ -36,8 +36,8 @@ type retirement struct {
 func (r *retirement) note(ctx context.Context, s logical.Storage, c *client, k *known, now, revoke bool) (*retiredGrant, error) {
 	entry := &retiredGrant{
 		Name: k.name, RefreshToken: k.RefreshToken, ClientID: k.ClientID, AccountsURL: k.AccountsURL,
-		GrantID: zoho.Fingerprint(k.AccountsURL, k.ClientID, string(k.RefreshToken)),
-		Now:     now, Revoke: revoke, Retired: time.Now().UTC(),
+		GrantID:    zoho.Fingerprint(k.AccountsURL, k.ClientID, string(k.RefreshToken)),
+		DataCenter: k.DataCenter, ZUID: k.Person.ZUID, Now: now, Revoke: revoke, Retired: time.Now().UTC(),
 	}
 	if d, err := k.derive(c); err == nil {
 		// The accounts server may have got another address since.
@@ -76,6 +76,26 @@ func (r *retirement) forgetUnused(ctx context.Context, s logical.Storage, grantI
 	if err := r.write(ctx, s, &entry); err != nil {
 		r.log().Warn("the record of an import that failed stays in storage", "credential", name, "error", err)
 	}
+}
+
+// waiting returns the grants that still have to be revoked, up to limit notes.
+func (r *retirement) waiting(ctx context.Context, s logical.Storage, limit int) ([]retiredGrant, error) {
+	ids, err := s.List(ctx, retiredPrefix)
+	if err != nil {
+		return nil, err
+	}
+	var grants []retiredGrant
+	for _, id := range ids[:min(len(ids), limit)] {
+		var entry retiredGrant
+		switch err := get(ctx, s, retiredPrefix+id, &entry); {
+		case errors.Is(err, errAbsent):
+		case err != nil:
+			return nil, err
+		case entry.Revoke:
+			grants = append(grants, entry)
+		}
+	}
+	return grants, nil
 }
 
 // begin reports whether a sweep is due, and if so claims it.

@@ -146,6 +146,8 @@ type retiredGrant struct {
 	RefreshToken zoho.Secret `json:"refresh_token"`
 	ClientID     string      `json:"client_id"`
 	AccountsURL  string      `json:"accounts_url"`
+	DataCenter   string      `json:"data_center,omitempty"`
+	ZUID         string      `json:"zuid,omitempty"`
 	Revoke       bool        `json:"revoke"`
 	// Now: at the next chance, whatever tokens still live.
 	Now     bool      `json:"now"`

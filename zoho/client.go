@@ -122,6 +122,8 @@ func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.
 	if err != nil {
 		return Answer{}, c.cleaned(err, sent)
 	}
+	// The client-credentials half of the library keeps the lifetime here alone.
+	lifetime, _ := t.Extra("expires_in").(float64)
 	answer := Answer{
 		Token: &Token{
 			AccessToken: Secret(t.AccessToken),
@@ -129,7 +131,7 @@ func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.
 			APIDomain:   extra(t, "api_domain"),
 			Scopes:      ParseScopes(extra(t, "scope")),
 			Issued:      start,
-			Expires:     start.Add(time.Duration(t.ExpiresIn) * time.Second),
+			Expires:     start.Add(time.Duration(lifetime) * time.Second),
 		},
 		RefreshToken: Secret(t.RefreshToken),
 		Received:     time.Now(),

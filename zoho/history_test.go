@@ -30,6 +30,7 @@ type history struct {
 	holdings        []*holding
 	limits          zoho.Limits
 	cacheSize       int
+	hurried         bool
 	timeout         time.Duration
 	setups          int
 
@@ -60,6 +61,7 @@ func newHistory(ctx context.Context, header []byte) *history {
 			Live: pick(header[0], 10, 15, 30), Mints: pick(header[1], 10, 10, 10, 15, 5, 2, 1, 30), Window: window,
 		},
 		cacheSize: pick(header[6], 100, 100, 2, 1),
+		hurried:   header[5]&16 == 16,
 		timeout:   pick(header[7]>>4, 0, 0, 2*time.Second),
 	}
 	h.zoho.Knobs(func(k *zohotest.Knobs) {

@@ -126,6 +126,7 @@ func Fingerprint(parts ...string) string {
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
 	arrived := k.landed.Load()
 	var flown *flight // what this read waited for
+	landed := 0
 	for {
 		r, warm := k.records.Get(a.ID)
 		if !warm {
@@ -165,6 +166,12 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		case <-f.done:
 		case <-ctx.Done():
 			return Served{}, ctx.Err()
+		}
+		if f.err == nil && f.owner != nil && f.owner.Variant == a.Variant {
+			if landed++; landed > 2 {
+				// Tokens that are dead when they arrive: asking on would spend the budget.
+				return Served{}, &Error{Kind: Unavailable, Server: a.Client.host(), Sent: true, reason: "access tokens that are dead on arrival; check the clock of this machine"}
+			}
 		}
 		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
 			return k.makeDo(r, a, w, f.err)

@@ -106,6 +106,12 @@ func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.T
 			next.Tokens = append(next.Tokens, t)
 		}
 	}
+	for _, f := range r.Failures {
+		// Long over, it still tells an operator why nothing was minted since.
+		if f.Until.Add(24 * time.Hour).After(now) {
+			next.Failures = append(next.Failures, f)
+		}
+	}
 	// A token that died before it could be stored is not missed.
 	next.unsaved = next.unsaved && len(next.Tokens) > 0
 	return next

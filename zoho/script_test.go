@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-zoho/zoho"
@@ -74,6 +75,8 @@ func actions() []action {
 		{2, (*history).cacheForgets},
 		{1, (*history).grantIsProven},
 		{2, (*history).operatorLooks},
+		{12, (*history).budgetIsTested},
+		{4, (*history).processDiesInMidCall},
 	}
 }
 
@@ -93,9 +96,14 @@ func (h *history) play(event []byte) string {
 	panic("unreachable: weights add up")
 }
 
-// timePasses for a millisecond up to nine hours, short times as likely as long ones.
+// timePasses for a millisecond up to nine hours, short times as likely as long
+// ones; in half of the scripts up to a minute only, so that budgets fill.
 func (h *history) timePasses(a, b, _ byte) string {
-	d := time.Duration(float64(time.Millisecond<<(a%25)) * (1 + float64(b)/256))
+	most := byte(25)
+	if h.hurried {
+		most = 16
+	}
+	d := time.Duration(float64(time.Millisecond<<(a%most)) * (1 + float64(b)/256))
 	time.Sleep(d)
 	return fmt.Sprintf("%s pass", d)
 }
@@ -124,6 +132,26 @@ func (h *history) manyRead(a, b, c byte) string {
 		h.reader(h.holding(c), wish(a+byte(i/2*7), b+byte(i/2*3), c+byte(i/2)), 0, false)
 	}
 	return fmt.Sprintf("%d reads at once, like %+v", n, wish(a, b, c))
+}
+
+// budgetIsTested reads at the very moment at which the engine believes that Zoho
+// allows one more mint, and just before; several times over.
+func (h *history) budgetIsTested(a, b, _ byte) string {
+	hold := h.holding(a)
+	times := 1 + int(b%12)
+	for range times {
+		state, err := h.active.keeper.Look(h.ctx, h.at(h.active, hold))
+		if wait := time.Until(state.NextMint); err == nil && wait > time.Millisecond {
+			time.Sleep(wait - time.Millisecond)
+			h.reader(hold, zoho.Want{}, 0, false)
+			time.Sleep(time.Millisecond)
+		}
+		// Hardly any token lives as long, so this one is needed.
+		h.reader(hold, zoho.Want{MinTTL: 85 * time.Second, Demand: true}, 0, false)
+		h.reader(hold, zoho.Want{MinTTL: 59*time.Minute + 50*time.Second, Demand: true}, 0, false)
+		synctest.Wait()
+	}
+	return fmt.Sprintf("account %d is read %d times as soon as there is a place", a, times)
 }
 
 func (h *history) zohoFails(a, b, c byte) string {

@@ -41,6 +41,22 @@ func (h *history) processDies(_, _, _ byte) string {
 	return "the process dies and starts again"
 }
 
+// processDiesInMidCall loses an answer that Zoho gives late, with everything that
+// only memory knew.
+func (h *history) processDiesInMidCall(a, b, c byte) string {
+	hold := h.holding(c)
+	kind := pick(a, zohotest.Slow, zohotest.SlowAnswer)
+	delay := pick(a>>1, time.Second, 5*time.Second, 9*time.Second, 9990*time.Millisecond)
+	before := time.Duration(b) * 60 * time.Millisecond
+	h.zoho.ClearFaults()
+	h.zoho.Fault(zohotest.Fault{Kind: kind, Endpoint: "token", Times: 1, Delay: delay})
+	h.reader(hold, zoho.Want{MinTTL: 59*time.Minute + 50*time.Second}, 0, false)
+	time.Sleep(before)
+	h.processDies(0, 0, 0)
+	time.Sleep(2 * zoho.DefaultTimeout)
+	return fmt.Sprintf("account %d is read, Zoho is %s by %s, the process dies after %s", c, kind, delay, before)
+}
+
 func (h *history) standbyTakesOver(_, _, _ byte) string {
 	h.active.shelf.kill()
 	h.disk.set(func(*disk) { h.standby.shelf.standby = false })

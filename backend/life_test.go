@@ -1,0 +1,245 @@
+// The life of a credential after it was connected: reconnecting, disabling,
+// revoking, more scopes, and what status and metrics say of it.
+
+package backend_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestDeadCredentialExplainsItself(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "refresh token refused by accounts.zoho.com (invalid_code)", "connect again with authorize/crm")
+		status := m.read("status/crm")
+		if status["state"] != "needs_consent" || status["hold_reason"] != "refused" || status["hold_until"] == nil {
+			t.Errorf("status does not explain: %v", status)
+		}
+		if remedy, _ := status["remedy"].(string); !strings.Contains(remedy, "authorize/crm") {
+			t.Errorf("the remedy names no command: %q", remedy)
+		}
+		m.restart()
+		if status := m.read("status/crm"); status["state"] != "needs_consent" {
+			t.Errorf("a restart made the status forget: %v", status)
+		}
+		m.connect("crm")
+		if status := m.read("status/crm"); status["state"] != "ready" || status["last_error"] != nil {
+			t.Errorf("reconnecting did not clear the status: %v", status)
+		}
+		m.token("crm")
+	})
+}
+
+func TestDisabledCredentialRefusesReadsAndKeepsEverything(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.token("crm")
+		m.write("creds/crm", data{"disabled": true})
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "disabled=false")
+		if state := m.read("status/crm")["state"]; state != "disabled" {
+			t.Errorf("state is %v", state)
+		}
+		m.patch("creds/crm", data{"disabled": nil})
+		m.token("crm")
+	})
+}
+
+func TestRevokedAccessTokensDieAndTheNextReadMintsAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		leaked := m.token("crm")
+		revoked := m.write("revoke/crm", nil).Data["revoked"]
+		if m.zoho.Alive(leaked) || revoked != 1 {
+			t.Fatalf("the leaked token lives on; %v revoked", revoked)
+		}
+		if fresh := m.token("crm"); fresh == leaked {
+			t.Error("the leaked token is handed out again")
+		}
+	})
+}
+
+func TestRevokedTokenIsHandedOutNoMoreEvenIfZohoIsDown(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		leaked := m.token("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.refused(logical.UpdateOperation, "revoke/crm", nil, 503)
+		m.zoho.ClearFaults()
+		m.restart()
+		if fresh := m.token("crm"); fresh == leaked {
+			t.Error("the leaked token is handed out again")
+		}
+		m.write("revoke/crm", nil)
+		if m.zoho.Alive(leaked) {
+			t.Error("a second revocation did not reach the leaked token")
+		}
+	})
+}
+
+func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		var leaked []string
+		for i := range 5 {
+			name := fmt.Sprintf("app%d", i)
+			m.connect(name)
+			leaked = append(leaked, m.token(name))
+		}
+		answer := m.write("revoke", nil).Data
+		if answer["revoked"] != 10 || answer["failed"] != 0 || len(answer["results"].(map[string]any)) != 5 {
+			t.Errorf("break glass answers %v", answer)
+		}
+		for _, token := range leaked {
+			if m.zoho.Alive(token) {
+				t.Error("a token lives on")
+			}
+		}
+		m.token("app3")
+	})
+}
+
+func TestClientCredentialsOfOneClientShareItsBudget(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient, DataCenter: "us"})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+		m.write("creds/leads", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.modules.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+		m.write("creds/org", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+		for range 30 {
+			if leads, org := m.token("leads"), m.token("org"); leads == org {
+				t.Fatal("different scopes got the same token")
+			}
+			time.Sleep(time.Minute)
+		}
+		m.refused(logical.UpdateOperation, "creds/none", data{"grant_type": "client_credentials"}, 400, "scopes are missing")
+		m.refused(logical.UpdateOperation, "creds/none", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ"}, 400, "missing_org_info", "soid")
+		m.token("leads") // a sibling's mistake does not stop it
+		m.delete("creds/leads")
+		m.delete("creds/org")
+	})
+}
+
+func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		before := m.zoho.RefreshTokens()[0].Token
+		landed := m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
+		m.write("creds/crm", data{"callback_url": landed})
+		granted := fmt.Sprint(m.read("status/crm")["granted_scopes"])
+		if !strings.Contains(granted, "ZohoCRM.users.READ") || !strings.Contains(granted, "ZohoCRM.org.READ") {
+			t.Errorf("granted scopes are %s", granted)
+		}
+		if after := m.zoho.RefreshTokens(); len(after) != 1 || after[0].Token != before {
+			t.Error("the grant was replaced")
+		}
+		m.token("crm")
+		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.settings.READ"}, zohotest.Consent{Reject: true})
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "works as before")
+		m.token("crm")
+	})
+}
+
+func TestLeasedReadCarriesALeaseOfTheTokensLife(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.write("creds/crm", data{"leased": true})
+		resp := m.do(logical.ReadOperation, "creds/crm", nil)
+		if resp.Secret == nil || resp.Secret.Renewable || resp.Secret.TTL > time.Hour || resp.Secret.TTL < 59*time.Minute {
+			t.Fatalf("lease is %+v", resp.Secret)
+		}
+		_, err := m.backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.RevokeOperation, Storage: m.storage, Secret: resp.Secret, Data: resp.Data})
+		if err != nil || !m.zoho.Alive(resp.Data["access_token"].(string)) {
+			t.Errorf("revoking a lease: %v; others hold the same token", err)
+		}
+	})
+}
+
+func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		for i := range 20 {
+			if resp := m.write(fmt.Sprintf("authorize/app%d", i), nil); len(resp.Warnings) > 0 {
+				t.Fatalf("warned before consent %d: %v", i+1, resp.Warnings)
+			}
+			m.connect(fmt.Sprintf("app%d", i))
+			time.Sleep(2 * time.Minute) // Zoho gives ten codes in ten minutes
+		}
+		resp := m.write("authorize/one-more", nil)
+		if !strings.Contains(fmt.Sprint(resp.Warnings), "evict") && !strings.Contains(fmt.Sprint(resp.Warnings), "kills the oldest") {
+			t.Errorf("no warning before the 21st consent: %v", resp.Warnings)
+		}
+	})
+}
+
+func TestProbeTellsWhoseAccountItIsWithoutMinting(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"scopes": "AaaServer.profile.READ ZohoCRM.org.READ"})
+		m.connect("crm")
+		m.token("crm")
+		user := m.zoho.User("us")
+		mints := m.zoho.Counts().Minted
+		answer := m.write("status/crm", data{"probe": true}).Data
+		if answer["zoho_user"] != user.ZUID || answer["organization_id"] == "" || answer["token_accepted"] != true {
+			t.Errorf("probe answers %v", answer)
+		}
+		if m.zoho.Counts().Minted != mints {
+			t.Error("a probe minted")
+		}
+		if m.read("status/crm")["zoho_user"] != user.ZUID {
+			t.Error("status does not name the user")
+		}
+	})
+}
+
+func TestMetricsCountWhatHappened(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		for range 10 {
+			m.token("crm")
+		}
+		metrics := m.read("metrics")
+		if metrics["reads"] != int64(10) || metrics["warm_hits"] != int64(10) || metrics["connected"] != int64(1) {
+			t.Errorf("metrics are %v", metrics)
+		}
+		text := m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)
+		if !strings.Contains(text, "\nvault_zoho_reads_total 10\n") {
+			t.Errorf("prometheus text is %q", text)
+		}
+	})
+}
+
+func TestMetadataIsPatchedNameByName(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.write("creds/crm", data{"custom_metadata": map[string]any{"team": "sales", "ticket": "4711"}})
+		m.patch("creds/crm", data{"custom_metadata": map[string]any{"ticket": nil, "owner": "kim"}})
+		got := fmt.Sprint(m.read("status/crm")["custom_metadata"])
+		if got != "map[owner:kim team:sales]" {
+			t.Errorf("metadata is %s", got)
+		}
+		info := m.list("creds")["key_info"].(map[string]any)["crm"].(map[string]any)
+		if fmt.Sprint(info["custom_metadata"]) != got {
+			t.Errorf("the list shows %v", info["custom_metadata"])
+		}
+		m.patch("creds/crm", data{"max_age": "5m"})
+		m.patch("creds/crm", data{"max_age": nil})
+		if ttl := m.write("creds/crm", data{"leased": false}).Data["max_age"]; ttl != 0 {
+			t.Errorf("null did not put the default back: %v", ttl)
+		}
+	})
+}
