@@ -1,0 +1,107 @@
+// A device consent: followed by reading, harmless until it has won.
+
+package backend_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestDeviceConsentIsFollowedByReading(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		started := m.write("authorize/tv", data{"flow": "device"}).Data
+		code := started["user_code"].(string)
+		for range 4 { // at once: Zoho must not be asked four times
+			m.refused(logical.ReadOperation, "creds/tv", nil, 400, code, "waiting")
+		}
+		if state := m.read("status/tv")["state"]; state != "awaiting_consent" {
+			t.Errorf("state is %v", state)
+		}
+		time.Sleep(31 * time.Second)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, code)
+		if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(31 * time.Second)
+		m.token("tv")
+	})
+}
+
+func TestDeviceConsentLeavesAGoodCredentialAloneUntilItHasWon(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		connect := func(accept bool) {
+			code := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
+			if err := m.zoho.ApproveDevice(code, zohotest.Consent{Reject: !accept}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(31 * time.Second)
+		}
+		connect(true)
+		m.token("tv")
+		good := m.zoho.RefreshTokens()[0].Token
+		connect(false)
+		m.token("tv") // starts the question
+		m.tick()
+		m.token("tv")
+		connect(true)
+		m.token("tv")
+		m.tick()
+		m.token("tv")
+		time.Sleep(2 * time.Hour)
+		m.tick()
+		tokens := m.zoho.RefreshTokens()
+		if len(tokens) != 1 || tokens[0].Token == good {
+			t.Errorf("the second consent did not replace the first: %d grants", len(tokens))
+		}
+	})
+}
+
+func TestDeviceConsentFollowsThePersonToTheirDataCenter(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		code := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
+		if err := m.zoho.ApproveDevice(code, zohotest.Consent{DataCenter: "in"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(31 * time.Second)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting") // other_dc
+		time.Sleep(31 * time.Second)
+		m.token("tv")
+		if dc := m.read("status/tv")["data_center"]; dc != "in" {
+			t.Errorf("connected in %v", dc)
+		}
+	})
+}
+
+func TestDeviceConsentThatNobodyAcceptsExpiresWithARemedy(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		m.write("authorize/tv", data{"flow": "device"})
+		time.Sleep(6 * time.Minute)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "expired", "authorize/tv flow=device")
+		m.refused(logical.ReadOperation, "creds/tv", nil, 404)
+	})
+}
+
+func TestDeclinedDeviceConsentSaysSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		code := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
+		if err := m.zoho.ApproveDevice(code, zohotest.Consent{Reject: true}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(31 * time.Second)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "declined", "authorize/tv")
+	})
+}
