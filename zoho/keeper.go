@@ -79,7 +79,8 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	flights map[string]*flight // by Account.ID
-	// changes counts invalidations: a record loaded before one is not cached after.
+	// changes counts invalidations and new records: one loaded before is not cached
+	// after.
 	changes uint64
 
 	// landed counts mints: a token that landed after a reader arrived is as fresh
@@ -92,8 +93,11 @@ type flight struct {
 	done chan struct{}
 	// owner started it; nil for work other than a mint.
 	owner *Account
-	// err is set before done is closed. What the flight brought is in the record.
+	// err is set before done is closed.
 	err error
+	// record is what the flight brought, nil if it brought nothing. Memory may have
+	// lost it to other grants' records before a waiter wakes up.
+	record *Record
 }
 
 // NewKeeper returns a Keeper that holds up to size records in memory, and tells
@@ -129,7 +133,10 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 	landed := 0
 	for {
 		r, warm := k.records.Get(a.ID)
-		if !warm {
+		if !warm && flown != nil {
+			r = flown.record
+		}
+		if r == nil {
 			var err error
 			if r, err = k.record(ctx, a); err != nil {
 				return Served{}, err
@@ -343,14 +350,18 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 	if wait := a.Limits.wait(r.Places, now, 0); wait > 0 {
 		return nil, &ThrottledError{Wait: wait}
 	}
-	place := Place{At: now.Add(a.timeout()), Until: now.Add(a.timeout() + a.maxLifetime())}
+	// Storing the place may take as long as the call.
+	latest := now.Add(2 * a.timeout())
+	place := Place{At: latest, Until: latest.Add(a.maxLifetime())}
 	r.Places = append(r.Places, place)
 	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
 		return nil, fmt.Errorf("storing a place for the mint, before any call to Zoho: %w", err)
 	}
 	k.put(a.ID, r)
 
-	answer, err := a.Client.Mint(ctx, a.Grant)
+	call, cancel := context.WithDeadline(ctx, latest)
+	answer, err := a.Client.Mint(call, a.Grant)
+	cancel()
 	done := time.Now()
 	if err != nil {
 		return nil, k.failed(ctx, a, r, AsError(err), now, done)
@@ -384,7 +395,11 @@ func (k *Keeper) save(ctx context.Context, a *Account, r *Record) (*Token, error
 func (k *Keeper) put(id string, r *Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.changes++ // what was loaded before must not replace it
 	k.records.Add(id, r)
+	if f := k.flights[id]; f != nil {
+		f.record = r
+	}
 }
 
 // failed remembers a failed call and returns its error.
