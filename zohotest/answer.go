@@ -26,6 +26,7 @@ type answer struct {
 	body        []byte
 	issued      []*bool // delivered marks of the tokens in it
 	text        string  // of an error page, for [Simulator.Authorize]
+	failed      bool    // it is an error page, whatever its status
 	tear        torn
 	undelivered bool // it arrives whole and worthless
 }

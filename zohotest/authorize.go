@@ -1,11 +1,12 @@
-// May this client ask this user? The authorization endpoint: the request is
-// checked, the user decides, the browser is sent back with a code.
+// May this client ask this user? The endpoints that a browser visits: the
+// request is checked, the user decides, the browser is sent back.
 
 package zohotest
 
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,21 +17,26 @@ const approvePath = "/oauth/v2/approve"
 
 // A consentRequest is a valid request for consent.
 type consentRequest struct {
+	path     string // authPath or extraScopePath
 	raw      string // the query it came in
 	site     *site  // where the browser asked
 	client   *Client
 	redirect string
 	scopes   []string
+	state    []string // empty if none was sent
+
+	implicit bool // a token comes back at once, in the fragment
 	offline  bool
 	prompt   bool
-	state    []string // empty if none was sent
 	method   string
 	digest   string // the PKCE challenge
+
+	enhances *enhanceToken // what gains the scopes, at extraScopePath
 }
 
-// authorize is GET /oauth/v2/auth.
+// authorize is a browser at the authorization endpoint or at addextrascope.
 func (s *Simulator) authorize(c *call) answer {
-	req, a, ok := s.readConsentRequest(c.site, c.r.URL.RawQuery)
+	req, a, ok := s.readConsentRequest(c.site, c.r.URL.Path, c.r.URL.RawQuery)
 	if !ok {
 		return a
 	}
@@ -42,32 +48,32 @@ func (s *Simulator) authorize(c *call) answer {
 
 // approve is a button of the consent page.
 func (s *Simulator) approve(c *call) answer {
-	req, a, ok := s.readConsentRequest(c.site, c.body.Get("request"))
+	req, a, ok := s.readConsentRequest(c.site, c.body.Get("path"), c.body.Get("request"))
 	if !ok {
 		return a
 	}
 	return s.decide(req, Consent{Email: c.body.Get("email"), Reject: c.body.Get("decision") != "accept"})
 }
 
-// errorPage is how the authorization endpoint refuses: at the accounts host,
-// without a redirect (Zoho, authorization).
+// errorPage is how these endpoints refuse: at the accounts host, without a
+// redirect (Zoho, authorization).
 func (s *Simulator) errorPage(title, text string) answer {
 	return page(s.knobs.PageErrorStatus, title, text)
 }
 
 // readConsentRequest checks what can be checked before the user is asked.
-func (s *Simulator) readConsentRequest(at *site, raw string) (req consentRequest, a answer, ok bool) {
+func (s *Simulator) readConsentRequest(at *site, path, raw string) (req consentRequest, a answer, ok bool) {
 	q, _ := url.ParseQuery(raw)
 	client := s.clients[q.Get("client_id")]
 	if client == nil || !client.enabled(at) || client.Type == SelfClient || client.Type == Device {
 		return req, s.errorPage("Invalid Client", "The client ID does not exist at this data centre."), false
 	}
-	switch q.Get("response_type") {
-	case "code":
-	case "":
+	kind := q.Get("response_type")
+	switch {
+	case kind == "":
 		return req, s.errorPage("Invalid response type", "The response type is missing."), false
-	default:
-		return req, page(400, "Invalid response type", "The response type is not supported."), false
+	case kind != responseType(path, client):
+		return req, page(400, "Invalid response type", "The response type is not one of this client and address."), false
 	}
 	redirect := q.Get("redirect_uri")
 	if !slices.Contains(client.RedirectURIs, redirect) {
@@ -77,34 +83,61 @@ func (s *Simulator) readConsentRequest(at *site, raw string) (req consentRequest
 	if !s.validScopes(scopes) {
 		return req, s.errorPage("Invalid OAuth scope", "A scope is missing or does not exist."), false
 	}
-	digest, method := q.Get("code_challenge"), q.Get("code_challenge_method")
-	if method == "" {
-		method = "plain" // RFC 7636, section 4.3
+	req = consentRequest{
+		path: path, raw: raw, site: at, client: client, redirect: redirect, scopes: scopes, state: q["state"],
+		implicit: kind == "token", offline: q.Get("access_type") == "offline", prompt: q.Get("prompt") == "consent",
+		digest: q.Get("code_challenge"), method: q.Get("code_challenge_method"),
 	}
-	if digest != "" && method != "plain" && method != "S256" || digest == "" && client.Type == Mobile && s.knobs.MobileNeedsPKCE {
+	if path == extraScopePath {
+		if req.enhances = s.findEnhanceToken(q.Get("enhance_token"), client, at); req.enhances == nil {
+			return req, s.errorPage("Invalid Request", "The enhance token is wrong, used or expired."), false
+		}
+		return req, answer{}, true
+	}
+	if req.method == "" {
+		req.method = "plain" // RFC 7636, section 4.3
+	}
+	unknown := req.digest != "" && req.method != "plain" && req.method != "S256"
+	missing := req.digest == "" && client.Type == Mobile && s.knobs.MobileNeedsPKCE
+	if unknown || missing {
 		return req, s.errorPage("Invalid Request", "The code challenge is missing or its method is unknown."), false
 	}
-	return consentRequest{
-		raw: raw, site: at, client: client, redirect: redirect, scopes: scopes,
-		offline: q.Get("access_type") == "offline", prompt: q.Get("prompt") == "consent",
-		state: q["state"], method: method, digest: digest,
-	}, answer{}, true
+	return req, answer{}, true
+}
+
+// responseType is the only one that fits.
+func responseType(path string, client *Client) string {
+	switch {
+	case path == extraScopePath:
+		return "update_scopes"
+	case client.Type == ClientBased:
+		return "token"
+	}
+	return "code"
 }
 
 // decide is what the user's answer leads to: a redirect or an error page.
 func (s *Simulator) decide(req consentRequest, consent Consent) answer {
+	if req.enhances != nil && consent.Email == "" && consent.DataCenter == "" {
+		consent.Email = req.enhances.parent.user
+	}
 	user, home := s.consenting(req.site, consent)
-	switch {
-	case user == nil || home == nil:
-		return s.errorPage("Invalid User", "No such account: "+or(consent.Email, consent.DataCenter)+".")
-	case home != req.site && (home.Isolated || req.site.Isolated):
-		return s.errorPage("Invalid Client", "Data centre "+home.Name+" takes no part in other data centres' consents.")
-	case !req.client.enabled(home):
-		return s.errorPage("Invalid Client", "The client is not enabled for data centre "+home.Name+".")
+	if user == nil || home == nil || req.enhances != nil && user.Email != req.enhances.parent.user {
+		return s.errorPage("Invalid User", "No such account, or not the one that is asked: "+or(consent.Email, consent.DataCenter)+".")
+	}
+	if refusal := unreachable(req.client, req.site, home); refusal != "" {
+		return s.errorPage("Invalid Client", refusal)
 	}
 	if consent.Reject || s.knobs.RejectConsent {
 		s.counts.Rejections++
-		return s.denied(req, consent)
+		return s.sendBack(req, consent, []string{"error=access_denied"})
+	}
+	switch {
+	case req.enhances != nil:
+		s.enhance(req)
+		return s.sendBack(req, consent, []string{"status=success", "scope_enhanced=true"})
+	case req.implicit:
+		return s.grantImplicit(req, consent, user, home)
 	}
 	made, ok := s.issueCode(code{
 		client: req.client.ID, user: user.Email, dc: home.Name, redirect: req.redirect, scopes: req.scopes,
@@ -112,7 +145,7 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 		challenge:   req.digest, method: req.method,
 	}, s.knobs.CodeLifetime)
 	if !ok {
-		return s.denied(req, consent)
+		return s.sendBack(req, consent, []string{"error=access_denied"})
 	}
 	s.recordConsent(user.Email, req.client.ID, req.scopes)
 	params := []string{"code=" + made.text}
@@ -123,6 +156,31 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 		params = append(params, "accounts-server="+url.QueryEscape(home.accountsURL()))
 	}
 	return s.sendBack(req, consent, params)
+}
+
+// unreachable says why a user at home cannot consent for a client at a page
+// of another data centre; empty if nothing stands against it.
+func unreachable(client *Client, at, home *site) string {
+	switch {
+	case home != at && (home.Isolated || at.Isolated):
+		return "Data centre " + home.Name + " takes no part in other data centres' consents."
+	case !client.enabled(home):
+		return "The client is not enabled for data centre " + home.Name + "."
+	}
+	return ""
+}
+
+// grantImplicit is the token of a client-based app; no refresh token.
+func (s *Simulator) grantImplicit(req consentRequest, consent Consent, user *User, home *site) answer {
+	s.counts.Consents++
+	s.recordConsent(user.Email, req.client.ID, req.scopes)
+	at := s.mint(nil, accessToken{client: req.client.ID, user: user.Email, dc: home.Name, scopes: req.scopes, userContext: true})
+	a := s.sendBack(req, consent, []string{
+		"access_token=" + at.token, "expires_in=" + strconv.Itoa(int(s.knobs.AccessTokenLifetime.Seconds())),
+		"location=" + home.Name, "api_domain=" + url.QueryEscape(s.apiDomain(home)),
+	})
+	a.issued = []*bool{&at.delivered}
+	return a
 }
 
 // consenting is who answers the page, and where that account lives.
@@ -137,22 +195,20 @@ func (s *Simulator) consenting(at *site, consent Consent) (*User, *site) {
 	return user, s.site(user.DataCenter)
 }
 
-// denied is a rejection, and also what too many codes look like.
-func (s *Simulator) denied(req consentRequest, consent Consent) answer {
-	return s.sendBack(req, consent, []string{"error=access_denied"})
-}
-
 // sendBack builds the address the browser lands on.
 func (s *Simulator) sendBack(req consentRequest, consent Consent, params []string) answer {
 	if len(req.state) > 0 && !s.knobs.OmitState && !consent.NoState {
 		params = append([]string{"state=" + url.QueryEscape(req.state[0])}, params...)
 	}
 	separator := "?"
-	if strings.Contains(req.redirect, "?") {
+	switch {
+	case req.implicit:
+		separator = "#"
+	case strings.Contains(req.redirect, "?"):
 		separator = "&"
 	}
 	to := req.redirect + separator + strings.Join(params, "&")
-	if s.knobs.TrailingAmpersand {
+	if s.knobs.TrailingAmpersand && !req.implicit {
 		to += "&"
 	}
 	return redirectAnswer(to)

@@ -73,7 +73,7 @@ func (c *Client) clone() Client {
 }
 
 // AddClient registers a client and returns it complete: an empty ID, Secret,
-// Type, Name or DataCenter is filled in, and clients that need a redirect URI
+// Type, Name, DataCenter or entry of Secrets is filled in, and clients that need a redirect URI
 // and have none get http://localhost:8910/callback. A client that exists
 // already (same ID) is replaced; its tokens stay.
 func (s *Simulator) AddClient(c Client) Client {
@@ -100,8 +100,9 @@ func (s *Simulator) AddClient(c Client) Client {
 		c.RedirectURIs = []string{"http://localhost:8910/callback"}
 	}
 	s.remember(c.Secret)
-	for _, secret := range c.Secrets {
-		s.remember(secret)
+	for dc, secret := range c.Secrets {
+		c.Secrets[dc] = or(secret, newClientSecret())
+		s.remember(c.Secrets[dc])
 	}
 	s.clients[c.ID] = &c
 	return c.clone()

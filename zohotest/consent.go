@@ -19,9 +19,9 @@ type Consent struct {
 	NoAccountsServer bool   // the redirect has no accounts-server
 }
 
-// Authorize opens an authorization URL as a browser would, decides for the
-// user, and returns the address the browser lands on. The error is the text of
-// Zoho's error page. Knobs about the redirect apply; faults do not.
+// Authorize opens an authorization URL (or one of addextrascope) as a browser
+// would, decides for the user, and returns the address the browser lands on.
+// The error is the text of Zoho's error page. Knobs about the redirect apply; faults do not.
 func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL string, err error) {
 	u, err := url.Parse(authorizationURL)
 	if err != nil {
@@ -33,14 +33,17 @@ func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL s
 	if !found || side == apiSide {
 		return "", fmt.Errorf("zohotest: no accounts server at %s://%s", u.Scheme, u.Host)
 	}
-	if u.Path != authPath {
+	if u.Path != authPath && u.Path != extraScopePath {
 		return "", fmt.Errorf("zohotest: no authorization endpoint at %s", u.Path)
 	}
-	at, _ := endpointAt(authPath)
+	at, _ := endpointAt(u.Path)
 	s.arrived(at, &call{site: site, r: &http.Request{Method: at.method, URL: u}, query: u.Query(), form: u.Query()})
-	req, a, ok := s.readConsentRequest(site, u.RawQuery)
+	req, a, ok := s.readConsentRequest(site, u.Path, u.RawQuery)
 	if ok {
 		a = s.decide(req, c)
+	}
+	for _, delivered := range a.issued {
+		*delivered = true
 	}
 	if to := a.header.Get("Location"); to != "" {
 		return to, nil

@@ -32,6 +32,7 @@ func (s *Simulator) Control() http.Handler {
 		}
 	})
 	mux.HandleFunc("POST /authorize", reply(s.controlAuthorize))
+	mux.HandleFunc("POST /approve-device", reply(s.controlApproveDevice))
 	mux.HandleFunc("POST /self-client-code", reply(s.controlSelfClientCode))
 	mux.HandleFunc("POST /clients", reply(func(r *http.Request) (any, error) {
 		var c Client
@@ -163,6 +164,20 @@ func (s *Simulator) controlAuthorize(r *http.Request) (any, error) {
 	}
 	callback, err := s.Authorize(in.URL, Consent{in.DataCenter, in.Email, in.Reject, in.NoState, in.NoAccountsServer})
 	return map[string]string{"callback_url": callback}, err
+}
+
+// controlApproveDevice plays the person at the verification address.
+func (s *Simulator) controlApproveDevice(r *http.Request) (any, error) {
+	var in struct {
+		UserCode   string `json:"user_code"`
+		DataCenter string `json:"data_center"`
+		Email      string `json:"email"`
+		Reject     bool   `json:"reject"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	return done, s.ApproveDevice(in.UserCode, Consent{DataCenter: in.DataCenter, Email: in.Email, Reject: in.Reject})
 }
 
 func (s *Simulator) controlSelfClientCode(r *http.Request) (any, error) {

@@ -28,6 +28,8 @@ type ledger struct {
 	codes         map[string]*code
 	refreshTokens map[string]*refreshToken
 	accessTokens  map[string]*accessToken
+	deviceCodes   map[string]*deviceCode
+	enhanceTokens map[string]*enhanceToken
 	consents      map[string]map[string]bool // user and client -> scopes once consented to
 	windows       map[string]*window         // by what is limited and its key
 
@@ -45,6 +47,8 @@ func newLedger() ledger {
 		codes:         map[string]*code{},
 		refreshTokens: map[string]*refreshToken{},
 		accessTokens:  map[string]*accessToken{},
+		deviceCodes:   map[string]*deviceCode{},
+		enhanceTokens: map[string]*enhanceToken{},
 		consents:      map[string]map[string]bool{},
 		windows:       map[string]*window{},
 		counts:        newCounts(),
@@ -74,6 +78,7 @@ type refreshToken struct {
 	user      string
 	dc        string
 	scopes    []string
+	device    bool // its access tokens begin with 1004
 	issued    time.Time
 	used      time.Time
 	serial    int
@@ -93,6 +98,7 @@ type accessToken struct {
 	expires     time.Time
 	delivered   bool
 	userContext bool // false for client credentials
+	device      bool
 }
 
 func (s *Simulator) now() time.Time { return time.Now().Add(s.advanced) }
@@ -146,10 +152,10 @@ func (s *Simulator) findAccessToken(token string) *accessToken {
 
 // issueRefreshToken adds a refresh token and evicts the oldest if there are
 // too many.
-func (s *Simulator) issueRefreshToken(client, user, dc string, scopes []string) *refreshToken {
+func (s *Simulator) issueRefreshToken(g grant) *refreshToken {
 	s.serial++
 	rt := &refreshToken{
-		token: newToken(), client: client, user: user, dc: dc, scopes: scopes,
+		token: newToken(), client: g.client.ID, user: g.user, dc: g.site.Name, scopes: g.scopes, device: g.device,
 		issued: s.now(), used: s.now(), serial: s.serial, mints: &window{},
 	}
 	s.refreshTokens[rt.token] = rt
@@ -229,9 +235,12 @@ func (s *Simulator) dropAccessToken(at *accessToken) {
 
 // mint adds an access token to a grant; parent may be nil. The oldest dies if
 // there are too many.
-func (s *Simulator) mint(prefix string, parent *refreshToken, like accessToken) *accessToken {
+func (s *Simulator) mint(parent *refreshToken, like accessToken) *accessToken {
 	at := &like
-	at.token = newTokenOf(prefix)
+	at.token = newToken()
+	if at.device || parent != nil && parent.device {
+		at.token = newDeviceToken()
+	}
 	at.parent = parent
 	at.issued = s.now()
 	at.expires = at.issued.Add(s.knobs.AccessTokenLifetime)

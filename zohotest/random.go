@@ -9,12 +9,13 @@ import (
 )
 
 // newToken makes a token or code: 1000.<32 hex>.<32 hex>.
-func newToken() string { return newTokenOf("1000") }
+func newToken() string { return "1000." + randomHex(16) + "." + randomHex(16) }
 
-// newTokenOf is newToken for other grants: tokens of devices begin with 1004.
-func newTokenOf(prefix string) string {
-	return prefix + "." + randomHex(16) + "." + randomHex(16)
-}
+// newDeviceToken makes an access token of a device (Zoho, multi-dc).
+func newDeviceToken() string { return "1004." + randomHex(16) + "." + randomHex(16) }
+
+// newUserCode makes what a person types: no letter that looks like a digit.
+func newUserCode() string { return randomText(8, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789") }
 
 // newClientID makes "1000." and 30 upper-case letters and digits.
 func newClientID() string { return "1000." + randomText(30, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") }

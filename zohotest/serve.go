@@ -44,6 +44,18 @@ func endpointAt(path string) (endpoint, bool) {
 		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
 	case approvePath:
 		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).approve}, true
+	case extraScopePath:
+		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
+	case "/oauth/v2/token/scopeenhance":
+		return endpoint{"enhance", http.MethodPost, accountsSide, (*Simulator).scopeEnhance}, true
+	case devicePath:
+		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).devicePage}, true
+	case deviceApprovePath:
+		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).deviceApprove}, true
+	case "/oauth/v3/device/code":
+		return endpoint{"device", http.MethodPost, accountsSide, (*Simulator).deviceStart}, true
+	case "/oauth/v3/device/token":
+		return endpoint{"device", http.MethodPost, accountsSide, (*Simulator).devicePoll}, true
 	case "/oauth/v2/token":
 		return endpoint{"token", http.MethodPost, accountsSide, (*Simulator).token}, true
 	case "/oauth/v2/token/revoke":
@@ -148,7 +160,6 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 		s.counts.AuthCalls++
 	case "token":
 		s.counts.TokenCalls++
-		s.counts.ByGrant[grantName(c.form.Get("grant_type"))]++
 	case "revoke":
 		s.counts.RevokeCalls++
 	case "device":
@@ -165,9 +176,10 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 		}
 		s.remember(c.form.Get(name))
 	}
-	if at.name != "token" {
+	if at.name != "token" && at.name != "device" && at.name != "enhance" {
 		return
 	}
+	s.counts.ByGrant[grantName(c.form.Get("grant_type"))]++
 	if c.basic {
 		s.remember(c.basicSecret)
 		s.violate(BasicAuth, "client %s at %s", c.basicID, c.site.Name)

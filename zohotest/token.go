@@ -73,37 +73,13 @@ func (s *Simulator) exchange(c *call, client *Client) answer {
 	if code.challenge != "" && !verifies(c.form.Get("code_verifier"), code.challenge, code.method) {
 		return s.refuse(s.knobs.PKCEError)
 	}
-	if code.refreshable && s.refusesRefreshToken(code) {
-		return s.throttle()
-	}
-	mints := s.clientWindow(client, c.site)
-	if s.knobs.MintKey == PerClient && !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
-		return s.tripped("client "+client.ID, s.knobs.Mints)
+	g := grant{client: client, user: code.user, site: c.site, scopes: code.scopes, refreshable: code.refreshable}
+	if a, ok := s.mayGrant(g); !ok {
+		return a
 	}
 	code.used = true
 	s.counts.Exchanges++
-	var rt *refreshToken
-	if code.refreshable {
-		rt = s.issueRefreshToken(client.ID, code.user, code.dc, code.scopes)
-		s.window("refresh tokens", code.user, client.ID).take(s.now())
-		if s.knobs.MintKey != PerClient {
-			mints = rt.mints
-		}
-	}
-	if s.knobs.ExchangeIsMint && (rt != nil || s.knobs.MintKey == PerClient) {
-		mints.take(s.now())
-	}
-	at := s.mint("1000", rt, accessToken{client: client.ID, user: code.user, dc: code.dc, scopes: code.scopes, userContext: true})
-	return s.tokens(c, at, rt)
-}
-
-// refusesRefreshToken says whether a code may not become one more refresh token.
-func (s *Simulator) refusesRefreshToken(code *code) bool {
-	like := &refreshToken{client: code.client, user: code.user, dc: code.dc}
-	if s.knobs.RefuseMoreRefreshTokens && s.knobs.LiveRefreshTokens >= 0 && len(s.rivals(like)) >= s.knobs.LiveRefreshTokens {
-		return true
-	}
-	return !s.window("refresh tokens", code.user, code.client).admits(s.now(), s.knobs.refreshTokenLimit())
+	return s.grant(c, g)
 }
 
 // verifies checks a PKCE verifier: 43 to 128 characters (RFC 7636).
@@ -137,7 +113,7 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 	}
 	mints.take(s.now())
 	s.counts.Refreshes++
-	at := s.mint("1000", rt, accessToken{client: rt.client, user: rt.user, dc: rt.dc, scopes: rt.scopes, userContext: true})
+	at := s.mint(rt, accessToken{client: rt.client, user: rt.user, dc: rt.dc, scopes: rt.scopes, userContext: true})
 	if !s.knobs.RotateRefreshTokens {
 		return s.tokens(c, at, nil)
 	}
@@ -177,7 +153,7 @@ func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 	}
 	mints.take(s.now())
 	s.counts.ClientCredentials++
-	return s.tokens(c, s.mint("1000", nil, accessToken{client: client.ID, user: owner.Email, dc: c.site.Name, scopes: scopes}), nil)
+	return s.tokens(c, s.mint(nil, accessToken{client: client.ID, user: owner.Email, dc: c.site.Name, scopes: scopes}), nil)
 }
 
 func (s *Simulator) clientWindow(client *Client, at *site) *window {

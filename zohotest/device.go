@@ -1,0 +1,180 @@
+// How does a device without a browser get a token? It shows a short code, a
+// person approves that elsewhere, and the device polls.
+
+package zohotest
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// devicePath is the page where a person types the short code. Its buttons lead
+// to deviceApprovePath, which is the simulator's own.
+const (
+	devicePath        = "/oauth/v3/device"
+	deviceApprovePath = "/oauth/v3/device/approve"
+)
+
+type deviceCode struct {
+	code     string
+	userCode string
+	client   *Client
+	site     *site // where it was asked for
+	scopes   []string
+	offline  bool
+	expires  time.Time
+	polls    map[string]time.Time // last, by data centre
+
+	user     *User // who approved, if anybody did
+	rejected bool
+	used     bool
+}
+
+// deviceStart is POST /oauth/v3/device/code (Zoho, devices, initiation-request).
+func (s *Simulator) deviceStart(c *call) answer {
+	client := s.clients[c.form.Get("client_id")]
+	scopes := splitScopes(c.form.Get("scope"))
+	switch {
+	case c.form.Get("grant_type") == "":
+		s.counts.Refused++
+		return page(400, "Invalid Request", "The grant type is missing.")
+	case c.form.Get("grant_type") != "device_request":
+		return s.refuse(s.knobs.BadGrantTypeError)
+	case client == nil || client.Type != Device || !client.enabled(c.site):
+		return s.refuse("invalid_client")
+	case !s.validScopes(scopes):
+		return s.refuse("invalid_scope")
+	}
+	d := &deviceCode{
+		code: newToken(), userCode: newUserCode(), client: client, site: c.site, scopes: scopes,
+		offline: c.form.Get("access_type") == "offline", expires: s.now().Add(s.knobs.DeviceCodeLifetime),
+		polls: map[string]time.Time{},
+	}
+	s.deviceCodes[d.code] = d
+	s.remember(d.code)
+	unit := time.Millisecond // as clients read it; some read seconds
+	if s.knobs.DeviceSeconds {
+		unit = time.Second
+	}
+	page := c.site.accountsURL() + devicePath
+	return jsonAnswer(200, map[string]any{
+		"user_code": d.userCode, "device_code": d.code,
+		"verification_url":          page,
+		"verification_uri_complete": page + "?user_code=" + d.userCode,
+		"interval":                  int64(s.knobs.DeviceInterval / unit),
+		"expires_in":                int64(s.knobs.DeviceCodeLifetime / unit),
+	})
+}
+
+// devicePoll is POST /oauth/v3/device/token (Zoho, devices, polling-request).
+func (s *Simulator) devicePoll(c *call) answer {
+	switch c.form.Get("grant_type") {
+	case "device_token":
+	case "":
+		s.counts.Refused++
+		return page(400, "Invalid Request", "The grant type is missing.")
+	default:
+		return s.refuse(s.knobs.BadGrantTypeError)
+	}
+	client, failure := s.authenticate(c)
+	if failure != "" {
+		return s.refuse(failure)
+	}
+	d := s.deviceCodes[c.form.Get("code")]
+	if d == nil || d.client.ID != client.ID || d.used || !d.knownAt(c.site) {
+		return s.refuse("invalid_code")
+	}
+	last, polled := d.polls[c.site.Name]
+	d.polls[c.site.Name] = s.now()
+	switch {
+	case polled && s.now().Sub(last) < s.knobs.DeviceInterval:
+		s.counts.PolledTooFast++
+		s.violate(PolledTooFast, "device code %s at %s, %s after the last poll", short(d.code), c.site.Name, s.now().Sub(last))
+		return s.deviceFeedback("slow_down")
+	case !s.now().Before(d.expires):
+		return s.deviceFeedback("expired")
+	case d.rejected:
+		return s.deviceFeedback("access_denied")
+	case d.user == nil:
+		return s.deviceFeedback("authorization_pending")
+	case d.user.DataCenter != c.site.Name:
+		return jsonAnswer(s.knobs.DeviceErrorStatus, map[string]string{"error": "other_dc", "user_location": d.user.DataCenter})
+	}
+	g := grant{client: client, user: d.user.Email, site: c.site, scopes: d.scopes, refreshable: d.offline, device: true}
+	if a, ok := s.mayGrant(g); !ok {
+		return a
+	}
+	d.used = true
+	s.counts.DeviceGrants++
+	return s.grant(c, g)
+}
+
+// knownAt: where it was asked for, and where its user lives once that is known.
+func (d *deviceCode) knownAt(at *site) bool {
+	return d.site.Name == at.Name || d.user != nil && d.user.DataCenter == at.Name
+}
+
+// deviceFeedback is an error by shape, and no failure.
+func (s *Simulator) deviceFeedback(code string) answer {
+	return jsonAnswer(s.knobs.DeviceErrorStatus, map[string]string{"error": code})
+}
+
+// ApproveDevice plays the person who types a user code at the verification
+// address and accepts, or rejects. The error is the text of the page.
+func (s *Simulator) ApproveDevice(userCode string, c Consent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.approveDevice(userCode, c); a.failed {
+		return errors.New(a.text)
+	}
+	return nil
+}
+
+func (s *Simulator) approveDevice(userCode string, consent Consent) answer {
+	var d *deviceCode
+	for _, known := range s.deviceCodes {
+		if strings.EqualFold(known.userCode, userCode) && s.now().Before(known.expires) && known.user == nil && !known.rejected {
+			d = known
+		}
+	}
+	if d == nil {
+		return s.errorPage("Invalid Code", "The code is wrong, used or expired.")
+	}
+	user, home := s.consenting(d.site, consent)
+	if user == nil || home == nil {
+		return s.errorPage("Invalid User", "No such account: "+or(consent.Email, consent.DataCenter)+".")
+	}
+	if refusal := unreachable(d.client, d.site, home); refusal != "" {
+		return s.errorPage("Invalid Client", refusal)
+	}
+	if consent.Reject || s.knobs.RejectConsent {
+		d.rejected = true
+		s.counts.Rejections++
+		return notice("Rejected", "The device is told that you said no.")
+	}
+	d.user = user
+	s.recordConsent(user.Email, d.client.ID, d.scopes)
+	s.counts.Consents++
+	return notice("Accepted", "You may go back to your device.")
+}
+
+// devicePage is what a person sees at the verification address.
+func (s *Simulator) devicePage(c *call) answer {
+	var users []*User
+	for _, u := range s.users {
+		if home := s.site(u.DataCenter); home == c.site || home != nil && !home.Isolated && !c.site.Isolated {
+			users = append(users, u)
+		}
+	}
+	return htmlAnswer(200, render(deviceTemplate, map[string]any{
+		"Action": deviceApprovePath, "UserCode": c.query.Get("user_code"), "Users": users, "DataCenter": c.site.Name,
+	}))
+}
+
+// deviceApprove is a button of that page.
+func (s *Simulator) deviceApprove(c *call) answer {
+	return s.approveDevice(strings.TrimSpace(c.body.Get("user_code")), Consent{
+		Email: c.body.Get("email"), Reject: c.body.Get("decision") != "accept",
+	})
+}
