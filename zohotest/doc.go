@@ -1,3 +1,84 @@
-// Package zohotest simulates Zoho's OAuth 2.0 accounts servers and a few of
-// its APIs, for tests of clients.
+// Package zohotest simulates Zoho's OAuth 2.0 accounts servers, with a few APIs
+// behind them, for tests of clients. It knows all data centres, every grant type
+// and the limits that hurt: ten access tokens per ten minutes, ten alive per
+// refresh token, twenty refresh tokens per user and client, each silently
+// killing the oldest.
+//
+// It is stricter than Zoho in one way: what a well-behaved client never does is
+// recorded as a [Violation]. A test of a client ends with
+//
+//	for _, v := range zoho.Violations() {
+//		t.Error(v)
+//	}
+//
+// # Three wires
+//
+// [Simulator.Transport] is an http.RoundTripper that answers at Zoho's real
+// hosts without a socket or a goroutine. Use it in a testing/synctest bubble,
+// where an hour passes at once; make the simulator inside the bubble.
+//
+// [Simulator.Listen] opens a loopback listener per data centre; from then on
+// redirects, api_domain and serverinfo name those. [Simulator.Handler] is one
+// data centre for a server of one's own, for example with TLS; tell the
+// simulator its address with [Simulator.SetURL]. A listener serves accounts
+// server and APIs alike, while Zoho's hosts serve only their own.
+//
+// # People
+//
+// [Simulator.Authorize] plays the person at the browser,
+// [Simulator.SelfClientCode] the one in the API console, and
+// [Simulator.ApproveDevice] the one who types a device's code. Over sockets the
+// consent page works in any browser, without JavaScript.
+//
+// # Settings and trouble
+//
+// [Knobs] holds every value on which Zoho's pages or observers disagree; New
+// fills in the documented or most often observed one. [Fault] breaks the wire,
+// before a token is minted or after. An answer counts as delivered unless a
+// fault tore it or the request's context was over when it was written; over
+// sockets a client that leaves unnoticed in that instant counts as served.
+//
+// # What is simulated
+//
+//	GET  /oauth/v2/auth                  consent; also implicit
+//	POST /oauth/v2/token                 authorization_code, refresh_token, client_credentials
+//	POST /oauth/v2/token/revoke          old form: a token
+//	POST /oauth/v2/revoke/token          new form: Basic client, token, token_type
+//	POST /oauth/v2/token/scopeenhance    incremental authorization
+//	GET  /oauth/v2/token/addextrascope   its page
+//	POST /oauth/v3/device/code           device flow
+//	POST /oauth/v3/device/token
+//	GET  /oauth/v3/device                its page
+//	GET  /oauth/serverinfo
+//	GET  /oauth/user/info                scope AaaServer.profile.READ
+//	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ
+//	GET  /api/v1/organizations           Zoho Desk, scope Desk.basic.READ
+//
+// Instance-level consent (/oauth/v2/org/auth) and portals are not. The access
+// token of an exchange takes a place in its refresh token's window. Where
+// Zoho's pages are silent the choice is named at the knob or in the code.
+//
+// # Control
+//
+// [Simulator.Control] is a JSON API for scripts and other languages. Durations
+// are strings such as "10m". Unknown fields and mistakes are answered with 400
+// and {"error":"..."}.
+//
+//	GET    /violations        [{"time","kind","detail"}]
+//	GET    /counts            Counts
+//	GET    /secrets           text, one per line
+//	GET    /tokens            {"refresh_tokens":[...],"access_tokens":[...]}, alive
+//	GET    /orphans?known=T   delivered refresh tokens that are not named; known repeats
+//	POST   /authorize         {"url","data_center","email","reject","no_state","no_accounts_server"} -> {"callback_url"}
+//	POST   /approve-device    {"user_code","data_center","email","reject"}
+//	POST   /self-client-code  {"client_id","data_center","scopes":[],"life"} -> {"code"}
+//	POST   /clients           Client -> Client
+//	POST   /users             User -> User
+//	POST   /revoke            {"refresh_token"} or {"access_token"}, as its user does
+//	POST   /rotate-secret     {"client_id","data_center"} -> {"client_secret"}
+//	POST   /advance           {"duration"} -> {"now"}
+//	POST   /fault             {"kind","endpoint","data_center","times","status","retry_after","delay","error"}
+//	DELETE /faults
+//	PATCH  /knobs             fields of Knobs, as in {"live_access_tokens":3,"mint_window":"1m"}
+//	POST   /reset             counters and violations
 package zohotest
