@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -30,7 +32,9 @@ type mount struct {
 	storage *storage
 	system  *logical.StaticSystemView
 	logs    *syncBuffer
+	events  *logical.MockEventSender
 	backend logical.Backend
+	wire    *wire
 	// shown collects every answer but access tokens, for the search for canaries.
 	shown *syncBuffer
 	// canaries are further texts that must not be shown or logged.
@@ -43,7 +47,8 @@ type data map[string]any
 func newMount(t testing.TB) *mount {
 	t.Helper()
 	system := logical.TestSystemView()
-	m := &mount{t: t, zoho: zohotest.New(), storage: &storage{Storage: &logical.InmemStorage{}}, system: system, logs: &syncBuffer{}, shown: &syncBuffer{}}
+	sim := zohotest.New()
+	m := &mount{t: t, zoho: sim, wire: &wire{zoho: sim.Transport()}, storage: &storage{Storage: &logical.InmemStorage{}}, system: system, logs: &syncBuffer{}, events: logical.NewMockEventSender(), shown: &syncBuffer{}}
 	m.restart()
 	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
 	return m
@@ -59,8 +64,9 @@ func (m *mount) restart() {
 	conf := logical.TestBackendConfig()
 	conf.System = m.system
 	conf.StorageView = m.storage
+	conf.EventsSender = m.events
 	conf.Logger = hclog.New(&hclog.LoggerOptions{Output: m.logs, Level: hclog.Trace})
-	b, err := backend.NewFactory(m.zoho.Transport())(context.Background(), conf)
+	b, err := backend.NewFactory(m.wire)(context.Background(), conf)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -229,7 +235,7 @@ func (m *mount) clean() {
 	if orphans := m.zoho.Orphans(m.storage.refreshTokens(m.t)...); len(orphans) > 0 {
 		m.t.Errorf("%d refresh tokens live at Zoho that the engine neither stores nor revokes", len(orphans))
 	}
-	out := m.logs.String() + m.shown.String()
+	out := m.logs.String() + m.shown.String() + fmt.Sprint(m.sent())
 	for _, secret := range append(m.zoho.Secrets(), m.canaries...) {
 		if secret != "" && strings.Contains(out, secret) {
 			m.t.Errorf("a secret was shown or logged: %.12s...", secret)
@@ -245,6 +251,19 @@ func inBubble(t *testing.T, test func(t *testing.T, m *mount)) {
 		test(t, m)
 		m.clean()
 	})
+}
+
+// wire is the way to Zoho; it can be cut, as for a process that died.
+type wire struct {
+	zoho http.RoundTripper
+	dead atomic.Bool
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if w.dead.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("this process is dead")}
+	}
+	return w.zoho.RoundTrip(req)
 }
 
 // syncBuffer is a buffer that several goroutines may write to.
@@ -279,4 +298,15 @@ func (m *mount) minute() {
 	if err != nil && !errors.Is(err, logical.ErrUnsupportedOperation) {
 		m.t.Fatal(err)
 	}
+}
+
+// sent returns the events so far, as "type name".
+func (m *mount) sent() []string {
+	m.events.Lock()
+	defer m.events.Unlock()
+	var sent []string
+	for _, e := range m.events.Events {
+		sent = append(sent, fmt.Sprintf("%s %v", e.Type, e.Event.Metadata.AsMap()))
+	}
+	return sent
 }
