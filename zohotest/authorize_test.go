@@ -67,6 +67,7 @@ func TestAUserWhoRejectsSendsTheBrowserBackWithAccessDenied(t *testing.T) {
 func TestBadConsentRequestsEndOnZohosPage(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		onlyUS := a.zoho.AddClient(zohotest.Client{Enabled: []string{"us"}})
+		both := a.zoho.AddClient(zohotest.Client{Enabled: []string{"us", "cn"}})
 		chinese := a.zoho.AddClient(zohotest.Client{DataCenter: "cn"})
 		self := a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.UnknownScopes = []string{"ZohoCRM.nothing.READ"} })
@@ -86,6 +87,7 @@ func TestBadConsentRequestsEndOnZohosPage(t *testing.T) {
 			"unknown PKCE method":       {"us", "us", "Invalid Request", []string{"code_challenge", "x", "code_challenge_method", "S512"}},
 			"data centre not enabled":   {"us", "eu", "Invalid Client", []string{"client_id", onlyUS.ID}},
 			"Chinese user at us":        {"us", "cn", "Invalid Client", nil},
+			"Chinese user although on":  {"us", "cn", "Invalid Client", []string{"client_id", both.ID}},
 			"other client at China":     {"cn", "cn", "Invalid Client", nil},
 			"European user at China":    {"cn", "eu", "Invalid Client", []string{"client_id", chinese.ID}},
 			"Chinese client everywhere": {"us", "us", "Invalid Client", []string{"client_id", chinese.ID}},

@@ -115,6 +115,7 @@ func TestRefreshTokensCountPerWhateverTheKnobSays(t *testing.T) {
 				a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.LiveRefreshTokenKey = 2, key })
 				colleague := a.zoho.AddUser(zohotest.User{DataCenter: "us"})
 				otherApp := a.as(a.zoho.AddClient(zohotest.Client{}))
+				elsewhere := a.connects("eu")
 				landed, err := a.zoho.Authorize(a.consentURL("us"), zohotest.Consent{Email: colleague.Email})
 				if err != nil {
 					t.Fatal(err)
@@ -125,6 +126,9 @@ func TestRefreshTokensCountPerWhateverTheKnobSays(t *testing.T) {
 				}
 				a.connects("us")
 				a.connects("us")
+				if !a.zoho.Alive(elsewhere.accessToken()) {
+					t.Error("a grant of another data centre died")
+				}
 				for name, grant := range grants {
 					if got := !a.zoho.Alive(grant.accessToken()); got != wantDead[name] {
 						t.Errorf("the grant of the %s: dead is %v", name, got)

@@ -124,12 +124,24 @@ func TestMistakesInAnExchangeHaveZohosNames(t *testing.T) {
 		}
 		a.wantError(a.exchange("eu", a.consents("us").Get("code")), "invalid_code")
 		a.wantViolation(zohotest.WrongDataCenter, 1)
+		self := a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient, DataCenter: "in"}))
+		a.wantError(self.exchange("eu", "1000.x.y"), "invalid_client") // a self client belongs to one data centre
 		if r := a.exchange("eu", a.consents("eu").Get("code"), "grant_type", ""); r.status != 400 || r.json != nil {
 			t.Errorf("without grant_type it answered %d %s", r.status, r.body)
 		}
 		if got := a.zoho.Counts().Exchanges; got != 0 {
 			t.Errorf("%d exchanges were made", got)
 		}
+	})
+}
+
+func TestARefreshTokenBelongsToItsClient(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		token := a.connects("eu").refreshToken()
+		a.wantError(a.as(a.zoho.AddClient(zohotest.Client{})).refresh("eu", token), "invalid_code")
+		a.wantError(a.refresh("eu", "1000.x.y"), "invalid_code")
+		a.wantError(a.refresh("eu", ""), "invalid_code")
+		a.mints(1, token)
 	})
 }
 

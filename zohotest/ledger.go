@@ -161,9 +161,10 @@ func (s *Simulator) issueRefreshToken(g grant) *refreshToken {
 	s.refreshTokens[rt.token] = rt
 	s.remember(rt.token)
 	s.counts.Issued++
-	rivals := s.rivals(rt)
-	for limit := s.knobs.LiveRefreshTokens; limit >= 0 && len(rivals) > limit; rivals = rivals[1:] {
-		s.evictRefreshToken(rivals[0])
+	if limit := s.knobs.LiveRefreshTokens; limit >= 0 {
+		for rivals := s.rivals(rt); len(rivals) > limit; rivals = rivals[1:] {
+			s.evictRefreshToken(rivals[0])
+		}
 	}
 	return rt
 }
