@@ -136,9 +136,11 @@ func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, erro
 	var p pending
 	err := get(ctx, w.storage, pendingPrefix+w.name, &p)
 	switch {
-	case errors.Is(err, errAbsent) && w.callback.State != "":
+	case err == nil && p.Flow == flowSpent && w.callback.Code != "" && p.Spent == zoho.Fingerprint(string(w.callback.Code)):
+		return nil, refuse("this code was used already, and a code is good for one try; get a new one with authorize/%s, or in the self client tab of Zoho's API console", w.name)
+	case errors.Is(err, errAbsent) && w.callback.State != "", err == nil && p.Flow == flowSpent && w.callback.State != "":
 		return nil, refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", w.name, w.name)
-	case errors.Is(err, errAbsent):
+	case errors.Is(err, errAbsent), err == nil && p.Flow == flowSpent:
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -164,55 +166,64 @@ func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, erro
 
 // connect trades a code for a grant and stores it.
 func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []string, error) {
-	p, err := b.consent(ctx, w)
-	if err != nil {
-		return nil, nil, err
-	}
-	if p != nil && p.Flow == flowScopes {
-		return b.finishScopes(ctx, w, p)
-	}
-	if w.callback.Err != "" {
-		return nil, nil, b.declined(ctx, w, p)
-	}
-	fallback, redirect, verifier := "", w.redirectURI, ""
-	var requested []string
-	if p != nil {
-		fallback, redirect, verifier, requested = p.DataCenter, firstOf(w.redirectURI, p.RedirectURI), string(p.Verifier), p.Scopes
-	} else if w.fromCallback {
-		redirect = w.client.RedirectURI
-	}
-	dc, err := w.place(fallback)
-	if err != nil {
-		return nil, nil, err
-	}
 	// From here on the work is finished whether or not the caller stays: a code is
 	// spent once, and what it bought must be stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
 	defer cancel()
-	if p != nil {
-		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
-			return nil, nil, fmt.Errorf("ending the pending consent: %w", err)
+	var p *pending
+	var dc zoho.DataCenter
+	var replaced replaced
+	err := b.locked(w.name, func() (err error) {
+		if p, err = b.consent(ctx, w); err != nil || w.callback.Code == "" {
+			return err
 		}
-	}
-	// The old grant is noted for retirement before the code is spent, so that a
-	// crash after storing the new one leaks nothing, and so that storage that can't
-	// be written is found out in time. While the old one is in use the note is void.
-	noted, err := b.noteReplaced(ctx, w)
-	if err != nil {
+		fallback := ""
+		if p != nil {
+			fallback = p.DataCenter
+		}
+		if dc, err = w.place(fallback); err != nil {
+			return err
+		}
+		// The old grant is noted for retirement before the code is spent, so that a
+		// crash after storing the new one leaks nothing. While the old one is in use
+		// the note is void.
+		if replaced, err = b.noteReplaced(ctx, w); err != nil {
+			return err
+		}
+		// From here on the state and the code count as used. That this can be stored
+		// shows that the grant can.
+		spent := pending{Flow: flowSpent, Spent: zoho.Fingerprint(string(w.callback.Code))}
+		return put(ctx, w.storage, pendingPrefix+w.name, &spent)
+	})
+	switch {
+	case err != nil:
 		return nil, nil, err
+	case p != nil && p.Flow == flowScopes:
+		return b.finishScopes(ctx, w, p)
+	case w.callback.Err != "":
+		return nil, nil, b.declined(ctx, w, p)
+	case w.callback.Code == "":
+		return nil, nil, refuse("the callback address carries no code; start again with authorize/%s", w.name)
+	}
+	redirect, verifier := w.redirectURI, ""
+	var requested []string
+	if p != nil {
+		redirect, verifier, requested = firstOf(w.redirectURI, p.RedirectURI), string(p.Verifier), p.Scopes
+	} else if w.fromCallback {
+		redirect = w.client.RedirectURI
 	}
 	got, err := w.client.at(dc).Exchange(ctx, w.callback.Code, redirect, verifier)
 	if err != nil {
-		b.retired.drop(ctx, w.storage, noted)
+		b.retired.drop(ctx, w.storage, replaced.note)
 		return nil, nil, b.exchangeFailed(ctx, w, p, err)
 	}
-	return b.keep(ctx, w, dc, grantCode, requested, got, noted)
+	return b.keep(ctx, w, dc, grantCode, requested, got, replaced)
 }
 
 // keep stores the grant that a consent bought, and its first token.
-func (b *backend) keep(ctx context.Context, w connectRequest, dc zoho.DataCenter, grantType string, requested []string, got zoho.Answer, noted *retiredGrant) (*known, []string, error) {
+func (b *backend) keep(ctx context.Context, w connectRequest, dc zoho.DataCenter, grantType string, requested []string, got zoho.Answer, replaced replaced) (*known, []string, error) {
 	if got.RefreshToken == "" {
-		b.retired.drop(ctx, w.storage, noted)
+		b.retired.drop(ctx, w.storage, replaced.note)
 		return nil, nil, refuse("%s gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", hostOf(dc), w.name)
 	}
 	k := &known{name: w.name, credential: credential{
@@ -220,7 +231,7 @@ func (b *backend) keep(ctx context.Context, w connectRequest, dc zoho.DataCenter
 		RefreshToken: got.RefreshToken, APIDomain: got.Token.APIDomain,
 		Requested: requested, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
 	}}
-	if err := b.replace(ctx, w, k, noted); err != nil {
+	if err := b.replace(ctx, w, k, replaced); err != nil {
 		return nil, nil, b.unstored(ctx, w, dc, got.RefreshToken, err)
 	}
 	warnings := scopeWarnings(requested, got.Token.Scopes)
@@ -286,10 +297,11 @@ func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pendi
 	e := zoho.AsError(err)
 	b.Logger().Warn("a code was not exchanged", "credential", w.name, "error", err)
 	if e != nil && !e.Sent {
-		if p != nil {
-			if err := put(ctx, w.storage, pendingPrefix+w.name, p); err != nil {
-				return err
-			}
+		if p == nil {
+			p = &pending{Flow: flowSpent} // none was
+		}
+		if err := b.storePending(ctx, w.storage, w.name, p); err != nil {
+			return err
 		}
 		return &answer{status: http.StatusServiceUnavailable, text: fmt.Sprintf("%s; the code is not spent, write it again within its one to three minutes", e.Error())}
 	}
@@ -348,11 +360,11 @@ func (b *backend) prove(ctx context.Context, w connectRequest, grantType string)
 	}
 	k.APIDomain, k.Granted, k.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 	k.derived.Store(nil)
-	noted, err := b.noteReplaced(ctx, w)
+	replaced, err := b.noteReplaced(ctx, w)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := b.replace(ctx, w, k, noted); err != nil {
+	if err := b.replace(ctx, w, k, replaced); err != nil {
 		return nil, nil, err
 	}
 	b.connected(w.name, dc, grantType, token.Scopes)
@@ -360,44 +372,51 @@ func (b *backend) prove(ctx context.Context, w connectRequest, grantType string)
 	return k, scopeWarnings(w.scopes, token.Scopes), nil
 }
 
-// noteReplaced notes the grant that is about to be replaced; nil if there is none.
-func (b *backend) noteReplaced(ctx context.Context, w connectRequest) (noted *retiredGrant, err error) {
-	old, err := b.memory.credential(ctx, w.storage, w.name)
-	if isAbsent(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if old.RefreshToken == "" {
-		return nil, nil // client credentials: there is nothing to revoke
-	}
-	return b.retired.note(ctx, w.storage, w.client, old, false, true)
+// replaced is what a new grant takes the place of.
+type replaced struct {
+	old        *known        // nil if there is nothing
+	note       *retiredGrant // of old's grant
+	generation uint64        // of memory, when this was looked up
 }
 
-// replace stores a new grant in place of what is there, whose retirement was noted
-// before, or is noted now if another write came between.
-func (b *backend) replace(ctx context.Context, w connectRequest, k *known, noted *retiredGrant) error {
-	return b.locked(w.name, func() error {
-		old, err := b.memory.credential(ctx, w.storage, w.name)
-		k.Created = k.Connected
-		switch {
-		case isAbsent(err):
-		case err != nil:
-			return err
-		default:
-			k.Created, k.settings = old.Created, old.settings
-			if old.RefreshToken != "" && old.RefreshToken != k.RefreshToken && (noted == nil || noted.RefreshToken != old.RefreshToken) {
-				if _, err := b.retired.note(ctx, w.storage, w.client, old, false, true); err != nil {
-					return err
-				}
+// noteReplaced looks up what is about to be replaced, and notes that its grant
+// will have to go.
+func (b *backend) noteReplaced(ctx context.Context, w connectRequest) (r replaced, err error) {
+	r.generation = b.memory.generation()
+	r.old, err = b.memory.credential(ctx, w.storage, w.name)
+	switch {
+	case isAbsent(err):
+		r.old, err = nil, nil
+	case err == nil && r.old.RefreshToken != "": // client credentials have nothing to revoke
+		r.note, err = b.retired.note(ctx, w.storage, w.client, r.old, false, true)
+	}
+	return r, err
+}
+
+// replace stores a new grant. What it replaces is looked up again only if
+// something changed since: while what Zoho gave is in memory alone, the first
+// thing to touch storage is the write that keeps it.
+func (b *backend) replace(ctx context.Context, w connectRequest, k *known, r replaced) error {
+	return b.locked(w.name, func() (err error) {
+		if b.memory.generation() != r.generation {
+			if r, err = b.noteReplaced(ctx, w); err != nil {
+				return err
 			}
+		}
+		k.Created = k.Connected
+		if r.old != nil {
+			k.Created, k.settings = r.old.Created, r.old.settings
 		}
 		if err := w.change(&k.settings); err != nil {
 			return err
 		}
 		if err := b.storeCredential(ctx, w.storage, k); err != nil {
-			return err
+			// A write may be done and fail to say so.
+			var stored credential
+			if get(ctx, w.storage, credsPrefix+w.name, &stored) != nil || stored.RefreshToken != k.RefreshToken {
+				return err
+			}
+			b.Logger().Warn("storage said that a write failed which is there", "credential", w.name, "error", err)
 		}
 		d, err := k.derive(w.client)
 		if err != nil || k.RefreshToken == "" {

@@ -61,16 +61,16 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	if err != nil {
 		return err
 	}
-	noted, err := b.noteReplaced(ctx, w)
+	replaced, err := b.noteReplaced(ctx, w)
 	if err != nil {
 		return err
 	}
 	got, err := c.at(dc).PollDevice(ctx, p.DeviceCode)
 	if err != nil {
-		b.retired.drop(ctx, s, noted)
+		b.retired.drop(ctx, s, replaced.note)
 		return b.deviceFailed(ctx, s, name, p, err)
 	}
-	if _, _, err := b.keep(ctx, w, dc, grantDevice, p.Scopes, got, noted); err != nil {
+	if _, _, err := b.keep(ctx, w, dc, grantDevice, p.Scopes, got, replaced); err != nil {
 		return err
 	}
 	return b.endPending(ctx, s, name)

@@ -31,6 +31,8 @@ type memory struct {
 	transport http.RoundTripper
 	client    atomic.Pointer[client]
 	creds     *lru.Cache[string, *known]
+	// logKey outlives a change of the configuration, which never changes it.
+	logKey atomic.Pointer[[]byte]
 
 	mu sync.Mutex
 	// changes counts what was forgotten: what was read before is not kept after.
@@ -104,6 +106,7 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 	if err != nil {
 		return nil, err
 	}
+	m.logKey.Store(&c.LogKey)
 	m.keep(generation, func() { m.client.Store(c) })
 	return c, nil
 }
@@ -136,11 +139,11 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 // tokenFingerprint names a token in logs: the same token gets the same name on
 // this mount, and nobody without the mount's key can check a guess.
 func (m *memory) tokenFingerprint(token zoho.Secret) string {
-	c := m.client.Load()
-	if c == nil {
-		return ""
+	key := m.logKey.Load()
+	if key == nil {
+		return "" // no config was ever read, so no token can be here
 	}
-	h := hmac.New(sha256.New, c.LogKey)
+	h := hmac.New(sha256.New, *key)
 	h.Write([]byte(token))
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

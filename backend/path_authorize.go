@@ -153,7 +153,10 @@ func errNoRedirect() error {
 func (b *backend) storePending(ctx context.Context, s logical.Storage, name string, p *pending) error {
 	return b.locked(name, func() error {
 		err := put(ctx, s, pendingPrefix+name, p)
-		b.memory.forget(credsPrefix + name)
+		if p.Flow == flowDevice {
+			// A credential in memory carries when to ask about it.
+			b.memory.forget(credsPrefix + name)
+		}
 		return err
 	})
 }

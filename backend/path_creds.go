@@ -258,6 +258,9 @@ func (b *backend) changeSettings(ctx context.Context, w connectRequest) (*known,
 	k := &known{name: w.name}
 	err := b.locked(w.name, func() error {
 		stored, err := b.memory.credential(ctx, w.storage, w.name)
+		if err != nil && !isAbsent(err) {
+			return err
+		}
 		if err != nil {
 			return refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name)
 		}

@@ -113,7 +113,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err != nil && !errors.Is(err, errAbsent) {
 		return nil, err
 	}
-	waiting := err == nil && time.Now().Before(p.Expires)
+	waiting := err == nil && p.Flow != flowSpent && time.Now().Before(p.Expires)
 
 	k, err := b.memory.credential(ctx, req.Storage, name)
 	if isAbsent(err) && waiting {

@@ -31,6 +31,10 @@ type retirement struct {
 	sweeping bool
 }
 
+// youngNote is longer than any write that replaces a grant takes: request_timeout
+// of a minute at most, and storage.
+const youngNote = 5 * time.Minute
+
 // note writes down that a credential's grant has to go: once its tokens have run
 // out, or, with now, at the next chance. Without revoke it is only forgotten here.
 func (r *retirement) note(ctx context.Context, s logical.Storage, c *client, k *known, now, revoke bool) (*retiredGrant, error) {
@@ -147,7 +151,10 @@ func (r *retirement) consider(ctx context.Context, s logical.Storage, entry *ret
 		return err
 	}
 	if held {
-		r.drop(ctx, s, entry)
+		// A young note may belong to a consent that is being finished right now.
+		if time.Since(entry.Retired) > youngNote {
+			r.drop(ctx, s, entry)
+		}
 		return nil
 	}
 	if !entry.Now {

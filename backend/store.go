@@ -127,6 +127,8 @@ type pending struct {
 	Expires     time.Time   `json:"expires"`
 	// Flow is how the person consents: code, device, or scopes for more scopes.
 	Flow string `json:"flow"`
+	// Spent is the fingerprint of a code that was sent.
+	Spent string `json:"spent,omitempty"`
 	// The rest belongs to the device flow.
 	DeviceCode      zoho.Secret   `json:"device_code,omitempty"`
 	UserCode        string        `json:"user_code,omitempty"`
@@ -140,6 +142,9 @@ const (
 	flowCode   = "code"
 	flowDevice = "device"
 	flowScopes = "scopes"
+	// flowSpent is no consent: it remembers the last code that was sent to Zoho, so
+	// that it is never sent again.
+	flowSpent = "spent"
 )
 
 // retiredGrant is a grant that is to be revoked at Zoho, or only forgotten, once

@@ -1,0 +1,178 @@
+// What if two things happen to one credential at once? Whoever comes second, no
+// grant leaks, nothing good is revoked, and the credential works afterwards.
+
+package backend_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// settled checks, hours later, that just as many grants live at Zoho as are used.
+func (m *mount) settled(grants int) {
+	m.t.Helper()
+	for range 3 {
+		time.Sleep(61 * time.Minute)
+		m.tick()
+	}
+	if n := len(m.zoho.RefreshTokens()); n != grants {
+		m.t.Errorf("%d grants live at Zoho; want %d", n, grants)
+	}
+}
+
+func TestSweepDuringASlowExchangeForgetsNoOldGrant(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 8 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		m.tick() // Vault's own minute comes round
+		others.Wait()
+		m.token("crm")
+		m.settled(1)
+	})
+}
+
+func TestTwoConsentsAtOnceLeaveOneGrant(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 3 * time.Second, Endpoint: "token"})
+		var others sync.WaitGroup
+		for range 5 {
+			code, err := m.zoho.SelfClientCode(self.ID, "us", 0, "ZohoCRM.modules.ALL")
+			if err != nil {
+				t.Fatal(err)
+			}
+			others.Go(func() { m.write("creds/crm", data{"code": code}) })
+		}
+		others.Wait()
+		m.zoho.ClearFaults()
+		m.token("crm")
+		m.settled(1)
+		m.token("crm")
+	})
+}
+
+func TestOneCallbackPastedTwiceAtOnceIsExchangedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 3 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		var mu sync.Mutex
+		connected := 0
+		for range 20 {
+			others.Go(func() {
+				_, err := m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					connected++
+				} else if r, ok := err.(*refusal); !ok || r.status != 400 {
+					t.Errorf("the second of two gets %v", err)
+				}
+			})
+		}
+		others.Wait()
+		if connected != 1 {
+			t.Errorf("%d of 20 connected", connected)
+		}
+		m.token("crm")
+		m.settled(1)
+	})
+}
+
+func TestDeleteDuringAnExchangeLeavesTheNewGrantOrNone(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 8 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		m.delete("creds/crm")
+		m.tick()
+		others.Wait()
+		m.token("crm")
+		m.settled(1)
+		m.token("crm")
+	})
+}
+
+func TestImportWhileTheSameGrantIsBeingDeletedElsewhereEndsWhole(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("first")
+		token := m.zoho.RefreshTokens()[0].Token
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 3 * time.Second, Times: 2})
+		var others sync.WaitGroup
+		others.Go(func() { m.delete("creds/first") })
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/second", data{"refresh_token": token}) })
+		others.Wait()
+		time.Sleep(20 * time.Minute) // a refusal is waited out
+		left := len(m.zoho.RefreshTokens())
+		_, err := m.try(logical.ReadOperation, "creds/second", nil)
+		switch {
+		case err == nil && left == 1: // the import won
+		case err != nil && left == 0: // the delete won, and the credential says so
+			if r, ok := err.(*refusal); !ok || r.status == 400 && !strings.Contains(r.text, "authorize/second") {
+				t.Errorf("a credential whose grant was deleted answers %v", err)
+			}
+		default:
+			t.Errorf("%d grants left at Zoho; the read gives %v", left, err)
+		}
+	})
+}
+
+func TestTokenFingerprintIsKnownThoughConfigChangesMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.cold()
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.token("crm") })
+		synctest.Wait()
+		m.write("config", data{"max_age": "20m", "verify": false})
+		others.Wait()
+		for line := range strings.Lines(m.logs.String()) {
+			if strings.Contains(line, "minted an access token") {
+				t.Log(line)
+			}
+			if strings.Contains(line, "minted an access token") && strings.Contains(line, `token_fingerprint=""`) {
+				t.Errorf("a mint cannot be told from others: %s", line)
+			}
+		}
+	})
+}
+
+func TestSettingsWriteWithUnreadableStorageDoesNotSayNotConnected(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.restart()
+		m.read("config")
+		m.read("datacenters/eu")
+		fail := func(op, key string) error {
+			if op == "get" && key == "creds/crm" {
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		m.refused(logical.UpdateOperation, "creds/crm", data{"max_age": "20m"}, 500, "Vault's log")
+		m.storage.working()
+		m.write("creds/crm", data{"max_age": "20m"})
+	})
+}
