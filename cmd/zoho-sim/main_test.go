@@ -129,7 +129,7 @@ func TestAScriptCanConnectAnAccountAndIsToldOfItsMistakes(t *testing.T) {
 }
 
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"-nonsense"}, {"argument"}, {"-client-id", ""}, {"-redirect-uri", ""}, {"-port", "70000"}} {
+	for _, args := range [][]string{{"-nonsense"}, {"argument"}, {"-redirect-uri", ""}, {"-port", "70000"}} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q was accepted", args)
 		}

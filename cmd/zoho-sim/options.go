@@ -32,7 +32,8 @@ user, breaks things, moves the clock and tells what the client did wrong.
 
 // readOptions parses the command line and turns the simulator's knobs.
 func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (options, error) {
-	o := options{client: zoho.DefaultClient()}
+	made := zoho.DefaultClient()
+	o := options{client: zohotest.Client{Name: made.Name, DataCenter: made.DataCenter}}
 	flags := flag.NewFlagSet("zoho-sim", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
@@ -45,9 +46,9 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	flags.StringVar(&o.host, "listen", "127.0.0.1", "`host` to listen at")
 	flags.IntVar(&o.port, "port", 0, "first of the consecutive `ports`, one per data centre and then the control API; 0 takes free ones")
 	flags.StringVar(&o.readyFile, "ready-file", "", "`file` that appears, with everything a script needs as JSON, when all ports listen")
-	flags.StringVar(&o.client.ID, "client-id", o.client.ID, "`id` of the server-based client; random by default")
-	flags.StringVar(&o.client.Secret, "client-secret", o.client.Secret, "`secret` of the server-based client; random by default")
-	flags.StringVar(&redirects, "redirect-uri", strings.Join(o.client.RedirectURIs, ","), "redirect `URIs` of the server-based client, with commas between")
+	flags.StringVar(&o.client.ID, "client-id", "", "`id` of the server-based client; made up if left out")
+	flags.StringVar(&o.client.Secret, "client-secret", "", "`secret` of the server-based client; made up if left out")
+	flags.StringVar(&redirects, "redirect-uri", strings.Join(made.RedirectURIs, ","), "redirect `URIs` of the server-based client, with commas between")
 	flags.BoolVar(&knobs.AutoConsent, "auto-consent", knobs.AutoConsent, "redirect from the consent page at once")
 	flags.DurationVar(&knobs.AccessTokenLifetime, "access-token-lifetime", knobs.AccessTokenLifetime, "`life` of an access token")
 	flags.DurationVar(&knobs.CodeLifetime, "code-lifetime", knobs.CodeLifetime, "`life` of a code")
@@ -60,10 +61,10 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: zoho-sim takes flags only", flags.Arg(0))
 	}
-	if o.client.ID == "" || o.client.Secret == "" || redirects == "" {
-		return o, fmt.Errorf("-client-id, -client-secret and -redirect-uri must not be empty: leave them out for made-up ones")
+	if redirects == "" {
+		return o, fmt.Errorf("-redirect-uri is empty: a server-based client needs one; leave the flag out for the usual ones")
 	}
-	zoho.RemoveClient(zoho.DefaultClient().ID)
+	zoho.RemoveClient(made.ID)
 	o.client.RedirectURIs = strings.Split(redirects, ",")
 	o.client = zoho.AddClient(o.client)
 	zoho.Knobs(func(k *zohotest.Knobs) { *k = knobs })
