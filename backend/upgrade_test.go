@@ -1,0 +1,100 @@
+// Does a newer release read what an older one stored? The values of format 1 are
+// kept in testdata as that release wrote them.
+
+package backend_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// storedBy loads what a release stored: one file a value, "__" for "/" in its key.
+func storedBy(t *testing.T, m *mount, format string) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", format, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing stored by %s: %v", format, err)
+	}
+	values := map[string][]byte{}
+	for _, file := range files {
+		value, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".json"), "__", "/")
+		values[key] = value
+		if err := m.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return values
+}
+
+func TestFormat1IsReadAsItWasWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		storedBy(t, m, "format1")
+		if c := m.read("config"); c["client_id"] != "1000.FORMAT1" || c["min_ttl"] != 300 || c["pkce"] != true {
+			t.Errorf("config is %v", c)
+		}
+		// Format 1's token still lives in the bubble, whose clock begins in 2000.
+		answer := m.readWith("creds/crm", data{"max_age": "50m"})
+		if !strings.HasPrefix(answer["access_token"].(string), "1000.") || answer["expire_time"] != "2000-01-01T01:00:00Z" {
+			t.Errorf("the stored token is not served: %v", answer)
+		}
+		status := m.read("status/crm")
+		if status["mints_left"] != 8 || status["data_center"] != "eu" || status["retired_grants"] != 1 {
+			t.Errorf("status is %v", status)
+		}
+		if state := m.read("status/tv")["state"]; state != "awaiting_consent" {
+			t.Errorf("the pending consent is %v", state)
+		}
+	})
+}
+
+func TestNewerFormatIsRefusedAndLeftAlone(t *testing.T) {
+	for _, key := range []string{"config", "creds/crm", "token/crm"} {
+		t.Run(key, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMount(t)
+				values := storedBy(t, m, "format1")
+				for stored, value := range values {
+					if !strings.HasPrefix(stored, strings.TrimSuffix(key, "crm")) {
+						continue
+					}
+					var fields map[string]any
+					if err := json.Unmarshal(value, &fields); err != nil {
+						t.Fatal(err)
+					}
+					fields["version"], fields["invented_later"] = 2, "keep me"
+					newer, err := json.Marshal(fields)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := m.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: stored, Value: newer}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				m.refused(logical.ReadOperation, "creds/crm", nil, 500, "newer release")
+				time.Sleep(2 * time.Hour)
+				m.tick()
+				for stored, value := range m.storage.contents(t) {
+					if strings.HasPrefix(stored, strings.TrimSuffix(key, "crm")) && !strings.Contains(value, "keep me") {
+						t.Errorf("%s was overwritten", stored)
+					}
+				}
+				if n := m.zoho.Counts().TokenCalls; n != 0 {
+					t.Errorf("Zoho was asked %d times", n)
+				}
+			})
+		})
+	}
+}
