@@ -64,7 +64,7 @@ func (s *Simulator) Control() http.Handler {
 		}
 		s.RevokeRefreshToken(in.RefreshToken)
 		s.RevokeAccessToken(in.AccessToken)
-		return done, nil
+		return done{true}, nil
 	}))
 	mux.HandleFunc("POST /rotate-secret", reply(func(r *http.Request) (any, error) {
 		var in struct {
@@ -88,13 +88,16 @@ func (s *Simulator) Control() http.Handler {
 		return map[string]time.Time{"now": s.Now()}, nil
 	}))
 	mux.HandleFunc("POST /fault", reply(s.controlFault))
-	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done, nil }))
+	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done{true}, nil }))
 	mux.HandleFunc("PATCH /knobs", reply(s.controlKnobs))
-	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done, nil }))
+	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done{true}, nil }))
 	return mux
 }
 
-var done = map[string]bool{"ok": true}
+// done answers a command that has nothing to say.
+type done struct {
+	OK bool `json:"ok"`
+}
 
 // reply turns a function into a JSON handler; an error is the caller's fault.
 func reply(f func(*http.Request) (any, error)) http.HandlerFunc {
@@ -177,7 +180,7 @@ func (s *Simulator) controlApproveDevice(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return done, s.ApproveDevice(in.UserCode, Consent{DataCenter: in.DataCenter, Email: in.Email, Reject: in.Reject})
+	return done{true}, s.ApproveDevice(in.UserCode, Consent{DataCenter: in.DataCenter, Email: in.Email, Reject: in.Reject})
 }
 
 func (s *Simulator) controlSelfClientCode(r *http.Request) (any, error) {
@@ -213,7 +216,7 @@ func (s *Simulator) controlFault(r *http.Request) (any, error) {
 		return nil, err
 	}
 	s.Fault(f)
-	return done, nil
+	return done{true}, nil
 }
 
 // controlKnobs changes the fields that are named, all or none. Names are those
@@ -223,7 +226,7 @@ func (s *Simulator) controlKnobs(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return done, s.changeKnobs(func(k *Knobs) error {
+	return done{true}, s.changeKnobs(func(k *Knobs) error {
 		fields := reflect.ValueOf(k).Elem()
 		for name, raw := range in {
 			wanted := strings.ReplaceAll(name, "_", "")
