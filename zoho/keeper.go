@@ -325,6 +325,8 @@ func (k *Keeper) record(ctx context.Context, a *Account) (*Record, error) {
 			r.Places = []Place{{At: a.Connected, Until: a.Connected.Add(a.maxLifetime())}}
 		}
 	}
+	// The clock may have been set back since.
+	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now())
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if known, ok := k.records.Get(a.ID); ok {
