@@ -22,7 +22,7 @@ func browserCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 || args[0] != "accept" && args[0] != "reject" {
 		ts.Fatalf("usage: browser accept|reject URL")
 	}
-	profile, err := os.MkdirTemp(worldOf(ts).dir, "browser")
+	profile, err := os.MkdirTemp(worldOf(ts).servers, "browser")
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

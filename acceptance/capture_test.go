@@ -5,6 +5,7 @@ package acceptance
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,13 @@ func captureCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: capture NAME [FIELD]")
 	}
 	text := strings.TrimSpace(ts.ReadFile("stdout"))
-	if len(args) == 2 {
+	if len(args) == 2 && strings.HasPrefix(args[1], "?") {
+		address, err := url.Parse(text)
+		ts.Check(err)
+		if text = address.Query().Get(args[1][1:]); text == "" {
+			ts.Fatalf("no %s in the address", args[1])
+		}
+	} else if len(args) == 2 {
 		var value any
 		ts.Check(json.Unmarshal([]byte(text), &value))
 		for _, key := range strings.Split(args[1], ".") {

@@ -28,7 +28,8 @@
 //	browser accept|reject URL      the same, by clicking in a real browser
 //	self-client-code SCOPES        make a code in the console of the self client; prints it
 //	zoho METHOD PATH [JSON]        ask the simulator's control API
-//	capture NAME [FIELD]           put the last output, or one field (a.b.c) of it as JSON, into the environment
+//	capture NAME [FIELD]           put the last output into the environment: all of it, one field (a.b.c) of it as
+//	                               JSON, or one parameter (?code) of it as an address
 //	until [!] PATTERN vault ARG... repeat until the output matches, at most a minute
 //	tokens-in FILE N               watch FILE until it has shown N tokens; each must be alive at Zoho while it is shown
 //	canary TEXT...                 what must not be told either

@@ -22,7 +22,7 @@ func (w *world) leaks() []string {
 		secrets = append(secrets, s.secrets()...)
 	}
 	var told []string
-	logs, _ := filepath.Glob(filepath.Join(w.dir, "*.log")) // the pattern is well-formed
+	logs, _ := filepath.Glob(filepath.Join(w.servers, "*.log")) // the pattern is well-formed
 	for _, log := range logs {
 		content, err := os.ReadFile(log)
 		if err != nil {

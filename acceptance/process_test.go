@@ -26,15 +26,17 @@ type process struct {
 	done  chan struct{} // closed when it has ended
 }
 
-// start runs a program with its output appended to a log.
-func (s *stage) start(log string, env []string, program string, args ...string) (*process, error) {
-	out, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+// start runs a program in the story's folder, with its output appended to a
+// file of the story's servers.
+func (w *world) start(output string, env []string, program string, args ...string) (*process, error) {
+	out, err := os.OpenFile(filepath.Join(w.servers, output), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p := &process{stage: s, cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
-	p.cmd.Env, p.cmd.Dir = env, filepath.Dir(log)
+	s := w.stage
+	p := &process{stage: s, cmd: exec.Command(program, args...), log: out.Name(), done: make(chan struct{})}
+	p.cmd.Env, p.cmd.Dir = append(w.env[:len(w.env):len(w.env)], env...), w.dir
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.mu.Lock()

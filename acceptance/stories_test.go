@@ -20,10 +20,10 @@ func TestStories(t *testing.T) {
 		// would end this process and leave them behind.
 		Deadline: time.Now().Add(8 * time.Minute),
 		Setup: func(env *testscript.Env) error {
-			w := newWorld(s, env)
+			w, err := newWorld(s, env)
 			env.Values[worldKey{}] = w
 			env.Defer(w.end)
-			return nil
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"vault":            vaultCommand,

@@ -30,12 +30,11 @@ type server struct {
 
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	ts.Check(os.MkdirAll(w.dir, 0o700))
 	address, clusterAddress := w.stage.port(), w.stage.port()
 	s := &server{
-		config: filepath.Join(w.dir, "vault.hcl"), log: filepath.Join(w.dir, "vault.log"), address: "http://" + address,
+		config: filepath.Join(w.servers, "vault.hcl"), log: filepath.Join(w.servers, "vault.log"), address: "http://" + address,
 	}
-	audit := filepath.Join(w.dir, "audit.log")
+	audit := filepath.Join(w.servers, "audit.log")
 	ts.Check(os.WriteFile(s.config, fmt.Appendf(nil, `
 storage "raft" {
   path                   = %q
@@ -51,7 +50,7 @@ api_addr         = %q
 cluster_addr     = "http://%s"
 plugin_directory = %q
 disable_mlock    = true
-`, w.dir, address, clusterAddress, s.address, clusterAddress, w.stage.plugins), 0o600))
+`, w.servers, address, clusterAddress, s.address, clusterAddress, w.stage.plugins), 0o600))
 	w.vault = s
 	ts.Check(w.startServer())
 
@@ -89,7 +88,7 @@ func restartCommand(ts *testscript.TestScript, neg bool, args []string) {
 // startServer runs the server until it answers, sealed.
 func (w *world) startServer() (err error) {
 	s := w.vault
-	s.process, err = w.stage.start(s.log, w.env, w.stage.vault, "server", "-config="+s.config, "-log-level=trace")
+	s.process, err = w.start("vault.log", nil, w.stage.vault, "server", "-config="+s.config, "-log-level=trace")
 	if err != nil {
 		return err
 	}
@@ -187,10 +186,9 @@ func agentCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: vault-agent CONFIG")
 	}
 	w := worldOf(ts)
-	log := filepath.Join(w.dir, fmt.Sprintf("agent%d.log", len(w.agents)+1))
-	env := append(w.env[:len(w.env):len(w.env)], "VAULT_ADDR="+w.vault.address)
-	agent, err := w.stage.start(log, env, w.stage.vault, "agent", "-config="+ts.MkAbs(args[0]), "-log-level=trace")
+	agent, err := w.start(fmt.Sprintf("agent%d.log", len(w.agents)+1), []string{"VAULT_ADDR=" + w.vault.address},
+		w.stage.vault, "agent", "-config="+args[0], "-log-level=trace")
 	ts.Check(err)
 	w.agents = append(w.agents, agent)
-	ts.Setenv("AGENT_LOG", log)
+	ts.Setenv("AGENT_LOG", agent.log)
 }

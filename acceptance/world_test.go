@@ -19,8 +19,10 @@ type worldKey struct{}
 type world struct {
 	stage *stage
 	t     testscript.T
-	dir   string // the story's own
 	env   []string
+
+	dir     string // where the script is
+	servers string // where the files of servers are; scripts speak of them through variables alone
 
 	vault      *server
 	simulators []*simulator
@@ -31,7 +33,7 @@ type world struct {
 	violations []*regexp.Regexp // that this story means to cause
 }
 
-func newWorld(s *stage, env *testscript.Env) *world {
+func newWorld(s *stage, env *testscript.Env) (*world, error) {
 	// No token, no proxy and no address of the person who runs the tests.
 	env.Vars = append(env.Vars,
 		"HOME="+env.WorkDir,
@@ -39,10 +41,11 @@ func newWorld(s *stage, env *testscript.Env) *world {
 		"VAULT_TOKEN=", "VAULT_ADDR=", "VAULT_NAMESPACE=", "VAULT_FORMAT=", "VAULT_CLI_NO_COLOR=1",
 		"PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
 	)
-	// Servers live beside the script's folder: scripts speak of them through
-	// variables alone.
-	dir := filepath.Join(env.WorkDir, ".servers")
-	return &world{stage: s, t: env.T(), dir: dir, env: append([]string{}, env.Vars...)}
+	w := &world{
+		stage: s, t: env.T(), env: append([]string{}, env.Vars...),
+		dir: env.WorkDir, servers: filepath.Join(env.WorkDir, ".servers"),
+	}
+	return w, os.Mkdir(w.servers, 0o700)
 }
 
 // worldOf is the world that a command's script lives in.

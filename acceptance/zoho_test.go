@@ -34,14 +34,14 @@ type simulator struct {
 
 func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	ts.Check(os.MkdirAll(w.dir, 0o700))
-	name := filepath.Join(w.dir, fmt.Sprintf("zoho-sim%d", len(w.simulators)+1))
+	name := fmt.Sprintf("zoho-sim%d", len(w.simulators)+1)
+	readyFile := filepath.Join(w.servers, name+".json")
 	// Its own output shows its client's secret, and is no log of ours.
-	p, err := w.stage.start(name+".out", w.env, w.stage.simulator, append(args, "-ready-file", name+".json")...)
+	p, err := w.start(name+".out", nil, w.stage.simulator, append(args, "-ready-file", readyFile)...)
 	ts.Check(err)
 	s := &simulator{process: p}
 	ts.Check(p.await("ready", func() bool {
-		ready, err := os.ReadFile(name + ".json")
+		ready, err := os.ReadFile(readyFile)
 		return err == nil && json.Unmarshal(ready, s) == nil
 	}))
 	w.simulators = append(w.simulators, s)
