@@ -317,7 +317,7 @@ func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pendi
 	default:
 		text += fmt.Sprintf(": whether the code was spent is not known, so it is not tried again; get a new code with authorize/%s", w.name)
 	}
-	if e.About == zoho.AboutClient {
+	if !strings.Contains(text, "authorize/") {
 		text += fmt.Sprintf(", then get a new code with authorize/%s", w.name)
 	}
 	return refuse("%s", text)
