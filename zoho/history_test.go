@@ -38,7 +38,7 @@ type history struct {
 	readers  sync.WaitGroup
 	problems []string
 	minted   map[string]time.Time // by access token: when the keeper had it
-	watched  map[string]bool      // access tokens that were handed out
+	watched  map[string]time.Time // by access token: when it was first handed out
 	revoked  map[string]bool      // by Account.ID: Zoho has forgotten the grant
 }
 
@@ -56,7 +56,7 @@ type holding struct{ account zoho.Account }
 func newHistory(ctx context.Context, header []byte) *history {
 	h := &history{
 		ctx: ctx, zoho: zohotest.New(), disk: newDisk(),
-		minted: make(map[string]time.Time), watched: make(map[string]bool), revoked: make(map[string]bool),
+		minted: make(map[string]time.Time), watched: make(map[string]time.Time), revoked: make(map[string]bool),
 		limits: zoho.Limits{
 			Live: pick(header[0], 10, 15, 30), Mints: pick(header[1], 10, 10, 10, 15, 5, 2, 1, 30), Window: window,
 		},
@@ -208,7 +208,8 @@ func (h *history) judge(by *process, id string, arrived time.Time, want zoho.Wan
 	if refused := by.refused[id]; minted.Before(refused) && refused.Before(arrived) {
 		h.wrong("a token was given whose grant Zoho had refused %s before", now.Sub(refused))
 	}
-	if known && !served.Warm && !served.Held && minted.Before(arrived) {
+	// A token that could not be stored at first is new to whoever gets it first.
+	if given, again := h.watched[token]; known && again && !served.Warm && !served.Held && given.Before(arrived) {
 		h.wrong("an older token was given as one minted for this read")
 	}
 	h.watch(id, token, served.Token.Expires)
@@ -216,10 +217,10 @@ func (h *history) judge(by *process, id string, arrived time.Time, want zoho.Wan
 
 // watch makes sure that a token lives at Zoho now and until its end; h.mu is held.
 func (h *history) watch(id, token string, expires time.Time) {
-	if h.watched[token] || h.revoked[id] {
+	if _, watched := h.watched[token]; watched || h.revoked[id] {
 		return
 	}
-	h.watched[token] = true
+	h.watched[token] = time.Now()
 	if !h.zoho.Alive(token) {
 		h.wrong("a token was given that is dead at Zoho")
 	}
