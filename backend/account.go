@@ -4,7 +4,6 @@
 package backend
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -130,15 +129,12 @@ func orDefault(own *time.Duration, fallback time.Duration) time.Duration {
 
 // account returns what the keeper mints from, with this request's storage.
 func (b *backend) account(d *derived, s logical.Storage) *zoho.Account {
-	a := d.account
-	a.Shelf = shelf{
-		storage:  s,
-		readOnly: func() bool { return !b.WriteSafeReplicationState() },
-		rotated: func(ctx context.Context, refreshToken zoho.Secret) error {
-			return b.rotated(ctx, s, a.Name, a.Grant.RefreshToken, refreshToken)
-		},
-	}
-	return &a
+	lent := &struct {
+		account zoho.Account
+		shelf   shelf
+	}{d.account, shelf{storage: s, mount: b, credential: d.account.Name, grant: d.account.Grant}}
+	lent.account.Shelf = &lent.shelf
+	return &lent.account
 }
 
 // random returns an unguessable word of the base32 alphabet, 130 bits.

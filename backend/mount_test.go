@@ -39,6 +39,8 @@ type mount struct {
 	shown *syncBuffer
 	// canaries are further texts that must not be shown or logged.
 	canaries []string
+	// landed is what a browser landed on, for tests that prepare it.
+	landed string
 }
 
 type data map[string]any
@@ -61,6 +63,12 @@ func (m *mount) restart() {
 	if m.backend != nil {
 		m.backend.Cleanup(context.Background())
 	}
+	m.backend = m.another()
+}
+
+// another makes one more backend on the same storage, as another node has it.
+func (m *mount) another() logical.Backend {
+	m.t.Helper()
 	conf := logical.TestBackendConfig()
 	conf.System = m.system
 	conf.StorageView = m.storage
@@ -70,7 +78,7 @@ func (m *mount) restart() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	m.backend = b
+	return b
 }
 
 // standby makes the node one of a replicated Vault; its storage can be written or

@@ -45,7 +45,6 @@ func (b *backend) pathAuthorize() *framework.Path {
 					"redirect_uri":      {Type: framework.TypeString, Description: "Where the browser lands."},
 					"scopes":            {Type: framework.TypeStringSlice, Description: "The scopes that are asked for."},
 				}}}},
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 			},
 		},
 		HelpSynopsis: "Start a person's consent for a credential.",

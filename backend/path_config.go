@@ -87,8 +87,7 @@ func (b *backend) pathConfig() *framework.Path {
 	shown["client_secrets_set"] = &framework.FieldSchema{Type: framework.TypeStringSlice, Description: "The data centers that have a client secret of their own."}
 	write := &framework.PathOperation{
 		Callback: b.writeConfig, Summary: "Store or change the OAuth client of this mount.",
-		Responses:                 map[int][]framework.Response{http.StatusOK: {{Description: "Stored; a warning says what Zoho thinks of the client."}}, http.StatusNoContent: {{Description: "Stored."}}},
-		ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
+		Responses: map[int][]framework.Response{http.StatusOK: {{Description: "Stored; a warning says what Zoho thinks of the client."}}, http.StatusNoContent: {{Description: "Stored."}}},
 	}
 	return &framework.Path{
 		Pattern:        configKey,
@@ -100,9 +99,8 @@ func (b *backend) pathConfig() *framework.Path {
 			logical.UpdateOperation: write,
 			logical.PatchOperation: &framework.PathOperation{
 				Callback: b.writeConfig, Summary: "Change some fields; null puts a default back.",
-				DisplayAttrs:              &framework.DisplayAttributes{OperationVerb: "patch"},
-				Responses:                 write.Responses,
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch"},
+				Responses:    write.Responses,
 			},
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.readConfig, Summary: "Show the OAuth client of this mount, without its secrets.",
@@ -110,8 +108,7 @@ func (b *backend) pathConfig() *framework.Path {
 			},
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback: b.deleteConfig, Summary: "Forget the OAuth client; refused while credentials exist.",
-				Responses:                 map[int][]framework.Response{http.StatusNoContent: {{Description: "Forgotten."}}},
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
+				Responses: map[int][]framework.Response{http.StatusNoContent: {{Description: "Forgotten."}}},
 			},
 		},
 		HelpSynopsis: "The OAuth client that this mount uses at Zoho.",

@@ -19,9 +19,8 @@ func (b *backend) pathCreds() *framework.Path {
 	}
 	write := &framework.PathOperation{
 		Callback: b.writeCreds, Summary: "Connect a credential, or change its settings.",
-		Description:               "Takes exactly one source of a grant (callback_url, code, refresh_token or grant_type=client_credentials), or settings alone for a connected credential.",
-		Responses:                 map[int][]framework.Response{http.StatusOK: {{Description: "The credential; warnings say where Zoho granted something else than was asked for.", Fields: connectedFields()}}},
-		ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
+		Description: "Takes exactly one source of a grant (callback_url, code, refresh_token or grant_type=client_credentials), or settings alone for a connected credential.",
+		Responses:   map[int][]framework.Response{http.StatusOK: {{Description: "The credential; warnings say where Zoho granted something else than was asked for.", Fields: connectedFields()}}},
 	}
 	patch := *write
 	patch.Summary = "Change settings; null puts the mount's default back."
@@ -63,7 +62,6 @@ func (b *backend) pathCreds() *framework.Path {
 					http.StatusNoContent: {{Description: "Deleted and revoked."}},
 					http.StatusOK:        {{Description: "Deleted; a warning says that revocation is still being tried."}},
 				},
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 			},
 		},
 		HelpSynopsis: "A credential: read it to get an access token.",

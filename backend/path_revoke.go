@@ -27,7 +27,6 @@ func (b *backend) pathRevoke() *framework.Path {
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "What was revoked; a warning says what could not be.", Fields: map[string]*framework.FieldSchema{
 					"revoked": {Type: framework.TypeInt, Description: "How many access tokens were revoked."},
 				}}}},
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 			},
 		},
 		HelpSynopsis: "Revoke the access tokens of one credential, after a leak.",
@@ -51,7 +50,6 @@ func (b *backend) pathRevokeAll() *framework.Path {
 					"failed":  {Type: framework.TypeInt, Description: "For how many credentials that did not succeed in full."},
 					"results": {Type: framework.TypeMap, Description: "By credential: revoked, and error where there was one."},
 				}}}},
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 			},
 		},
 		HelpSynopsis: "Break glass: revoke the access tokens of all credentials.",

@@ -73,7 +73,6 @@ func (b *backend) pathStatus() *framework.Path {
 					"organization_id":   {Type: framework.TypeString, Description: "Zoho CRM organization, where the scopes let that be asked."},
 					"organization_name": {Type: framework.TypeString, Description: "Its name."},
 				}}}},
-				ForwardPerformanceStandby: true, ForwardPerformanceSecondary: true,
 			},
 		},
 		HelpSynopsis: "How a credential is doing: state, limits, last failure and its remedy.",

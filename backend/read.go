@@ -8,6 +8,8 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -30,11 +32,26 @@ type rendered struct {
 }
 
 func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Raw["name"].(string)
+	return b.serve(ctx, req.Storage, data.Raw["name"].(string), data)
+}
+
+// plainRead returns the name of a credential that is read without parameters: what
+// this engine does all day. HandleRequest serves it without Vault's path router,
+// which costs more than the answer.
+func plainRead(req *logical.Request) (name string, ok bool) {
+	if req.Operation != logical.ReadOperation || len(req.Data) > 0 {
+		return "", false
+	}
+	name, ok = strings.CutPrefix(req.Path, credsPrefix)
+	return name, ok && name != ""
+}
+
+// serve answers a read. parameters is nil where there are none.
+func (b *backend) serve(ctx context.Context, s logical.Storage, name string, parameters *framework.FieldData) (*logical.Response, error) {
 	b.metrics.reads.Add(1)
-	k, err := b.memory.credential(ctx, req.Storage, name)
+	k, err := b.memory.credential(ctx, s, name)
 	if isAbsent(err) {
-		k, err = b.awaited(ctx, req.Storage, name, err)
+		k, err = b.awaited(ctx, s, name, err)
 	}
 	if err != nil {
 		return nil, err
@@ -42,8 +59,8 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 	if k.Disabled {
 		return nil, refuse("credential %q is disabled; an operator enables it with disabled=false on creds/%s", name, name)
 	}
-	b.pollAside(k, req.Storage)
-	c, err := b.memory.config(ctx, req.Storage)
+	b.pollAside(k, s)
+	c, err := b.memory.config(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -52,12 +69,12 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	want := d.want
-	if len(req.Data) > 0 {
-		if want, err = wish(want, c, data); err != nil {
+	if parameters != nil {
+		if want, err = wish(want, c, parameters); err != nil {
 			return nil, err
 		}
 	}
-	served, err := b.keeper.Token(ctx, b.account(d, req.Storage), want)
+	served, err := b.keeper.Token(ctx, b.account(d, s), want)
 	if err != nil {
 		return nil, explain(err, name)
 	}
@@ -173,6 +190,9 @@ func ttl(s zoho.Served, want zoho.Want, now time.Time) int {
 }
 
 func isAbsent(err error) bool {
+	if err == nil {
+		return false // on every warm read; errors.As would allocate
+	}
 	var a *answer
-	return errors.As(err, &a) && a.status == 404
+	return errors.As(err, &a) && a.status == http.StatusNotFound
 }

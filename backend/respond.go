@@ -43,11 +43,25 @@ func absent(format string, args ...any) error {
 // any handler runs: Vault would drop the former silently, and quote the latter,
 // secrets included.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	if name, ok := plainRead(req); ok {
+		resp, err := b.serve(ctx, req.Storage, name, nil)
+		if err != nil {
+			return b.respond(err)
+		}
+		return resp, nil
+	}
 	if len(req.Data) > 0 {
 		if path := b.Route(req.Path); path != nil {
 			if err := usable(req.Data, path.Fields); err != nil {
 				return b.respond(err)
 			}
+		}
+	}
+	switch req.Operation {
+	case logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation:
+		if !b.WriteSafeReplicationState() {
+			// Before anything is done: what is done at Zoho can't be undone.
+			return nil, logical.ErrReadOnly
 		}
 	}
 	resp, err := b.Backend.HandleRequest(ctx, req)

@@ -159,7 +159,7 @@ func (r *retirement) consider(ctx context.Context, s logical.Storage, entry *ret
 	}
 	if !entry.Now {
 		state, err := r.keeper.Look(ctx, &zoho.Account{
-			ID: entry.GrantID, Client: &zoho.Client{}, Limits: zoho.DefaultLimits, Shelf: shelf{storage: s},
+			ID: entry.GrantID, Client: &zoho.Client{}, Limits: zoho.DefaultLimits, Shelf: &shelf{storage: s},
 		})
 		if err != nil {
 			return err

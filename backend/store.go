@@ -169,15 +169,16 @@ type holder struct{ versioned }
 
 func holderKey(grantID, name string) string { return holderPrefix + grantID + "/" + name }
 
-// shelf lends a mount's storage to the keeper.
+// shelf lends a request's storage to the keeper, for one credential.
 type shelf struct {
-	storage  logical.Storage
-	readOnly func() bool
-	rotated  func(ctx context.Context, refreshToken zoho.Secret) error
+	storage    logical.Storage
+	mount      *backend
+	credential string
+	grant      zoho.Grant
 }
 
 // Load implements zoho.Shelf.
-func (s shelf) Load(ctx context.Context, id string) (*zoho.Record, error) {
+func (s *shelf) Load(ctx context.Context, id string) (*zoho.Record, error) {
 	entry, err := s.storage.Get(ctx, tokenPrefix+id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the token record: %w", err)
@@ -189,7 +190,7 @@ func (s shelf) Load(ctx context.Context, id string) (*zoho.Record, error) {
 }
 
 // Save implements zoho.Shelf.
-func (s shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
+func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
 	entry, err := logical.StorageEntryJSON(tokenPrefix+id, r)
 	if err != nil {
 		return fmt.Errorf("encoding the token record: %w", err)
@@ -198,9 +199,9 @@ func (s shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
 }
 
 // Rotated implements zoho.Shelf.
-func (s shelf) Rotated(ctx context.Context, refreshToken zoho.Secret) error {
-	return s.rotated(ctx, refreshToken)
+func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret) error {
+	return s.mount.rotated(ctx, s.storage, s.credential, s.grant.RefreshToken, refreshToken)
 }
 
 // ReadOnly implements zoho.Shelf.
-func (s shelf) ReadOnly() bool { return s.readOnly() }
+func (s *shelf) ReadOnly() bool { return !s.mount.WriteSafeReplicationState() }
