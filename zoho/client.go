@@ -78,7 +78,7 @@ func (c *Client) Exchange(ctx context.Context, code Secret, redirectURI, verifie
 	}
 	answer, err := c.token(ctx, func(ctx context.Context) (*oauth2.Token, error) {
 		return c.config(redirectURI, nil).Exchange(ctx, string(code), options...)
-	})
+	}, code, Secret(verifier))
 	if e := AsError(err); e != nil && e.About == AboutGrant {
 		// The same word, invalid_code, but here it is about the code.
 		e.About = AboutCode
@@ -106,8 +106,9 @@ func (c *Client) Mint(ctx context.Context, g Grant) (Answer, error) {
 	}, g.RefreshToken)
 }
 
-// token runs one call of the OAuth library over tokenWire. sent is the refresh
-// token in the request: the library hands it back when Zoho sends none.
+// token runs one call of the OAuth library over tokenWire. sent are the secrets in
+// the request, first the refresh token if there is one: the library hands it back
+// when Zoho sends none.
 func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.Token, error), sent ...Secret) (Answer, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -148,7 +149,7 @@ func extra(t *oauth2.Token, name string) string {
 }
 
 // cleaned reduces what the library returns to our own error, and drops an unknown
-// error word that repeats a part of what was sent.
+// error word that repeats what was sent, or a part of it.
 func (c *Client) cleaned(err error, sent []Secret) error {
 	e := AsError(err)
 	if e == nil {
@@ -159,7 +160,7 @@ func (c *Client) cleaned(err error, sent []Secret) error {
 	}
 	if _, known := verdicts(e.Code); !known && e.Code != "" {
 		for _, secret := range append(sent, c.Secret) {
-			if strings.Contains(string(secret), e.Code) {
+			if sent := string(secret); sent != "" && (strings.Contains(sent, e.Code) || strings.Contains(e.Code, sent)) {
 				e.Code, e.reason = "", "an error word this engine does not know"
 			}
 		}
@@ -235,7 +236,7 @@ func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, a
 	case authenticate && (r.status == http.StatusUnauthorized || known && row.about == AboutClient):
 		return false, nil
 	case r.status == http.StatusTooManyRequests, r.status >= 500, word != "" && !snakeCase(word):
-		return false, e
+		return false, c.cleaned(e, []Secret{Secret(form.Get("token"))})
 	case r.status == http.StatusBadRequest, known && row.about == AboutGrant:
 		// Unknown, of another kind or already revoked; the old form says so with an
 		// HTML page.
@@ -243,7 +244,7 @@ func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, a
 	case r.status >= 300, word != "", !isJSON && len(r.body) > 0:
 		// The success body of the current form is not documented, so any JSON
 		// without an error word counts as one.
-		return false, e
+		return false, c.cleaned(e, []Secret{Secret(form.Get("token"))})
 	}
 	return true, nil
 }

@@ -1,0 +1,214 @@
+// What did Zoho mean? Every row of its error tables, every form of its throttle,
+// and everything that is no JSON at all.
+
+package zoho_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// failsAs checks what an answer is taken for.
+func failsAs(t *testing.T, a *answering, kind zoho.Kind, about zoho.Subject) *zoho.Error {
+	t.Helper()
+	_, err := mintOver(a)
+	e := zoho.AsError(err)
+	if e == nil {
+		t.Errorf("HTTP %d %s: the mint gave %v", a.status, a.body, err)
+		return nil
+	}
+	if e.Kind != kind || e.About != about {
+		t.Errorf("HTTP %d %q %s: taken for %s %s, want %s %s", a.status, a.contentType, a.body, e.Kind, e.About, kind, about)
+	}
+	if len(a.requests) != 1 {
+		t.Errorf("%s: %d calls for one mint", a.body, len(a.requests))
+	}
+	return e
+}
+
+func TestEveryErrorWordOfZohoIsUnderstoodWithAnyStatus(t *testing.T) {
+	for word, want := range map[string]struct {
+		kind  zoho.Kind
+		about zoho.Subject
+	}{
+		"invalid_client":         {zoho.Refused, zoho.AboutClient},
+		"invalid_client_secret":  {zoho.Refused, zoho.AboutClient},
+		"unauthorized_client":    {zoho.Refused, zoho.AboutClient},
+		"invalid_code":           {zoho.Refused, zoho.AboutGrant},
+		"invalid_grant":          {zoho.Refused, zoho.AboutGrant},
+		"invalid_token":          {zoho.Refused, zoho.AboutGrant},
+		"invalid_mobile_code":    {zoho.Refused, zoho.AboutGrant},
+		"invalid_redirect_uri":   {zoho.Refused, zoho.AboutRequest},
+		"missing_org_info":       {zoho.Refused, zoho.AboutRequest},
+		"invalid_scope":          {zoho.Refused, zoho.AboutRequest},
+		"invalid_soid":           {zoho.Refused, zoho.AboutRequest},
+		"unsupported_grant_type": {zoho.Refused, zoho.AboutRequest},
+		"access_denied":          {zoho.Refused, zoho.AboutUser},
+		"unconfirmed_user":       {zoho.Refused, zoho.AboutUser},
+		"inactive_refreshtoken":  {zoho.Refused, zoho.AboutUser},
+		"general_error":          {zoho.Unavailable, ""},
+		"a_word_of_the_future":   {zoho.Refused, zoho.AboutRequest},
+	} {
+		for _, status := range []int{200, 400, 401, 403} {
+			body := fmt.Sprintf(`{"error":%q,"unc_token":"x"}`, word)
+			e := failsAs(t, &answering{status: status, contentType: "application/json", body: body}, want.kind, want.about)
+			if e == nil {
+				continue
+			}
+			if !strings.Contains(e.Error(), word) || !strings.Contains(e.Error(), "accounts.zoho.eu") || !e.Answered {
+				t.Errorf("%s: the text is %q, answered %v", word, e.Error(), e.Answered)
+			}
+		}
+	}
+}
+
+func TestInvalidCodeIsAboutTheCodeWhenACodeWasSent(t *testing.T) {
+	a := json200(`{"error":"invalid_code"}`)
+	_, err := over(a).Exchange(context.Background(), canaryCode, "http://localhost/", "")
+	if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused || e.About != zoho.AboutCode || len(a.requests) != 1 {
+		t.Errorf("got %v after %d calls", err, len(a.requests))
+	}
+}
+
+// The translations are not Zoho's: what matters is that both texts vary.
+func TestTheThrottleIsKnownByItsShapeInAnyLanguage(t *testing.T) {
+	for language, texts := range map[string][2]string{
+		"English":  {"Access Denied", "You have made too many requests continuously. Please try again after some time."},
+		"Chinese":  {"拒绝访问", "您连续发出的请求过多。请稍后再试。"},
+		"Japanese": {"アクセスが拒否されました", "連続したリクエストが多すぎます。しばらくしてからもう一度お試しください。"},
+	} {
+		for _, status := range []int{400, 200, 403} {
+			for _, body := range []string{
+				fmt.Sprintf(`{"error_description":%q,"error":%q,"status":"failure"}`, texts[1], texts[0]),
+				fmt.Sprintf(`{"error_description":%q,"error":%q}`, texts[1], texts[0]),
+				fmt.Sprintf(`{"error":%q,"status":"failure"}`, texts[0]),
+				fmt.Sprintf(`{"error":%q}`, texts[0]),
+				fmt.Sprintf(`{"error_description":%q}`, texts[1]),
+				`{"status":"failure"}`,
+			} {
+				e := failsAs(t, &answering{status: status, contentType: "application/json", body: body}, zoho.Throttled, "")
+				if e != nil && (strings.Contains(e.Error(), texts[0]) || strings.Contains(e.Error(), texts[1])) {
+					t.Errorf("%s: the text repeats the answer: %s", language, e.Error())
+				}
+			}
+		}
+	}
+}
+
+func TestAnyAnswer429IsAThrottle(t *testing.T) {
+	for _, body := range []string{"", "<html>slow down</html>", `{"error":"invalid_code"}`, `{"access_token":"t"}`} {
+		e := failsAs(t, &answering{status: 429, contentType: "text/html", body: body, retryAfter: "7"}, zoho.Throttled, "")
+		if e != nil && e.RetryAfter.Seconds() != 7 {
+			t.Errorf("Retry-After 7 is read as %s", e.RetryAfter)
+		}
+	}
+}
+
+func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
+	const page = "<html><title>Zoho Accounts</title>" + canaryAnswer + "</html>"
+	for _, a := range []*answering{
+		{status: 200, contentType: "text/html;charset=UTF-8", body: page},
+		{status: 200, contentType: "application/json", body: "{\"access_token\":\x00\xff"},
+		{status: 200, contentType: "application/json", body: ""},
+		{status: 200, contentType: "application/json", body: "null"},
+		{status: 200, contentType: "application/json", body: `["access_token"]`},
+		{status: 204},
+		{status: 302, contentType: "text/html", body: page},
+		{status: 302, contentType: "application/json", body: `{"access_token":"t"}`},
+		{status: 500, contentType: "text/html", body: page},
+		{status: 502, contentType: "text/html", body: page},
+		{status: 503, contentType: "application/json", body: `{"error":"invalid_code"}`},
+		{status: 503, contentType: "application/json", body: `{"access_token":"t"}`},
+		{status: 200, contentType: "application/json", body: `{}`},
+		{status: 200, contentType: "application/json", body: `{"access_token":""}`},
+		{status: 200, contentType: "application/json", body: `{"access_token":7}`},
+		{status: 200, contentType: "application/json", body: `{"access_token":"` + strings.Repeat("t", 70<<10) + `"}`},
+	} {
+		if e := failsAs(t, a, zoho.Unavailable, ""); e != nil && (e.Answered || !e.Sent) {
+			t.Errorf("HTTP %d %.60s: a token may have been minted, and the error denies it: %+v", a.status, a.body, e)
+		}
+	}
+	for _, status := range []int{400, 403, 404, 405} {
+		e := failsAs(t, &answering{status: status, contentType: "text/html;charset=UTF-8", body: page}, zoho.Refused, zoho.AboutRequest)
+		if e != nil && (!strings.Contains(e.Error(), fmt.Sprint(status)) || !strings.Contains(e.Error(), "text/html")) {
+			t.Errorf("the text names neither status nor content type: %s", e.Error())
+		}
+	}
+}
+
+func TestOnlyACallThatCertainlyNeverLeftCountsAsNotSent(t *testing.T) {
+	for _, row := range []struct {
+		err  error
+		sent bool
+		text string
+	}{
+		{&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false, "refused"},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "accounts.zoho.eu"}}, false, "no such host"},
+		{&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, true, "reset"},
+		{context.DeadlineExceeded, true, "timed out"},
+		{context.Canceled, true, "cancelled"},
+		{io.ErrUnexpectedEOF, true, "closed before"},
+		{errors.New("malformed HTTP response " + canaryAnswer), true, "protocol"},
+	} {
+		e := failsAs(t, &answering{err: row.err}, zoho.Unavailable, "")
+		if e != nil && (e.Sent != row.sent || !strings.Contains(e.Error(), row.text) || strings.Contains(e.Error(), canaryAnswer)) {
+			t.Errorf("%v: sent %v, text %q", row.err, e.Sent, e.Error())
+		}
+	}
+}
+
+// Whoever echoes what was sent, and wherever: no error repeats it, nor what came.
+func TestNoErrorRepeatsWhatWasSentOrReceived(t *testing.T) {
+	for _, canary := range []string{
+		canaryAnswer, canarySecret, canaryRefreshToken, canaryCode, canaryVerifier, "x_" + canaryCode, canaryRefreshToken + "_x",
+	} {
+		for _, status := range []int{200, 302, 400, 401, 403, 404, 429, 500, 503} {
+			for _, contentType := range []string{"application/json", "text/html", "text/plain", canary, "text/" + canary} {
+				for _, body := range []string{
+					canary,
+					`"` + canary + `"`,
+					`{"error":"` + canary + `"}`,
+					`{"error":"` + canary + `","error_description":"` + canary + `","status":"` + canary + `"}`,
+					`{"error":"invalid_code","error_description":"` + canary + `"}`,
+					`{"error":{"` + canary + `":"` + canary + `"}}`,
+					`{"access_token":"","refresh_token":"` + canary + `","scope":"` + canary + `"}`,
+					`{"access_token":"` + canary + `","error":"` + canary + `"}`,
+					`{"access_token":"` + canary,
+					"access_token=" + canary,
+				} {
+					a := &answering{status: status, contentType: contentType, body: body, retryAfter: canary}
+					client := over(a)
+					_, minting := client.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})
+					_, credentials := client.Mint(context.Background(), zoho.Grant{Scopes: []string{"A.b.READ"}, SOID: "A.1"})
+					_, exchanging := client.Exchange(context.Background(), canaryCode, "http://localhost/", canaryVerifier)
+					revoking := client.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
+					for _, call := range []struct {
+						err  error
+						sent []string
+					}{
+						{minting, []string{canarySecret, canaryRefreshToken}},
+						{credentials, []string{canarySecret}},
+						{exchanging, []string{canarySecret, canaryCode, canaryVerifier}},
+						{revoking, []string{canarySecret, canaryRefreshToken}},
+					} {
+						text := fmt.Sprintf("%v %+v %#v", call.err, call.err, call.err)
+						for _, secret := range append(call.sent, canaryAnswer) {
+							if strings.Contains(text, secret) {
+								t.Fatalf("HTTP %d %s %s: %q is in %s", status, contentType, body, secret, text)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
