@@ -60,10 +60,10 @@ func (w *connectRequest) read(f *fields) (string, error) {
 			sources++
 		}
 	}
-	belongs := func(fields ...string) error {
+	belongs := func(source string, fields ...string) error {
 		for _, name := range []string{"state", "redirect_uri", "data_center", "accounts_server", "scopes", "soid"} {
 			if f.sent(name) && !slices.Contains(fields, name) {
-				return refuse("field %q does not go with what this write gives; leave it out", name)
+				return refuse("field %q does not go with %s; leave it out", name, source)
 			}
 		}
 		return nil
@@ -76,26 +76,26 @@ func (w *connectRequest) read(f *fields) (string, error) {
 	case grantType == grantClient && len(w.scopes) == 0:
 		return "", refuse("scopes are missing; client credentials are minted for the scopes named here, such as ZohoCRM.modules.READ")
 	case grantType == grantClient:
-		return grantClient, belongs("data_center", "scopes", "soid")
+		return grantClient, belongs("client credentials", "data_center", "scopes", "soid")
 	case callbackURL != "":
 		callback, err := zoho.ParseCallback(callbackURL)
 		if err != nil {
 			return "", refuse("%s", err)
 		}
 		w.callback, w.fromCallback = callback, true
-		return "code", belongs()
+		return "code", belongs("callback_url, which says it itself")
 	case code != "":
 		w.callback.Code = zoho.Secret(code)
-		return "code", belongs("state", "redirect_uri", "data_center", "accounts_server")
+		return "code", belongs("code", "state", "redirect_uri", "data_center", "accounts_server")
 	case w.refreshToken != "":
 		if strings.ContainsAny(string(w.refreshToken), " \t\r\n\"'") {
 			return "", refuse("refresh_token holds spaces or quotes; paste the token alone")
 		}
-		return "refresh_token", belongs("data_center")
+		return "refresh_token", belongs("refresh_token", "data_center")
 	case f.sent("callback_url") || f.sent("code") || f.sent("refresh_token"):
 		return "", refuse("the source of the grant is empty; give callback_url, code or refresh_token")
 	}
-	return "", belongs()
+	return "", belongs("settings alone")
 }
 
 // place decides the data centre to which a code or refresh token is sent. Nothing

@@ -172,6 +172,7 @@ func validName(name string) error {
 	}
 	runes := []rune(name)
 	odd := slices.ContainsFunc(runes, func(r rune) bool { return !letter(r) && r != '-' && r != '.' })
+	odd = odd || strings.Contains(name, "..") // storage takes no such key
 	if len(runes) == 0 || len(runes) > 128 || odd || !letter(runes[0]) || !letter(runes[len(runes)-1]) {
 		return refuse("%q is not a usable name; take up to 128 letters, digits, '_', '-' and '.', beginning and ending with a letter or digit", shorten(name))
 	}

@@ -116,6 +116,9 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	if k, ok := m.creds.Get(name); ok {
 		return k, nil
 	}
+	if err := validName(name); err != nil {
+		return nil, err
+	}
 	generation := m.generation()
 	k := &known{name: name}
 	err := get(ctx, s, credsPrefix+name, &k.credential)

@@ -125,7 +125,10 @@ token; a warning tells if Zoho does not know the client. verify=false skips that
 // existence answers whether there is something at a storage key.
 func existence(key func(name string) string) framework.ExistenceFunc {
 	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (bool, error) {
-		name, _ := d.Raw["name"].(string)
+		name, named := d.Raw["name"].(string)
+		if named && validName(name) != nil {
+			return false, nil // the handler says what is wrong with it
+		}
 		entry, err := req.Storage.Get(ctx, key(name))
 		return entry != nil, err
 	}

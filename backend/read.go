@@ -95,9 +95,6 @@ func (b *backend) serve(ctx context.Context, s logical.Storage, name string, par
 // awaited returns a credential that comes into being by this read: a device
 // consent that has just been accepted. missing is what to say if there is none.
 func (b *backend) awaited(ctx context.Context, s logical.Storage, name string, missing error) (*known, error) {
-	if err := validName(name); err != nil {
-		return nil, err
-	}
 	if err := b.deviceConsent(ctx, s, name); err != nil {
 		return nil, err
 	}

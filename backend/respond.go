@@ -52,7 +52,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	}
 	if len(req.Data) > 0 {
 		if path := b.Route(req.Path); path != nil {
-			if err := usable(req.Data, path.Fields); err != nil {
+			if err := usable(req, path.Fields); err != nil {
 				return b.respond(err)
 			}
 		}
@@ -127,7 +127,8 @@ const (
 
 // usable refuses unknown fields, values of the wrong type and oversized ones,
 // naming the field and never its value.
-func usable(data map[string]any, fields map[string]*framework.FieldSchema) error {
+func usable(req *logical.Request, fields map[string]*framework.FieldSchema) error {
+	data := req.Data
 	d := framework.FieldData{Raw: data, Schema: fields}
 	names := make([]string, 0, len(data))
 	for name := range data {
@@ -137,7 +138,7 @@ func usable(data map[string]any, fields map[string]*framework.FieldSchema) error
 	for _, name := range names {
 		schema := fields[name]
 		if schema == nil {
-			return refuse("unknown field %q; this path takes %s", shorten(name), fieldNames(fields))
+			return refuse("unknown field %q; %s takes %s", shorten(name), verb(req.Operation), fieldNames(req.Operation, fields))
 		}
 		if data[name] == nil {
 			continue // JSON null: back to the default
@@ -193,10 +194,25 @@ func kindOf(t framework.FieldType) string {
 	return "a text"
 }
 
-func fieldNames(fields map[string]*framework.FieldSchema) string {
-	names := make([]string, 0, len(fields))
-	for name := range fields {
-		names = append(names, name)
+func verb(op logical.Operation) string {
+	switch op {
+	case logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
+		return "a " + string(op)
+	}
+	return "a write"
+}
+
+// fieldNames returns what an operation takes: reads, lists and deletes take query
+// parameters alone.
+func fieldNames(op logical.Operation, fields map[string]*framework.FieldSchema) string {
+	var names []string
+	for name, schema := range fields {
+		if name == "name" || schema.Query && (name == "revoke") != (op == logical.DeleteOperation) {
+			continue
+		}
+		if schema.Query || verb(op) == "a write" {
+			names = append(names, name)
+		}
 	}
 	if len(names) == 0 {
 		return "none"
