@@ -69,6 +69,7 @@ func ParseRecord(data []byte) (*Record, error) {
 		}
 	}
 	r.Tokens = tokens
+	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f == nil })
 	return &r, nil
 }
 
