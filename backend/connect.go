@@ -240,14 +240,15 @@ func (b *backend) keep(ctx context.Context, w connectRequest, dc zoho.DataCenter
 			b.Logger().Warn("the first access token was not stored; the next read mints another", "credential", w.name, "error", err)
 		}
 	}
-	b.connected(w.name, dc, grantType, got.Token.Scopes)
+	b.connected(w.name, dc, grantType, got.Token)
 	b.learnPerson(ctx, w, k, dc, got.Token)
 	return k, warnings, nil
 }
 
-func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, scopes []string) {
+func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, token *zoho.Token) {
 	b.metrics.connected.Add(1)
-	b.Logger().Info("credential connected", "credential", name, "data_center", dc.Name, "grant_type", grantType, "scopes", zoho.FormatScopes(scopes))
+	b.Logger().Info("credential connected", "credential", name, "data_center", dc.Name, "grant_type", grantType,
+		"scopes", zoho.FormatScopes(token.Scopes), "token_fingerprint", b.memory.tokenFingerprint(token.AccessToken))
 	b.send(eventConnected, name, "data_center", dc.Name, "grant_type", grantType)
 }
 
@@ -367,7 +368,7 @@ func (b *backend) prove(ctx context.Context, w connectRequest, grantType string)
 	if err := b.replace(ctx, w, k, replaced); err != nil {
 		return nil, nil, err
 	}
-	b.connected(w.name, dc, grantType, token.Scopes)
+	b.connected(w.name, dc, grantType, token)
 	b.learnPerson(ctx, w, k, dc, token)
 	return k, scopeWarnings(w.scopes, token.Scopes), nil
 }

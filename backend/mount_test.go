@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -124,12 +125,16 @@ func (m *mount) try(op logical.Operation, path string, d data) (*logical.Respons
 		return nil, &refusal{coded.Code(), coded.Error()}
 	}
 	if t, ok := m.t.(*testing.T); ok && err == nil && resp != nil && resp.Data != nil {
-		route := m.backend.(interface {
-			Route(path string) *framework.Path
-		}).Route(path)
-		schema.ValidateResponse(t, schema.GetResponseSchema(t, route, op), resp, true)
+		if engine, ok := m.backend.(router); ok { // not over the plugin bridge
+			schema.ValidateResponse(t, schema.GetResponseSchema(t, engine.Route(path), op), resp, true)
+		}
 	}
 	return resp, err
+}
+
+// router finds the path that answers a request, as the framework's backend does.
+type router interface {
+	Route(path string) *framework.Path
 }
 
 // refusal is an answer that is an error, as a client sees it.
@@ -261,15 +266,23 @@ func inBubble(t *testing.T, test func(t *testing.T, m *mount)) {
 	})
 }
 
-// wire is the way to Zoho; it can be cut, as for a process that died.
+// wire is the way to Zoho; it can be cut, as for a process that died, and it can
+// answer every call with the same words.
 type wire struct {
-	zoho http.RoundTripper
-	dead atomic.Bool
+	zoho  http.RoundTripper
+	dead  atomic.Bool
+	fixed atomic.Pointer[string]
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if w.dead.Load() {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("this process is dead")}
+	}
+	if body := w.fixed.Load(); body != nil {
+		return &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: io.NopCloser(strings.NewReader(*body)), Request: req,
+		}, nil
 	}
 	return w.zoho.RoundTrip(req)
 }

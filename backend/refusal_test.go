@@ -32,9 +32,7 @@ func everyOperation() map[string][]logical.Operation {
 // fieldsOf returns the schemas of a path's fields.
 func (m *mount) fieldsOf(path string) map[string]*framework.FieldSchema {
 	m.t.Helper()
-	route := m.backend.(interface {
-		Route(path string) *framework.Path
-	}).Route(path)
+	route := m.backend.(router).Route(path)
 	if route == nil {
 		m.t.Fatalf("nothing is at %s", path)
 	}

@@ -50,7 +50,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 		}
 		return resp, nil
 	}
-	if len(req.Data) > 0 {
+	// With the end of a lease comes the answer that it was given with, no fields.
+	lease := req.Operation == logical.RevokeOperation || req.Operation == logical.RenewOperation
+	if len(req.Data) > 0 && !lease {
 		if path := b.Route(req.Path); path != nil {
 			if err := usable(req, path.Fields); err != nil {
 				return b.respond(err)

@@ -195,12 +195,18 @@ func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
 	if err != nil {
 		return fmt.Errorf("encoding the token record: %w", err)
 	}
-	return s.storage.Put(ctx, entry)
+	return s.storage.Put(apart(ctx), entry)
+}
+
+// apart keeps a write out of the request's own replication index: a mint outlives
+// its readers, and the bridge reads that index, unguarded, when they leave.
+func apart(ctx context.Context) context.Context {
+	return logical.IndexStateContext(ctx, &logical.WALState{})
 }
 
 // Rotated implements zoho.Shelf.
 func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret) error {
-	return s.mount.rotated(ctx, s.storage, s.credential, s.grant.RefreshToken, refreshToken)
+	return s.mount.rotated(apart(ctx), s.storage, s.credential, s.grant.RefreshToken, refreshToken)
 }
 
 // ReadOnly implements zoho.Shelf.

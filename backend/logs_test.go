@@ -1,0 +1,148 @@
+// What is logged? One line per mint, refusal and change of state, with the
+// credential's name and a keyed fingerprint of the token; never a secret.
+
+package backend_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// logged runs work and returns the lines that it logged.
+func (m *mount) logged(work func()) []string {
+	m.t.Helper()
+	before := len(m.logs.String())
+	work()
+	return slices.Collect(strings.Lines(m.logs.String()[before:]))
+}
+
+func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		fingerprint := regexp.MustCompile(`token_fingerprint=[0-9a-f]{16}\b`)
+		for _, event := range []struct {
+			what   string
+			work   func()
+			says   string
+			minted bool
+		}{
+			{"consent started", func() { m.landed = m.consent("crm", nil, zohotest.Consent{}) }, "[INFO]", false},
+			{"credential connected", func() { m.write("creds/crm", data{"callback_url": m.landed}) }, "[INFO]", true},
+			{"minted an access token", func() { m.token("crm") }, "[INFO]", true},
+			{"no access token from Zoho", func() {
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Times: 1})
+				m.token("crm")
+			}, "kind=unavailable", false},
+			{"no access token from Zoho", func() {
+				time.Sleep(time.Minute)
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
+				m.token("crm")
+			}, "kind=throttled", false},
+			{"no access token from Zoho", func() {
+				time.Sleep(11 * time.Minute)
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_client", Times: 1})
+				m.token("crm")
+			}, "kind=refused", false},
+			{"a code was not exchanged", func() {
+				landed := m.consent("crm", nil, zohotest.Consent{})
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
+				m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400)
+			}, "[WARN]", false},
+			{"credential deleted", func() { m.delete("creds/crm") }, "[INFO]", false},
+		} {
+			var lines []string
+			for _, line := range m.logged(event.work) {
+				if strings.Contains(line, event.what) {
+					lines = append(lines, line)
+				}
+			}
+			if len(lines) != 1 {
+				t.Errorf("%s is logged %d times: %q", event.what, len(lines), lines)
+				continue
+			}
+			if !strings.Contains(lines[0], "credential=crm") || !strings.Contains(lines[0], event.says) {
+				t.Errorf("%s: the line does not say all: %s", event.what, lines[0])
+			}
+			if event.minted != fingerprint.MatchString(lines[0]) {
+				t.Errorf("%s: fingerprint wanted is %v: %s", event.what, event.minted, lines[0])
+			}
+		}
+	})
+}
+
+func TestReadsThatMintNothingLogNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		m.token("crm")
+		lines := m.logged(func() {
+			for range 100 {
+				m.token("crm")
+				m.read("status/crm")
+			}
+		})
+		if len(lines) != 0 {
+			t.Errorf("warm reads logged %q", lines)
+		}
+	})
+}
+
+func TestTokenKeepsItsFingerprintAcrossRestartsAndOnlyOnItsMount(t *testing.T) {
+	fingerprints := map[string]bool{}
+	for range 2 {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			same := `{"access_token":"` + m.canary("same") + `","expires_in":3600}`
+			seen := map[string]bool{}
+			for range 3 {
+				time.Sleep(61 * time.Minute)
+				m.restart()
+				m.wire.fixed.Store(&same)
+				for _, line := range m.logged(func() { m.read("creds/crm") }) {
+					_, after, _ := strings.Cut(line, "token_fingerprint=")
+					fingerprint, _, _ := strings.Cut(after, " ")
+					seen[fingerprint] = true
+				}
+				m.wire.fixed.Store(nil)
+			}
+			if len(seen) != 1 || seen[""] {
+				t.Errorf("one token has the fingerprints %v", seen)
+			}
+			for fingerprint := range seen {
+				fingerprints[fingerprint] = true
+			}
+			m.canaries = nil // the next mount has its own
+		})
+	}
+	if len(fingerprints) != 2 {
+		t.Errorf("fingerprints of one token on two mounts: %v; a guess could be checked without the mount's key", fingerprints)
+	}
+}
+
+func TestNoSecretIsShownOrLoggedOnAnyRoad(t *testing.T) {
+	for way, r := range roads() {
+		t.Run(way, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(data{"pkce": true})
+				_, _ = r.walk(m, r.prepare(m))
+				for _, path := range []string{"creds/", "status/"} {
+					_, _ = m.try(logical.ListOperation, path, nil)
+				}
+				m.read("config")
+				_, _ = m.try(logical.ReadOperation, "status/crm", nil)
+				m.tick()
+				if len(m.zoho.Secrets()) == 0 || len(m.logs.String()) == 0 {
+					t.Error("there is nothing to look for, or nowhere to look")
+				}
+			}) // clean() searches
+		})
+	}
+}
