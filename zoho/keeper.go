@@ -129,12 +129,13 @@ func Fingerprint(parts ...string) string {
 // and the context's own when the caller leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
 	arrived := k.landed.Load()
-	var flown *flight // what this read waited for
+	var flown *flight   // what this read waited for
+	var brought *Record // what that brought, to be looked at first
 	landed := 0
 	for {
-		r, warm := k.records.Get(a.ID)
-		if !warm && flown != nil {
-			r = flown.record
+		r := brought
+		if brought = nil; r == nil {
+			r, _ = k.records.Get(a.ID)
 		}
 		if r == nil {
 			var err error
@@ -183,8 +184,9 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
 			return k.makeDo(r, a, w, f.err)
 		}
-		// What the flight brought, a token or a failure to be waited out, is in the
-		// record now: decided like any read.
+		// What the flight brought, a token or a failure to be waited out, is decided
+		// on like any record.
+		brought = f.record
 	}
 }
 
