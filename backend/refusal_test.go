@@ -22,10 +22,13 @@ func everyOperation() map[string][]logical.Operation {
 		"authorize/crm":  {logical.UpdateOperation},
 		"creds/crm":      {logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.ReadOperation, logical.DeleteOperation},
 		"creds/":         {logical.ListOperation},
-		"status/crm":     {logical.ReadOperation},
+		"status/crm":     {logical.ReadOperation, logical.UpdateOperation},
 		"status/":        {logical.ListOperation},
 		"datacenters/eu": {logical.ReadOperation},
 		"datacenters/":   {logical.ListOperation},
+		"revoke/crm":     {logical.UpdateOperation},
+		"revoke":         {logical.UpdateOperation},
+		"metrics":        {logical.ReadOperation},
 	}
 }
 
