@@ -262,19 +262,26 @@ func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, d
 		return
 	}
 	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
-	if err == nil {
-		err = b.locked(w.name, func() error {
-			now, err := b.memory.credential(ctx, w.storage, w.name)
-			if err != nil || now.RefreshToken != k.RefreshToken {
-				return err
-			}
-			next := &known{name: w.name, credential: now.credential}
-			next.Person = person
-			return b.storeCredential(ctx, w.storage, next)
-		})
-	}
 	if err != nil {
 		b.Logger().Debug("whose account it is could not be learnt", "credential", w.name, "error", err)
+		return
+	}
+	b.notePerson(ctx, w.storage, k, person)
+}
+
+// notePerson stores whose account a grant is in, if that is news.
+func (b *backend) notePerson(ctx context.Context, s logical.Storage, k *known, person zoho.Person) {
+	err := b.locked(k.name, func() error {
+		now, err := b.memory.credential(ctx, s, k.name)
+		if err != nil || now.RefreshToken != k.RefreshToken || now.Person == person {
+			return err
+		}
+		next := &known{name: k.name, credential: now.credential}
+		next.Person = person
+		return b.storeCredential(ctx, s, next)
+	})
+	if err != nil {
+		b.Logger().Debug("whose account it is could not be stored", "credential", k.name, "error", err)
 	}
 }
 
@@ -309,17 +316,20 @@ func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pendi
 	if e == nil {
 		return err
 	}
-	text := e.Error()
+	text, again := e.Error(), consentAgain(w.name)
+	if p == nil {
+		again = codeAgain(w.name)
+	}
 	switch e.Kind {
 	case zoho.Refused:
-		text += ": " + remedy(e.Kind, e.About, e.Code, w.name)
+		text += ": " + remedy(e.Kind, e.About, e.Code, again)
 	case zoho.Throttled:
-		text += fmt.Sprintf(": Zoho's limit of ten codes or tokens in ten minutes was reached; wait ten minutes, then get a new code with authorize/%s", w.name)
+		text += ": Zoho's limit of ten codes or tokens in ten minutes was reached; wait ten minutes, then get a new code with " + again
 	default:
-		text += fmt.Sprintf(": whether the code was spent is not known, so it is not tried again; get a new code with authorize/%s", w.name)
+		text += ": whether the code was spent is not known, so it is not tried again; get a new code with " + again
 	}
-	if !strings.Contains(text, "authorize/") {
-		text += fmt.Sprintf(", then get a new code with authorize/%s", w.name)
+	if !strings.Contains(text, again) {
+		text += ", then get a new code with " + again
 	}
 	return refuse("%s", text)
 }
@@ -357,7 +367,7 @@ func (b *backend) prove(ctx context.Context, w connectRequest, grantType string)
 		if grantType == grantRefresh {
 			b.retired.forgetUnused(ctx, w.storage, account.ID, w.name)
 		}
-		return nil, nil, explain(err, w.name)
+		return nil, nil, explain(err, k.again())
 	}
 	k.APIDomain, k.Granted, k.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 	k.derived.Store(nil)

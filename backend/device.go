@@ -6,7 +6,6 @@ package backend
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -23,8 +22,11 @@ func (b *backend) beginDevice(ctx context.Context, c *client, dc zoho.DataCenter
 		return errNoScopes()
 	}
 	d, err := c.at(dc).StartDevice(ctx, p.Scopes)
+	if e := zoho.AsError(err); e != nil && e.Kind == zoho.Refused && e.About == zoho.AboutClient {
+		return refuse("%s: the device flow needs a client of the type \"non-browser application\" in Zoho's API console; or: %s", e.Error(), remedy(e.Kind, e.About, e.Code, ""))
+	}
 	if err != nil {
-		return explain(err, "")
+		return explain(err, "flow=device")
 	}
 	now := time.Now().UTC()
 	p.RedirectURI, p.State = "", ""
@@ -163,20 +165,20 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 	}
 	if e.Kind != zoho.Refused {
 		b.Logger().Warn("a device consent could not be asked about", "credential", name, "error", err)
-		return explain(err, name)
+		return explain(err, consentAgain(name)+" flow=device")
 	}
 	if err := b.endPending(ctx, s, name); err != nil {
 		return err
 	}
 	b.Logger().Warn("a device consent ended", "credential", name, "error", err)
-	again := fmt.Sprintf("start again with authorize/%s flow=device", name)
+	again := "start again with " + consentAgain(name) + " flow=device"
 	switch {
 	case e.Code == "access_denied":
 		return refuse("the consent for %q was declined (access_denied); %s", name, again)
 	case e.About == zoho.AboutCode:
 		return refuse("the device code for %q is expired or used (%s); %s", name, e.Code, again)
 	}
-	return refuse("%s: %s; %s", e.Error(), remedy(e.Kind, e.About, e.Code, name), again)
+	return refuse("%s: %s; %s", e.Error(), remedy(e.Kind, e.About, e.Code, consentAgain(name)), again)
 }
 
 // endPending forgets a consent that has come to its end.

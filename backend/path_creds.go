@@ -249,6 +249,9 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
+	if warning := b.census(ctx, req.Storage, c); warning != "" && source != "" {
+		warnings = append(warnings, warning)
+	}
 	return &logical.Response{Data: connectedData(k, d), Warnings: warnings}, nil
 }
 

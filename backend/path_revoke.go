@@ -85,11 +85,11 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 	}
 	revoked, err := b.revokeTokens(ctx, req.Storage, name)
 	if err != nil && revoked == 0 {
-		return nil, explain(err, name)
+		return nil, explain(err, consentAgain(name))
 	}
 	resp := &logical.Response{Data: map[string]any{"revoked": revoked}}
 	if err != nil {
-		resp.AddWarning("some access tokens could not be revoked yet; they are handed out no more. Write again to go on: " + explain(err, name).Error())
+		resp.AddWarning("some access tokens could not be revoked yet; they are handed out no more. Write again to go on: " + explain(err, consentAgain(name)).Error())
 	}
 	return resp, nil
 }
@@ -113,7 +113,7 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 				total += revoked
 				if err != nil {
 					failed++
-					result["error"] = b.told(explain(err, name))
+					result["error"] = b.told(explain(err, consentAgain(name)))
 				}
 				results[name] = result
 				mu.Unlock()

@@ -103,6 +103,9 @@ func (b *backend) pathStatusList() *framework.Path {
 }
 
 func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	if _, sent := data.Raw["probe"]; sent {
+		return nil, refuse("probe belongs to a write, since it asks Zoho; write probe=true to this path")
+	}
 	name := data.Get("name").(string)
 	if err := validName(name); err != nil {
 		return nil, err
@@ -170,7 +173,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
-	describe(answer, state, name, time.Now())
+	describe(answer, state, k.again(), time.Now())
 	if k.Disabled {
 		answer["state"] = stateDisabled
 		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
@@ -218,14 +221,15 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	resp := &logical.Response{Data: map[string]any{"token_accepted": true}}
 	person, err := d.account.Client.UserInfo(ctx, token.AccessToken)
 	if err := probed(resp, err, profileScope); err != nil {
-		return nil, explain(err, name)
+		return nil, explain(err, k.again())
 	}
 	if err == nil {
 		resp.Data["zoho_user"], resp.Data["zoho_email"], resp.Data["zoho_name"] = person.ZUID, person.Email, person.Name
+		b.notePerson(ctx, req.Storage, k, person)
 	}
 	org, err := d.account.Client.CRMOrganization(ctx, firstOf(token.APIDomain, k.APIDomain, d.dc.APIDomain), token.AccessToken)
 	if err := probed(resp, err, "ZohoCRM.org.READ"); err != nil {
-		return nil, explain(err, name)
+		return nil, explain(err, k.again())
 	}
 	if err == nil {
 		resp.Data["organization_id"], resp.Data["organization_name"] = org.ID, org.Name
@@ -250,7 +254,7 @@ func probed(resp *logical.Response, err error, scope string) error {
 }
 
 // describe adds what the keeper knows of the grant.
-func describe(answer map[string]any, s zoho.State, name string, now time.Time) {
+func describe(answer map[string]any, s zoho.State, again string, now time.Time) {
 	answer["mints_left"] = s.MintsLeft
 	if !s.LastMint.IsZero() {
 		answer["last_mint_time"] = stamp(s.LastMint)
@@ -269,7 +273,7 @@ func describe(answer map[string]any, s zoho.State, name string, now time.Time) {
 		return
 	}
 	answer["last_error"], answer["last_error_time"] = f.Text, stamp(f.Since)
-	answer["remedy"] = remedy(f.Kind, f.About, f.Code, name)
+	answer["remedy"] = remedy(f.Kind, f.About, f.Code, again)
 	switch {
 	case f.Kind == zoho.Throttled:
 		answer["state"] = stateThrottled

@@ -76,13 +76,13 @@ func (b *backend) serve(ctx context.Context, s logical.Storage, name string, par
 	}
 	served, err := b.keeper.Token(ctx, b.account(d, s), want)
 	if err != nil {
-		return nil, explain(err, name)
+		return nil, explain(err, k.again())
 	}
 	b.metrics.served(served)
 	resp := &logical.Response{Data: d.render(k, served, want)}
 	if warning := served.Warning; warning != "" {
 		if f := served.Failure; f != nil {
-			warning += ": " + remedy(f.Kind, f.About, f.Code, name)
+			warning += ": " + remedy(f.Kind, f.About, f.Code, k.again())
 		}
 		resp.AddWarning(warning)
 	}
@@ -178,9 +178,10 @@ func ttl(s zoho.Served, want zoho.Want, now time.Time) int {
 	wait := s.Next.Sub(now)
 	if s.Held {
 		wait = min(max(wait, minHold), maxHold, left)
-	} else if spread := reserve(s.Token, want) / 10; spread > 0 {
+	} else if spread := min(reserve(s.Token, want), wait) / 10; spread > 0 {
 		// A fleet that got the same token must not come back in one second. The
-		// token lives on for min_ttl, so a tenth of that is safe.
+		// token lives on for min_ttl, so a tenth of that is safe; more than a tenth of
+		// the wait would break what a reader asked for.
 		wait += rand.N(spread)
 	}
 	return max(1, int(wait/time.Second))

@@ -13,8 +13,32 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// remedy says what to do about a failure with a credential.
-func remedy(kind zoho.Kind, about zoho.Subject, code, name string) string {
+// again says how a credential gets a new grant, by how it got the last one.
+func (k *known) again() string {
+	switch {
+	case k.GrantType == grantDevice:
+		return fmt.Sprintf("authorize/%s flow=device", k.name)
+	case k.GrantType == grantClient:
+		return fmt.Sprintf("grant_type=client_credentials on creds/%s", k.name)
+	case k.GrantType == grantRefresh:
+		return fmt.Sprintf("authorize/%s, or import another refresh_token", k.name)
+	case len(k.Requested) == 0:
+		return codeAgain(k.name)
+	}
+	return consentAgain(k.name)
+}
+
+// consentAgain says how a consent in the browser is started.
+func consentAgain(name string) string { return "authorize/" + name }
+
+// codeAgain says how a code is had that came without a consent started here.
+func codeAgain(name string) string {
+	return fmt.Sprintf("authorize/%s, or for a self client with a code from its tab in Zoho's API console", name)
+}
+
+// remedy says what to do about a failure with a credential; again says how a new
+// grant is had.
+func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 	switch {
 	case kind == zoho.Throttled:
 		return "Zoho counts ten access tokens in ten minutes; other users of the same grant count too"
@@ -23,13 +47,13 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, name string) string {
 	case about == zoho.AboutClient:
 		return "wrong client_id, wrong client_secret, wrong data center, a data center that is not enabled for this client in Zoho's API console, or a secret that differs by data center (client_secrets); correct config"
 	case about == zoho.AboutGrant:
-		return fmt.Sprintf("revoked, evicted by a 21st consent, or from another data center; connect again with authorize/%s", name)
+		return fmt.Sprintf("revoked, evicted by a 21st consent, or from another data center; connect again with %s", again)
 	case about == zoho.AboutCode:
-		return fmt.Sprintf("expired (a code lives one to three minutes), already used, from another client or another data center; get a new code with authorize/%s", name)
+		return fmt.Sprintf("expired (a code lives one to three minutes), already used, from another client or another data center; get a new code with %s", again)
 	case about == zoho.AboutUser:
-		return fmt.Sprintf("the account is blocked or not confirmed; have its user sign in to Zoho, then connect again with authorize/%s", name)
+		return fmt.Sprintf("the account is blocked or not confirmed; have its user sign in to Zoho, then connect again with %s", again)
 	case code == "invalid_redirect_uri" || code == "redirect_uri_mismatch":
-		return fmt.Sprintf("redirect_uri must be exactly, byte for byte, one that is registered for the client in Zoho's API console; correct it and start again with authorize/%s", name)
+		return fmt.Sprintf("redirect_uri must be exactly, byte for byte, one that is registered for the client in Zoho's API console; correct it and start again with %s", again)
 	case code == "missing_org_info":
 		return "the app has several organizations; name one with soid"
 	case code == "invalid_scope":
@@ -39,21 +63,21 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, name string) string {
 }
 
 // explain turns what the keeper or a call returned into an answer.
-func explain(err error, name string) error {
+func explain(err error, again string) error {
 	var held *zoho.HeldError
 	var throttled *zoho.ThrottledError
 	var tooLong *zoho.TooLongError
 	switch {
 	case errors.As(err, &held):
 		f := held.Failure
-		return explained(f.Kind, fmt.Sprintf("%s: %s", f.Text, remedy(f.Kind, f.About, f.Code, name)), held.Wait)
+		return explained(f.Kind, fmt.Sprintf("%s: %s", f.Text, remedy(f.Kind, f.About, f.Code, again)), held.Wait)
 	case errors.As(err, &throttled):
-		return explained(zoho.Throttled, throttled.Error(), throttled.Wait)
+		return &answer{status: http.StatusTooManyRequests, text: throttled.Error(), retryAfter: throttled.Wait}
 	case errors.As(err, &tooLong):
 		return refuse("%s", tooLong.Error())
 	}
 	if e := zoho.AsError(err); e != nil {
-		return explained(e.Kind, fmt.Sprintf("%s: %s", e.Error(), remedy(e.Kind, e.About, e.Code, name)), e.RetryAfter)
+		return explained(e.Kind, fmt.Sprintf("%s: %s", e.Error(), remedy(e.Kind, e.About, e.Code, again)), e.RetryAfter)
 	}
 	return err
 }

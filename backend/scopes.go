@@ -44,7 +44,7 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 	p.Flow, p.Scopes, p.DataCenter = flowScopes, extra, k.DataCenter
 	address, err = d.account.Client.ExtraScopesURL(ctx, k.RefreshToken, p.RedirectURI, p.State, extra)
 	if err != nil {
-		return "", explain(err, name)
+		return "", explain(err, k.again())
 	}
 	return address, nil
 }
@@ -69,7 +69,7 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending
 	}
 	token, err := b.keeper.Prove(ctx, b.account(d, w.storage))
 	if err != nil {
-		return nil, nil, explain(err, w.name)
+		return nil, nil, explain(err, old.again())
 	}
 	k := &known{name: w.name}
 	err = b.locked(w.name, func() error {
@@ -94,6 +94,7 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending
 	if err != nil {
 		return nil, nil, err
 	}
+	b.learnPerson(ctx, w, k, d.dc, token)
 	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(p.Scopes))
 	return k, scopeWarnings(p.Scopes, token.Scopes), nil
 }

@@ -54,7 +54,7 @@ type ThrottledError struct {
 func (e *ThrottledError) Error() string {
 	text := fmt.Sprintf("no access token can be minted for another %s without tripping Zoho's limits", whole(e.Wait))
 	if e.Best > 0 {
-		text += fmt.Sprintf("; the newest one lives %s, so ask for less min_ttl or come back then", whole(e.Best))
+		text += fmt.Sprintf("; the newest one lives %s, so ask for less min_ttl, or come back then", e.Best.Truncate(time.Second))
 	}
 	return text
 }
