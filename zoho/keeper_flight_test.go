@@ -167,3 +167,15 @@ func TestWorkThatIsAloneWaitsForTheMintAndForgetsWhatWasInMemory(t *testing.T) {
 		w.wantCalls(1)
 	})
 }
+
+func TestAWaiterIsAnsweredByItsFlightEvenIfMemoryForgetsItAtOnce(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.keeper = zoho.NewKeeper(100, func(e zoho.Event) { w.keeper.Forget(e.Account.ID) })
+		w.fails(zohotest.Hang, 0)
+		_, errs := w.burst(10, zoho.Want{})
+		for _, err := range errs {
+			w.wantHeld(err)
+		}
+		w.wantCalls(1)
+	})
+}
