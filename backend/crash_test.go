@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -98,6 +100,45 @@ func roads() map[string]road {
 				return m.try(logical.ReadOperation, "creds/crm", nil)
 			},
 		},
+		"accepting on a device in place of a grant": {
+			prepare: func(m *mount) any {
+				device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+				m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+				for range 2 {
+					code := m.write("authorize/crm", data{"flow": "device"}).Data["user_code"].(string)
+					if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
+						m.t.Fatal(err)
+					}
+					time.Sleep(31 * time.Second)
+					if len(m.zoho.RefreshTokens()) == 1 {
+						break
+					}
+					m.read("creds/crm")
+				}
+				return nil
+			},
+			walk: func(m *mount, _ any) (*logical.Response, error) {
+				resp, err := m.try(logical.ReadOperation, "creds/crm", nil)
+				synctest.Wait() // a consent beside a good credential is followed in the background
+				return resp, err
+			},
+		},
+		"client credentials": {
+			prepare: func(m *mount) any {
+				self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+				m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+				return nil
+			},
+			walk: func(m *mount, _ any) (*logical.Response, error) {
+				return m.try(logical.UpdateOperation, "creds/crm", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+			},
+		},
+		"revoking access tokens": {
+			prepare: func(m *mount) any { m.connect("crm"); m.token("crm"); return nil },
+			walk: func(m *mount, _ any) (*logical.Response, error) {
+				return m.try(logical.UpdateOperation, "revoke/crm", nil)
+			},
+		},
 		"deleting": {
 			deletes: true,
 			prepare: func(m *mount) any { m.connect("crm"); return nil },
@@ -123,37 +164,37 @@ func roads() map[string]road {
 func failures() map[string]func(m *mount, nth int) (count func() int) {
 	return map[string]func(m *mount, nth int) func() int{
 		"the operation fails": func(m *mount, nth int) func() int {
-			n := 0
+			var n atomic.Int64
 			hook := func(op, key string) error {
-				if n++; n == nth {
+				if n.Add(1) == int64(nth) {
 					return errDisk
 				}
 				return nil
 			}
 			m.storage.before.Store(&hook)
-			return func() int { return n }
+			return func() int { return int(n.Load()) }
 		},
 		"the write is done but fails to say so": func(m *mount, nth int) func() int {
-			n := 0
+			var n atomic.Int64
 			hook := func(op, key string) error {
-				if n++; n == nth && (op == "put" || op == "delete") {
+				if n.Add(1) == int64(nth) && (op == "put" || op == "delete") {
 					return errors.New("timed out")
 				}
 				return nil
 			}
 			m.storage.after.Store(&hook)
-			return func() int { return n }
+			return func() int { return int(n.Load()) }
 		},
 		"storage stays away": func(m *mount, nth int) func() int {
-			n := 0
+			var n atomic.Int64
 			hook := func(op, key string) error {
-				if n++; n >= nth {
+				if n.Add(1) >= int64(nth) {
 					return errDisk
 				}
 				return nil
 			}
 			m.storage.before.Store(&hook)
-			return func() int { return n }
+			return func() int { return int(n.Load()) }
 		},
 	}
 }
@@ -192,21 +233,22 @@ func TestCrashAtAnyStepLosesNothingButWhatOnlyTheDeadProcessKnew(t *testing.T) {
 				inBubble(t, func(t *testing.T, m *mount) {
 					m.configure(data{"verify": false})
 					prepared := r.prepare(m)
-					n := 0
+					var n atomic.Int64
 					var next string // what the process was about to do
 					die := func(op, key string) error {
-						if n++; n >= nth {
-							if n == nth {
-								next = op + " " + key
-							}
-							m.wire.dead.Store(true)
-							return errDisk
+						now := n.Add(1)
+						if now == int64(nth) {
+							next = op + " " + key
 						}
-						return nil
+						if now < int64(nth) {
+							return nil
+						}
+						m.wire.dead.Store(true)
+						return errDisk
 					}
 					m.storage.before.Store(&die)
 					_, err := r.walk(m, prepared)
-					reached = n >= nth
+					reached = n.Load() >= int64(nth)
 					m.storage.working()
 					m.wire.dead.Store(false)
 					m.restart()
