@@ -27,6 +27,9 @@ const (
 	// spare is how many places a mint that is only nicer leaves free, so that one
 	// that is needed always finds room.
 	spare = 2
+	// straggle is how much later than it was given up a request may still be served:
+	// its token is then younger than one that was asked for afterwards.
+	straggle = time.Minute
 	// slack covers the rounding of either clock to whole seconds.
 	slack = 2 * time.Second
 )
@@ -50,15 +53,20 @@ func (l Limits) wait(places []Place, now time.Time, free int) time.Duration {
 	// asks this too, any allocation.
 	var room [2][40]time.Time
 	inWindow, alive := room[0][:0], room[1][:0]
-	held := false
+	var oldest time.Time // when the oldest token that somebody may hold was minted
+	for _, p := range places {
+		if !p.Lost && p.Until.Add(slack).After(now) {
+			oldest = p.At
+			break
+		}
+	}
 	for _, p := range places {
 		if left := p.At.Add(l.Window + slack); left.After(now) {
 			inWindow = append(inWindow, left)
 		}
 		// Eviction takes the oldest: whatever is older than the first token that
 		// somebody may hold goes first and does no harm.
-		if left := p.Until.Add(slack); left.After(now) && (held || !p.Lost) {
-			held = true
+		if left := p.Until.Add(slack); left.After(now) && !oldest.IsZero() && p.At.After(oldest.Add(-straggle)) {
 			alive = append(alive, left)
 		}
 	}

@@ -129,7 +129,7 @@ func (r *Record) minted(answer Answer, variant string) {
 }
 
 // condemn marks the tokens of a variant, which are copied: a record in memory
-// shares them. Their places hold nobody's token any more.
+// shares them.
 func (r *Record) condemn(variant string) []*Token {
 	var condemned []*Token
 	for i, t := range r.Tokens {
@@ -141,12 +141,21 @@ func (r *Record) condemn(variant string) []*Token {
 		}
 	}
 	r.unsaved = false // the caller saves
-	if len(condemned) == len(r.Tokens) {
-		for i := range r.Places {
-			r.Places[i].Lost = true
+	return condemned
+}
+
+// revoked drops tokens that Zoho has forgotten. When none is left, no place holds
+// a token any more.
+func (r *Record) revoked(gone map[Secret]bool, now time.Time) {
+	r.Tokens = slices.DeleteFunc(r.Tokens, func(t *Token) bool { return gone[t.AccessToken] })
+	if len(r.Tokens) > 0 {
+		return
+	}
+	for i, p := range r.Places {
+		if !p.Lost {
+			r.Places[i].Until, r.Places[i].Lost = earlier(p.Until, now), true
 		}
 	}
-	return condemned
 }
 
 // missed turns the last place into that of a call that failed at done.

@@ -1,0 +1,107 @@
+// What can be told of a grant, and undone, without minting?
+
+package zoho
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// State is what an operator may know of a grant; it holds no secret but Newest's,
+// of which only the times are meant to be shown.
+type State struct {
+	// Newest is the newest live token, or nil.
+	Newest *Token
+	// LastMint is when a token was last minted; zero if none is known.
+	LastMint time.Time
+	// MintsLeft is how many mints the budget allows right now.
+	MintsLeft int
+	// Failure is the last one since a call succeeded, or nil; it is being waited out
+	// until its Until.
+	Failure *Failure
+	// NextMint is when the budget allows the next mint: now, or later.
+	NextMint time.Time
+	// Tokens are the ones that this engine minted and that still live.
+	Tokens []*Token
+	// Alive is when the last access token that may have been handed out is dead.
+	Alive time.Time
+}
+
+// Look returns the state of a grant. It never calls Zoho.
+func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
+	r, err := k.record(ctx, a)
+	if err != nil {
+		return State{}, err
+	}
+	now := time.Now()
+	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
+	s := State{
+		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
+		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
+	}
+	for _, p := range r.Places {
+		if p.Until.After(s.Alive) {
+			s.Alive = p.Until
+		}
+	}
+	return s, nil
+}
+
+// Revoke makes Zoho forget every access token of the account's variant that was
+// minted here and still lives. They are handed out no more from the first moment,
+// even if Zoho can't be reached; those that could not be revoked are tried again
+// by the next Revoke. It returns how many were revoked.
+func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error) {
+	err = k.alone(ctx, a.ID, func() error {
+		r, err := k.record(ctx, a)
+		if err != nil {
+			return err
+		}
+		next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now())
+		condemned := next.condemn(a.Variant)
+		if len(condemned) == 0 {
+			return nil
+		}
+		if err := a.Shelf.Save(ctx, a.ID, next); err != nil {
+			return fmt.Errorf("storing that the tokens are to be revoked: %w", err)
+		}
+		k.put(a.ID, next)
+		var failed error
+		gone := map[Secret]bool{}
+		for _, t := range condemned {
+			if err := a.Client.Revoke(ctx, t.AccessToken, AccessToken); err != nil {
+				failed = err
+				continue
+			}
+			gone[t.AccessToken] = true
+		}
+		revoked = len(gone)
+		done := time.Now()
+		last := next.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
+		last.revoked(gone, done)
+		k.put(a.ID, last)
+		if err := a.Shelf.Save(ctx, a.ID, last); err != nil {
+			return fmt.Errorf("storing that the tokens are revoked: %w", err)
+		}
+		return failed
+	})
+	return revoked, err
+}
+
+// Alone runs work while no mint of the grant is under way, and forgets what is in
+// memory of it: work may change or delete the stored record.
+func (k *Keeper) Alone(ctx context.Context, id string, work func() error) error {
+	return k.alone(ctx, id, func() error {
+		defer k.Forget(id)
+		return work()
+	})
+}
+
+// Forget drops a grant from memory: storage was changed by another node.
+func (k *Keeper) Forget(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.changes++
+	k.records.Remove(id)
+}

@@ -1,0 +1,148 @@
+// What happens on a flight? A place is taken and stored, Zoho is asked, and what
+// comes of it is stored before anybody is answered.
+
+package zoho
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// refusedFor is how long a refusal is believed without asking again.
+const refusedFor = 15 * time.Minute
+
+// maxBackoff bounds the doubling wait while Zoho is unavailable.
+const maxBackoff = time.Minute
+
+// mint is the flight: take a place, store it, ask Zoho, store the token.
+func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
+	r, err := k.record(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
+	if r.unsaved {
+		if now.Sub(r.LastMint) < time.Minute {
+			// Nobody has it yet: as good as minted for whoever waits for this flight.
+			r.landed = k.landed.Add(1)
+		}
+		return k.save(ctx, a, r)
+	}
+	if wait := a.Limits.wait(r.Places, now, 0); wait > 0 {
+		return nil, &ThrottledError{Wait: wait}
+	}
+	// Storing the place may take as long as the call.
+	latest := now.Add(2 * a.timeout())
+	place := Place{At: latest, Until: latest.Add(a.maxLifetime())}
+	r.Places = append(r.Places, place)
+	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
+		return nil, fmt.Errorf("storing a place for the mint, before any call to Zoho: %w", err)
+	}
+	k.put(a.ID, r)
+
+	call, cancel := context.WithDeadline(ctx, latest)
+	answer, err := a.Client.Mint(call, a.Grant)
+	cancel()
+	done := time.Now()
+	if err != nil {
+		return nil, k.failed(ctx, a, r, AsError(err), now, done)
+	}
+	k.observe(Event{Account: a, Token: answer.Token, Took: done.Sub(now)})
+	if answer.RefreshToken != "" {
+		if err := a.Shelf.Rotated(ctx, answer.RefreshToken); err != nil {
+			return nil, fmt.Errorf("storing the refresh token that came with a refresh: %w", err)
+		}
+	}
+	next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
+	next.minted(answer, a.Variant)
+	next.landed = k.landed.Add(1)
+	return k.save(ctx, a, next)
+}
+
+// save stores a record that holds a minted token. If that fails the token is kept
+// in memory and the next read stores it.
+func (k *Keeper) save(ctx context.Context, a *Account, r *Record) (*Token, error) {
+	r.unsaved = false
+	err := a.Shelf.Save(ctx, a.ID, r)
+	r.unsaved = err != nil
+	k.put(a.ID, r)
+	if err != nil {
+		return nil, fmt.Errorf("storing a minted token: %w", err)
+	}
+	return r.Tokens[len(r.Tokens)-1], nil
+}
+
+// put makes a record the one in memory. A record in memory never changes.
+func (k *Keeper) put(id string, r *Record) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.changes++ // what was loaded before must not replace it
+	k.records.Add(id, r)
+	if f := k.flights[id]; f != nil {
+		f.record = r
+	}
+}
+
+// failed remembers a failed call and returns its error.
+func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time) error {
+	next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
+	next.missed(e, a.maxLifetime(), done)
+	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}
+	switch e.Kind {
+	case Refused:
+		f.Until = done.Add(refusedFor)
+		if e.About == AboutGrant || e.About == AboutUser {
+			// A dead grant takes its access tokens with it. A changed client secret or
+			// an organisation left out kills none.
+			next.Tokens = nil
+		}
+	case Throttled:
+		f.Until = done.Add(a.Limits.Window)
+		if e.RetryAfter > 0 {
+			f.Until = done.Add(e.RetryAfter)
+		}
+	default:
+		f.Kind = Unavailable
+		if last := r.known(a.Setup, a.Variant); last != nil && last.Kind == Unavailable {
+			f.tries = last.tries
+		}
+		backoff := min(time.Second<<min(f.tries, 10), maxBackoff)
+		f.Until = done.Add(backoff/2 + rand.N(backoff/2))
+		f.tries++
+	}
+	f.Until = f.Until.UTC()
+	next.remember(f)
+	k.put(a.ID, next)
+	if f.Kind != Unavailable {
+		// Unavailability is not worth a write: after a restart one more call tells.
+		if err := a.Shelf.Save(ctx, a.ID, next); err != nil {
+			k.observe(Event{Account: a, Err: fmt.Errorf("storing that a call failed: %w", err)})
+		}
+	}
+	k.observe(Event{Account: a, Err: e, Until: f.Until, Took: done.Sub(start)})
+	return e
+}
+
+// Prove mints once for a grant that is about to be stored, whatever failure is
+// being waited out, but never beyond the budget.
+func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
+	var token *Token
+	err := k.alone(ctx, a.ID, func() (err error) {
+		token, err = k.mint(ctx, a)
+		return err
+	})
+	return token, err
+}
+
+// Install makes the token that came with a code the first on its grant's shelf.
+func (k *Keeper) Install(ctx context.Context, a *Account, answer Answer) error {
+	return k.alone(ctx, a.ID, func() error {
+		r := &Record{Version: recordVersion, Places: make([]Place, 1), landed: k.landed.Add(1)}
+		r.minted(answer, a.Variant)
+		_, err := k.save(ctx, a, r)
+		return err
+	})
+}
