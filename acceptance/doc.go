@@ -15,7 +15,8 @@
 // Besides those of testscript (exec, env, stdout, stderr, grep, cmp, ...):
 //
 //	zoho-sim [FLAG...]             start Zoho; sets CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, ACCOUNTS_URLS,
-//	                               SELF_CLIENT_ID, SELF_CLIENT_SECRET and ACCOUNTS_<DC>, API_<DC>
+//	                               SELF_CLIENT_ID, SELF_CLIENT_SECRET, DEVICE_CLIENT_ID, DEVICE_CLIENT_SECRET,
+//	                               MOBILE_CLIENT_ID, MOBILE_CLIENT_SECRET, MOBILE_REDIRECT_URI and ACCOUNTS_<DC>, API_<DC>
 //	vault-start [bare]             start and unseal a server with an audit log, and mount the plugin at zoho/
 //	                               (bare: neither registered nor mounted); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
 //	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION
@@ -24,13 +25,16 @@
 //	vault-agent CONFIG             start Vault Agent; sets AGENT_LOG
 //	[!] vault ARG...               Vault's command line
 //	consent [FLAG...] URL          say yes on Zoho's page; prints the address the browser lands on.
-//	                               -data-center=DC, -reject, -no-state, -no-accounts-server
+//	                               -data-center=DC, -email=USER, -reject, -no-state, -no-accounts-server
+//	connect NAME... [FIELD=VALUE]  the tutorial's way to a credential, where it is not the point of the story:
+//	                               authorize with these fields, consent, and write the address to creds
 //	browser accept|reject URL      the same, by clicking in a real browser
 //	self-client-code SCOPES        make a code in the console of the self client; prints it
 //	zoho METHOD PATH [JSON]        ask the simulator's control API
 //	capture NAME [FIELD]           put the last output into the environment: all of it, one field (a.b.c) of it as
 //	                               JSON, or one parameter (?code) of it as an address
-//	until [!] PATTERN vault ARG... repeat until the output matches, at most a minute
+//	until [-within=DURATION] [!] PATTERN vault ARG...|zoho METHOD PATH
+//	                               repeat until the output matches, at most a minute if not said otherwise
 //	tokens-in FILE N               watch FILE until it has shown N tokens; each must be alive at Zoho while it is shown
 //	canary TEXT...                 what must not be told either
 //	no-secret-in FILE...           fail if a secret is in a file
@@ -41,5 +45,6 @@
 // The simulator must have counted no violation. No client secret, code, refresh
 // token, access token or PKCE verifier may be in the server's log (at trace
 // level), the audit log, an agent's log or anything the vault command printed,
-// save what "vault read .../creds/..." is there to print.
+// save what "vault read .../creds/..." is there to print, and the enhance token in
+// the address that add_scopes answers.
 package acceptance

@@ -34,6 +34,7 @@ func TestStories(t *testing.T) {
 			"zoho-sim":         simulatorCommand,
 			"zoho":             zohoCommand,
 			"consent":          consentCommand,
+			"connect":          connectCommand,
 			"browser":          browserCommand,
 			"self-client-code": selfClientCodeCommand,
 			"capture":          captureCommand,

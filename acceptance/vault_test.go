@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -141,32 +142,51 @@ func runVault(ts *testscript.TestScript, args []string) (stdout string, err erro
 	err = ts.Exec(w.stage.vault, args...)
 	stdout = ts.ReadFile("stdout")
 	if !asksForToken(args) {
-		w.printed.WriteString(stdout)
+		w.printed.WriteString(withoutEnhanceToken(stdout))
 	}
 	w.printed.WriteString(ts.ReadFile("stderr"))
 	return stdout, err
 }
 
-// untilCommand repeats a vault command, because a person would.
+// untilCommand repeats a command, because a person would.
 func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
-	want := true
+	usage := func() { ts.Fatalf("usage: until [-within=DURATION] [!] PATTERN vault ARG...|zoho METHOD PATH") }
+	limit, want := patience, true
+	if len(args) > 0 && strings.HasPrefix(args[0], "-within=") {
+		var err error
+		limit, err = time.ParseDuration(strings.TrimPrefix(args[0], "-within="))
+		ts.Check(err)
+		args = args[1:]
+	}
 	if len(args) > 0 && args[0] == "!" {
 		want, args = false, args[1:]
 	}
-	if len(args) < 3 || args[1] != "vault" {
-		ts.Fatalf("usage: until [!] PATTERN vault ARG...")
+	if len(args) < 3 || args[1] == "zoho" && len(args) != 4 {
+		usage()
+	}
+	var ask func() (string, error)
+	switch what := args[2:]; args[1] {
+	case "vault":
+		ask = func() (string, error) { return runVault(ts, what) }
+	case "zoho":
+		ask = func() (string, error) {
+			answer, err := zohoOf(ts).ask(what[0], what[1], nil)
+			return string(answer), err
+		}
+	default:
+		usage()
 	}
 	pattern, err := regexp.Compile(args[0])
 	ts.Check(err)
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
-		stdout, err := runVault(ts, args[2:])
-		if err == nil && pattern.MatchString(stdout) == want {
+	for deadline := time.Now().Add(limit); ; <-tick.C {
+		answer, err := ask()
+		if err == nil && pattern.MatchString(answer) == want {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("not within %s; the last answer: %v\n%s", patience, err, stdout)
+			ts.Fatalf("not within %s; the last answer: %v\n%s", limit, err, answer)
 		}
 	}
 }

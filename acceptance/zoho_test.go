@@ -21,15 +21,20 @@ import (
 
 // simulator is a running zoho-sim; its fields are its ready file.
 type simulator struct {
-	*process         `json:"-"`
-	Control          string            `json:"control"`
-	ClientID         string            `json:"client_id"`
-	ClientSecret     string            `json:"client_secret"`
-	RedirectURI      string            `json:"redirect_uri"`
-	SelfClientID     string            `json:"self_client_id"`
-	SelfClientSecret string            `json:"self_client_secret"`
-	AccountsURLs     map[string]string `json:"accounts_urls"`
-	APIURLs          map[string]string `json:"api_urls"`
+	*process           `json:"-"`
+	Control            string            `json:"control"`
+	ClientID           string            `json:"client_id"`
+	ClientSecret       string            `json:"client_secret"`
+	RedirectURI        string            `json:"redirect_uri"`
+	SelfClientID       string            `json:"self_client_id"`
+	SelfClientSecret   string            `json:"self_client_secret"`
+	DeviceClientID     string            `json:"device_client_id"`
+	DeviceClientSecret string            `json:"device_client_secret"`
+	MobileClientID     string            `json:"mobile_client_id"`
+	MobileClientSecret string            `json:"mobile_client_secret"`
+	MobileRedirectURI  string            `json:"mobile_redirect_uri"`
+	AccountsURLs       map[string]string `json:"accounts_urls"`
+	APIURLs            map[string]string `json:"api_urls"`
 }
 
 func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -56,6 +61,8 @@ func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for name, value := range map[string]string{
 		"CLIENT_ID": s.ClientID, "CLIENT_SECRET": s.ClientSecret, "REDIRECT_URI": s.RedirectURI,
 		"SELF_CLIENT_ID": s.SelfClientID, "SELF_CLIENT_SECRET": s.SelfClientSecret,
+		"DEVICE_CLIENT_ID": s.DeviceClientID, "DEVICE_CLIENT_SECRET": s.DeviceClientSecret,
+		"MOBILE_CLIENT_ID": s.MobileClientID, "MOBILE_CLIENT_SECRET": s.MobileClientSecret, "MOBILE_REDIRECT_URI": s.MobileRedirectURI,
 		"ACCOUNTS_URLS": strings.Join(accounts, ","),
 	} {
 		ts.Setenv(name, value)
