@@ -3,9 +3,13 @@
 package zoho_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,6 +297,53 @@ func TestTokensThatNobodyReceivedAreEvictedBeforeOneThatSomebodyHolds(t *testing
 		}
 		if evicted := w.zoho.Counts().EvictedAccess; evicted == 0 {
 			t.Error("the lost tokens' places were never used again")
+		}
+	})
+}
+
+// straggling serves the first call only when its caller has long given up.
+type straggling struct {
+	http.RoundTripper
+	after time.Duration
+	calls atomic.Int32
+}
+
+func (s *straggling) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s.calls.Add(1) > 1 {
+		return s.RoundTripper.RoundTrip(req)
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	late := req.Clone(context.Background())
+	late.Body = io.NopCloser(bytes.NewReader(body))
+	time.AfterFunc(s.after, func() {
+		if resp, err := s.RoundTripper.RoundTrip(late); err == nil {
+			_ = resp.Body.Close()
+		}
+	})
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
+func TestACallThatIsServedLateEvictsNoTokenThatSomebodyHolds(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.withLimits(100, 3)
+		wire := &straggling{RoundTripper: w.account.Client.Transport, after: 20 * time.Second}
+		w.account.Client.Transport = wire
+		_, err := w.read(zoho.Want{})
+		w.passes(w.wantHeld(err).Wait)
+		held := w.reads(zoho.Want{})
+		w.passes(30 * time.Second) // the first call is served meanwhile
+		for range 5 {
+			if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
+				w.wantThrottled(err)
+			}
+			w.passes(10 * time.Second)
+		}
+		if !w.zoho.Alive(string(held.Token.AccessToken)) {
+			t.Error("a token died before its time")
 		}
 	})
 }
