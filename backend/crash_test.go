@@ -103,7 +103,8 @@ func roads() map[string]road {
 		"accepting on a device in place of a grant": {
 			prepare: func(m *mount) any {
 				device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
-				m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+				// With max_age the read itself is warm: what is counted is the background's.
+				m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL", "max_age": "50m"})
 				for range 2 {
 					code := m.write("authorize/crm", data{"flow": "device"}).Data["user_code"].(string)
 					if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
