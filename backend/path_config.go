@@ -10,50 +10,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/zoho"
 )
-
-// config is what is stored at config.
-type config struct {
-	versioned
-	ClientID         string                 `json:"client_id"`
-	ClientSecret     zoho.Secret            `json:"client_secret,omitempty"`
-	ClientSecrets    map[string]zoho.Secret `json:"client_secrets,omitempty"`
-	DataCenter       string                 `json:"data_center"`
-	AccountsURLs     map[string]string      `json:"accounts_urls,omitempty"`
-	RedirectURI      string                 `json:"redirect_uri,omitempty"`
-	Scopes           []string               `json:"scopes,omitempty"`
-	MaxAge           time.Duration          `json:"max_age"`
-	MinTTL           time.Duration          `json:"min_ttl"`
-	MintLimit        int                    `json:"mint_limit"`
-	MintWindow       time.Duration          `json:"mint_window"`
-	LiveTokenLimit   int                    `json:"live_token_limit"`
-	RequestTimeout   time.Duration          `json:"request_timeout"`
-	MaxTokenLifetime time.Duration          `json:"max_token_lifetime"`
-	CAPEM            string                 `json:"ca_pem,omitempty"`
-	PKCE             bool                   `json:"pkce,omitempty"`
-	// LogKey keys the fingerprints of tokens in logs.
-	LogKey []byte `json:"log_key"`
-}
-
-// defaultMinTTL is longer than Vault Agent's five-minute poll of unleased data.
-const defaultMinTTL = 10 * time.Minute
-
-func defaultConfig() config {
-	return config{
-		DataCenter: "us", MinTTL: defaultMinTTL,
-		MintLimit: zoho.DefaultLimits.Mints, MintWindow: zoho.DefaultLimits.Window, LiveTokenLimit: zoho.DefaultLimits.Live,
-		RequestTimeout: zoho.DefaultTimeout, MaxTokenLifetime: zoho.DefaultLifetime,
-	}
-}
 
 func configFields() map[string]*framework.FieldSchema {
 	sensitive := &framework.DisplayAttributes{Sensitive: true}
@@ -182,147 +145,6 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	resp := &logical.Response{}
 	resp.AddWarning(warning)
 	return resp, nil
-}
-
-// merge applies the fields that were sent.
-func merge(c config, f *fields) config {
-	fallback := defaultConfig()
-	f.text("client_id", &c.ClientID)
-	f.secret("client_secret", &c.ClientSecret)
-	if f.sent("client_secrets") {
-		pairs := make(map[string]string, len(c.ClientSecrets))
-		for dc, secret := range c.ClientSecrets {
-			pairs[dc] = string(secret)
-		}
-		f.pairs("client_secrets", &pairs)
-		c.ClientSecrets = map[string]zoho.Secret{}
-		for dc, secret := range pairs {
-			c.ClientSecrets[strings.ToLower(dc)] = zoho.Secret(secret)
-		}
-	}
-	if f.text("data_center", &c.DataCenter); c.DataCenter == "" {
-		c.DataCenter = fallback.DataCenter
-	}
-	c.DataCenter = strings.ToLower(c.DataCenter)
-	f.pairs("accounts_urls", &c.AccountsURLs)
-	f.text("redirect_uri", &c.RedirectURI)
-	f.scopes("scopes", &c.Scopes)
-	f.duration("max_age", &c.MaxAge, fallback.MaxAge)
-	f.duration("min_ttl", &c.MinTTL, fallback.MinTTL)
-	f.int("mint_limit", &c.MintLimit, fallback.MintLimit)
-	f.duration("mint_window", &c.MintWindow, fallback.MintWindow)
-	f.int("live_token_limit", &c.LiveTokenLimit, fallback.LiveTokenLimit)
-	f.duration("request_timeout", &c.RequestTimeout, fallback.RequestTimeout)
-	f.duration("max_token_lifetime", &c.MaxTokenLifetime, fallback.MaxTokenLifetime)
-	f.text("ca_pem", &c.CAPEM)
-	f.bool("pkce", &c.PKCE)
-	return c
-}
-
-// check refuses what can't work and returns the client that it makes.
-func (c *config) check(transport http.RoundTripper) (*client, error) {
-	switch {
-	case c.ClientID == "":
-		return nil, refuse("client_id is missing; copy it from Zoho's API console")
-	case strings.ContainsAny(c.ClientID, " \t\r\n\"'"):
-		return nil, refuse("client_id holds spaces or quotes; copy it again from Zoho's API console")
-	case c.ClientSecret == "" && len(c.ClientSecrets) == 0:
-		return nil, refuse("client_secret is missing; copy it from Zoho's API console")
-	case c.MinTTL >= c.MaxTokenLifetime:
-		return nil, refuse("min_ttl must be below the lifetime of an access token (%s)", c.MaxTokenLifetime)
-	case c.MintLimit < 1 || c.MintLimit > 1000:
-		return nil, refuse("mint_limit must be between 1 and 1000; Zoho's limit is 10")
-	case c.LiveTokenLimit < 1 || c.LiveTokenLimit > 1000:
-		return nil, refuse("live_token_limit must be between 1 and 1000; Zoho's limit is 10, 15 or 30")
-	case c.MintWindow < time.Second || c.MintWindow > 24*time.Hour:
-		return nil, refuse("mint_window must be between 1s and 24h; Zoho's window is 10m")
-	case c.RequestTimeout < time.Second || c.RequestTimeout > time.Minute:
-		return nil, refuse("request_timeout must be between 1s and 1m")
-	case c.MaxTokenLifetime < time.Minute || c.MaxTokenLifetime > 24*time.Hour:
-		return nil, refuse("max_token_lifetime must be between 1m and 24h; Zoho's tokens live 1h")
-	}
-	for name, secret := range c.ClientSecrets {
-		if secret == "" {
-			return nil, refuse("client_secrets has no secret for data center %q", shorten(name))
-		}
-	}
-	if c.RedirectURI != "" {
-		if err := checkRedirect(c.RedirectURI); err != nil {
-			return nil, err
-		}
-	}
-	made, err := newClient(*c, transport)
-	if err != nil {
-		return nil, refuse("%s", err)
-	}
-	if _, err := made.dataCenter(c.DataCenter); err != nil {
-		return nil, err
-	}
-	if made.secret(c.DataCenter) == "" {
-		return nil, refuse("there is no client secret for the home data center %q; give client_secret, or name it in client_secrets", c.DataCenter)
-	}
-	for name := range c.ClientSecrets {
-		if _, err := made.dataCenter(name); err != nil {
-			return nil, err
-		}
-	}
-	return made, nil
-}
-
-// checkRedirect refuses what Zoho would; the text is sent byte for byte.
-func checkRedirect(address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" && u.Path == "" || u.Fragment != "" {
-		return refuse("redirect_uri is not an address; write it exactly as registered in Zoho's API console, such as https://app.example.com/callback")
-	}
-	return nil
-}
-
-// secretsAgain refuses a change of where a secret goes without the secret: who
-// may write config, but does not know the secret, must not be able to have it
-// sent to a host of their choice.
-func secretsAgain(old, next config, f *fields) error {
-	var changed string
-	switch {
-	case old.ClientID != next.ClientID:
-		changed = "client_id"
-	case old.DataCenter != next.DataCenter:
-		changed = "data_center"
-	case !maps.Equal(old.AccountsURLs, next.AccountsURLs):
-		changed = "accounts_urls"
-	default:
-		return nil
-	}
-	for name, stored := range map[string]bool{"client_secret": old.ClientSecret != "", "client_secrets": len(old.ClientSecrets) > 0} {
-		if stored && !f.sent(name) {
-			return refuse("a write that changes %s must carry %s again, so that a stored secret is never sent to a new place", changed, name)
-		}
-	}
-	return nil
-}
-
-// verify tries the client at home with a made-up refresh token. Zoho checks the
-// client first: invalid_code means that it knows it.
-func (c *client) verify(ctx context.Context) string {
-	dc, err := c.dataCenter(c.DataCenter)
-	if err != nil {
-		return ""
-	}
-	_, err = c.at(dc).Mint(ctx, zoho.Grant{RefreshToken: zoho.Secret("1000." + hex32() + "." + hex32())})
-	e := zoho.AsError(err)
-	switch {
-	case e == nil || e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
-		return ""
-	case e.Kind == zoho.Refused && e.About == zoho.AboutClient:
-		return fmt.Sprintf("stored, but %s does not accept this client (%s): %s. Consents will fail until this is mended", e.Server, e.Code, remedy(e.Kind, e.About, e.Code, ""))
-	}
-	return fmt.Sprintf("stored, but the client could not be tried: %s", e.Error())
-}
-
-func hex32() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%x", b)
 }
 
 func (b *backend) readConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {

@@ -4,7 +4,6 @@
 package backend
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -125,19 +124,6 @@ func pairs(m map[string]string) map[string]string {
 	return m
 }
 
-// checkMetadata bounds what people note down, as Vault's own kv engine does.
-func checkMetadata(m map[string]string) error {
-	if len(m) > 64 {
-		return refuse("custom_metadata has %d names; it takes up to 64", len(m))
-	}
-	for name, text := range m {
-		if name == "" || len(name) > 128 || len(text) > 512 {
-			return refuse("custom_metadata %q is too long or has no name; names take up to 128 bytes, values up to 512", shorten(name))
-		}
-	}
-	return nil
-}
-
 func firstOf(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {
@@ -145,140 +131,6 @@ func firstOf(texts ...string) string {
 		}
 	}
 	return ""
-}
-
-func (b *backend) pathCredsList() *framework.Path {
-	return &framework.Path{
-		Pattern:      "creds/?",
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "credentials"},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listCreds, Summary: "List credentials.",
-				Responses: listResponses("The credentials, with data center and scopes of each."),
-			},
-		},
-		HelpSynopsis:    "The credentials of this mount.",
-		HelpDescription: "Names with data center, grant type and scopes; never a secret. Details are in status/<name>.",
-	}
-}
-
-// maxListed bounds for how many credentials a list reads details.
-const maxListed = 1000
-
-func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	names, err := req.Storage.List(ctx, credsPrefix)
-	if err != nil {
-		return nil, err
-	}
-	info := map[string]any{}
-	for i, name := range names {
-		if i == maxListed {
-			break
-		}
-		// Read past the cache: a list must not push out what is in use.
-		var c credential
-		if err := get(ctx, req.Storage, credsPrefix+name, &c); err != nil {
-			b.Logger().Warn("a credential cannot be listed", "credential", name, "error", err)
-			info[name] = map[string]any{"error": "not readable; see Vault's log"}
-			continue
-		}
-		info[name] = map[string]any{
-			"data_center": c.DataCenter, "grant_type": c.GrantType,
-			"requested_scopes": list(c.Requested), "granted_scopes": list(c.Granted), "created_time": stamp(c.Created),
-			"disabled": c.Disabled, "custom_metadata": pairs(c.CustomMetadata),
-		}
-	}
-	resp := logical.ListResponseWithInfo(names, info)
-	if len(names) > maxListed {
-		resp.AddWarning("details are shown for the first 1000 credentials only; read status/<name> for others")
-	}
-	return resp, nil
-}
-
-// writeCreds connects a credential, or changes its settings.
-func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Get("name").(string)
-	if err := validName(name); err != nil {
-		return nil, err
-	}
-	c, err := b.memory.config(ctx, req.Storage)
-	if err != nil {
-		return nil, err
-	}
-	f := newFields(req, data)
-	if f.sent("revoke") {
-		return nil, refuse("revoke belongs to a delete; leave it out")
-	}
-	w := connectRequest{name: name, client: c, storage: req.Storage}
-	source, err := w.read(f)
-	if err != nil {
-		return nil, err
-	}
-	change := func(s *settings) error {
-		f.ownDuration("max_age", &s.MaxAge)
-		f.ownDuration("min_ttl", &s.MinTTL)
-		f.bool("leased", &s.Leased)
-		f.bool("disabled", &s.Disabled)
-		if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil {
-			f.err = checkMetadata(s.CustomMetadata)
-		}
-		if f.err == nil && s.MinTTL != nil && *s.MinTTL >= c.MaxTokenLifetime {
-			return refuse("min_ttl must be below the lifetime of an access token (%s)", c.MaxTokenLifetime)
-		}
-		return f.err
-	}
-	// Tried on a copy first: a code must not be spent for settings that are refused.
-	if err := change(&settings{}); err != nil {
-		return nil, err
-	}
-	w.change = change
-	var k *known
-	var warnings []string
-	switch source {
-	case grantRefresh, grantClient:
-		k, warnings, err = b.prove(ctx, w, source)
-	case "code":
-		k, warnings, err = b.connect(ctx, w)
-	default:
-		k, err = b.changeSettings(ctx, w)
-	}
-	if err != nil {
-		return nil, err
-	}
-	d, err := k.derive(c)
-	if err != nil {
-		return nil, err
-	}
-	if warning := b.census(ctx, req.Storage, c); warning != "" && source != "" {
-		warnings = append(warnings, warning)
-	}
-	return &logical.Response{Data: connectedData(k, d), Warnings: warnings}, nil
-}
-
-func (b *backend) changeSettings(ctx context.Context, w connectRequest) (*known, error) {
-	k := &known{name: w.name}
-	err := b.locked(w.name, func() error {
-		stored, err := b.memory.credential(ctx, w.storage, w.name)
-		if err != nil && !isAbsent(err) {
-			return err
-		}
-		if err != nil {
-			return refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name)
-		}
-		k.credential = stored.credential
-		if err := w.change(&k.settings); err != nil {
-			return err
-		}
-		return b.storeCredential(ctx, w.storage, k)
-	})
-	return k, err
-}
-
-// storeCredential writes a credential and drops the old one from memory.
-func (b *backend) storeCredential(ctx context.Context, s logical.Storage, k *known) error {
-	err := put(ctx, s, credsPrefix+k.name, &k.credential)
-	b.memory.forget(credsPrefix + k.name)
-	return err
 }
 
 func tokenFields() map[string]*framework.FieldSchema {
@@ -295,66 +147,4 @@ func tokenFields() map[string]*framework.FieldSchema {
 		"rotation_period":     {Type: framework.TypeInt, Description: "Seconds between newer tokens for a steady reader."},
 		"ttl":                 {Type: framework.TypeInt, Description: "Seconds until a newer token would be handed out."},
 	}
-}
-
-// deleteCreds forgets a credential and has its grant revoked.
-func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := data.Get("name").(string)
-	if err := validName(name); err != nil {
-		return nil, err
-	}
-	revoke := true
-	f := &fields{FieldData: data}
-	if err := f.only("delete", "revoke"); err != nil {
-		return nil, err
-	}
-	f.bool("revoke", &revoke)
-	var entry *retiredGrant
-	err := b.locked(name, func() error {
-		k, err := b.memory.credential(ctx, req.Storage, name)
-		if err != nil {
-			return err
-		}
-		c, err := b.memory.config(ctx, req.Storage)
-		if err != nil {
-			return err
-		}
-		// The note is written first: a crash in between revokes nothing, since the
-		// credential still holds the grant.
-		if k.RefreshToken != "" {
-			if entry, err = b.retired.note(ctx, req.Storage, c, k, true, revoke); err != nil {
-				return err
-			}
-		}
-		if err := req.Storage.Delete(ctx, credsPrefix+name); err != nil {
-			return err
-		}
-		b.memory.forget(credsPrefix + name)
-		if err := req.Storage.Delete(ctx, pendingPrefix+name); err != nil {
-			return err
-		}
-		if entry == nil {
-			return nil
-		}
-		return req.Storage.Delete(ctx, holderKey(entry.GrantID, name))
-	})
-	if isAbsent(err) {
-		return nil, nil // deleting twice is no error
-	}
-	if err != nil {
-		return nil, err
-	}
-	b.metrics.deleted.Add(1)
-	b.Logger().Info("credential deleted", "credential", name, "revoke", revoke)
-	b.send(eventDeleted, name)
-	if !revoke || entry == nil {
-		return nil, nil
-	}
-	err = b.retired.consider(context.WithoutCancel(ctx), req.Storage, entry)
-	if err == nil {
-		return nil, nil
-	}
-	resp := &logical.Response{}
-	resp.AddWarning("the credential is deleted, but its grant is not yet revoked at Zoho: " + err.Error() + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account")
-	return resp, nil
 }

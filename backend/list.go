@@ -1,0 +1,58 @@
+// Which credentials are there? Names with information, bounded for large mounts.
+
+package backend
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+func (b *backend) pathCredsList() *framework.Path {
+	return &framework.Path{
+		Pattern:      "creds/?",
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "credentials"},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback: b.listCreds, Summary: "List credentials.",
+				Responses: listResponses("The credentials, with data center and scopes of each."),
+			},
+		},
+		HelpSynopsis:    "The credentials of this mount.",
+		HelpDescription: "Names with data center, grant type and scopes; never a secret. Details are in status/<name>.",
+	}
+}
+
+// maxListed bounds for how many credentials a list reads details.
+const maxListed = 1000
+
+func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := req.Storage.List(ctx, credsPrefix)
+	if err != nil {
+		return nil, err
+	}
+	info := map[string]any{}
+	for i, name := range names {
+		if i == maxListed {
+			break
+		}
+		// Read past the cache: a list must not push out what is in use.
+		var c credential
+		if err := get(ctx, req.Storage, credsPrefix+name, &c); err != nil {
+			b.Logger().Warn("a credential cannot be listed", "credential", name, "error", err)
+			info[name] = map[string]any{"error": "not readable; see Vault's log"}
+			continue
+		}
+		info[name] = map[string]any{
+			"data_center": c.DataCenter, "grant_type": c.GrantType,
+			"requested_scopes": list(c.Requested), "granted_scopes": list(c.Granted), "created_time": stamp(c.Created),
+			"disabled": c.Disabled, "custom_metadata": pairs(c.CustomMetadata),
+		}
+	}
+	resp := logical.ListResponseWithInfo(names, info)
+	if len(names) > maxListed {
+		resp.AddWarning("details are shown for the first 1000 credentials only; read status/<name> for others")
+	}
+	return resp, nil
+}

@@ -1,0 +1,46 @@
+// Whose Zoho account is a grant in? Known where the scopes let that be asked.
+
+package backend
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// profileScope lets a token be asked whose it is.
+const profileScope = "AaaServer.profile.READ"
+
+// learnPerson notes whose account it is, where the scopes let that be asked: Zoho
+// counts grants per user. Not knowing is no failure.
+func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token) {
+	if !slices.ContainsFunc(token.Scopes, func(s string) bool { return strings.EqualFold(s, profileScope) }) {
+		return
+	}
+	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
+	if err != nil {
+		b.Logger().Debug("whose account it is could not be learnt", "credential", w.name, "error", err)
+		return
+	}
+	b.notePerson(ctx, w.storage, k, person)
+}
+
+// notePerson stores whose account a grant is in, if that is news.
+func (b *backend) notePerson(ctx context.Context, s logical.Storage, k *known, person zoho.Person) {
+	err := b.locked(k.name, func() error {
+		now, err := b.memory.credential(ctx, s, k.name)
+		if err != nil || now.RefreshToken != k.RefreshToken || now.Person == person {
+			return err
+		}
+		next := &known{name: k.name, credential: now.credential}
+		next.Person = person
+		return b.storeCredential(ctx, s, next)
+	})
+	if err != nil {
+		b.Logger().Debug("whose account it is could not be stored", "credential", k.name, "error", err)
+	}
+}
