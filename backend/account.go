@@ -97,6 +97,11 @@ func (k *known) derive(c *client) (*derived, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k.AccountsURL != dc.AccountsURL {
+		// Whoever may write config must not be able to have a refresh token sent to a
+		// host of their choice.
+		return nil, refuse("credential %q was connected at %s, and config now names %s for data center %q; connect it again with %s, or put the old accounts_urls back", k.name, k.AccountsURL, dc.AccountsURL, dc.Name, k.again())
+	}
 	at := c.at(dc)
 	d := &derived{
 		client: c, dc: dc,

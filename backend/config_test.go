@@ -132,3 +132,21 @@ func TestClientThatZohoDoesNotAcceptIsStoredWithAWarningThatNamesTheCauses(t *te
 		m.configure(nil)
 	})
 }
+
+func TestRefreshTokenIsSentToNoHostButTheOneThatIssuedIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.write("config", data{"accounts_urls": "us=https://accounts.zoho.eu", "client_secret": "made-up", "verify": false})
+		calls := m.zoho.Counts().TokenCalls
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "was connected at https://accounts.zoho.com", "accounts_urls")
+		if state := m.read("status/crm")["state"]; state != "needs_consent" {
+			t.Errorf("state is %v", state)
+		}
+		if m.zoho.Counts().TokenCalls != calls {
+			t.Error("a call was made")
+		}
+		m.write("config", data{"accounts_urls": nil, "client_secret": m.zoho.DefaultClient().Secret})
+		m.token("crm")
+	})
+}

@@ -28,14 +28,10 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		if err != nil {
 			return err
 		}
-		c, err := b.memory.config(ctx, req.Storage)
-		if err != nil {
-			return err
-		}
 		// The note is written first: a crash in between revokes nothing, since the
 		// credential still holds the grant.
 		if k.RefreshToken != "" {
-			if entry, err = b.retired.note(ctx, req.Storage, c, k, true, revoke); err != nil {
+			if entry, err = b.retired.note(ctx, req.Storage, k, true, revoke); err != nil {
 				return err
 			}
 		}

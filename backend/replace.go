@@ -28,7 +28,7 @@ func (b *backend) noteReplaced(ctx context.Context, w connectRequest) (r replace
 	case isAbsent(err):
 		r.old, err = nil, nil
 	case err == nil && r.old.RefreshToken != "": // client credentials have nothing to revoke
-		r.note, err = b.retired.note(ctx, w.storage, w.client, r.old, false, true)
+		r.note, err = b.retired.note(ctx, w.storage, r.old, false, true)
 	}
 	return r, err
 }

@@ -37,15 +37,11 @@ const youngNote = 5 * time.Minute
 
 // note writes down that a credential's grant has to go: once its tokens have run
 // out, or, with now, at the next chance. Without revoke it is only forgotten here.
-func (r *retirement) note(ctx context.Context, s logical.Storage, c *client, k *known, now, revoke bool) (*retiredGrant, error) {
+func (r *retirement) note(ctx context.Context, s logical.Storage, k *known, now, revoke bool) (*retiredGrant, error) {
 	entry := &retiredGrant{
 		Name: k.name, RefreshToken: k.RefreshToken, ClientID: k.ClientID, AccountsURL: k.AccountsURL,
 		GrantID:    zoho.Fingerprint(k.AccountsURL, k.ClientID, string(k.RefreshToken)),
 		DataCenter: k.DataCenter, ZUID: k.Person.ZUID, Now: now, Revoke: revoke, Retired: time.Now().UTC(),
-	}
-	if d, err := k.derive(c); err == nil {
-		// The accounts server may have got another address since.
-		entry.GrantID, entry.AccountsURL = d.account.ID, d.dc.AccountsURL
 	}
 	return entry, r.write(ctx, s, entry)
 }

@@ -123,7 +123,13 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	case wait == 0:
 		return decision{mint: true}
 	case enough:
-		return decision{served: Served{Token: t, Next: t.Expires.Add(-minTTL)}}
+		served := Served{Token: t, Next: t.Expires.Add(-minTTL)}
+		if f := r.known(setup, variant); f != nil {
+			// The failed calls have used up what may be tried for a token that is only
+			// newer.
+			served.Next, served.Held, served.Failure, served.Warning = now.Add(wait), true, f, olderToken+f.Text
+		}
+		return decision{served: served}
 	case t != nil && !w.Demand:
 		return decision{served: Served{
 			Token: t, Next: now.Add(wait), Held: true,
@@ -133,6 +139,8 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	return decision{err: &ThrottledError{Wait: wait, Best: left}}
 }
 
+const olderToken = "this access token was minted earlier and still lives, but no new one can be had: "
+
 // hold answers a read while a failure is waited out.
 func hold(f *Failure, t *Token, enough bool, w Want, now time.Time) decision {
 	usable := t != nil && (enough || !w.Demand)
@@ -141,6 +149,6 @@ func hold(f *Failure, t *Token, enough bool, w Want, now time.Time) decision {
 	}
 	return decision{served: Served{
 		Token: t, Next: f.Until, Held: true, Failure: f,
-		Warning: "this access token was minted earlier and still lives, but no new one can be had: " + f.Text,
+		Warning: olderToken + f.Text,
 	}}
 }

@@ -62,6 +62,9 @@ func ParseRecord(data []byte) (*Record, error) {
 	if r.Version > recordVersion {
 		return nil, ErrNewerFormat
 	}
+	if r.Version < 1 {
+		return nil, errors.New("stored token record is damaged: it has no format version")
+	}
 	tokens := r.Tokens[:0]
 	for _, t := range r.Tokens {
 		if t != nil && t.AccessToken != "" {
