@@ -67,7 +67,7 @@ func newBackend(transport http.RoundTripper) *backend {
 	b := &backend{memory: newMemory(transport), names: locksutil.CreateLocks()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(rememberedCredentials, b.observe)
-	b.retired = &retirement{memory: b.memory, keeper: b.keeper, log: func() hclog.Logger { return b.Logger() }}
+	b.retired = &retirement{memory: b.memory, keeper: b.keeper, log: func() hclog.Logger { return b.Logger() }, rests: map[string]rest{}}
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,
 		Help:           strings.TrimSpace(help),

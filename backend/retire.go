@@ -29,7 +29,24 @@ type retirement struct {
 	// mounts are not listed again and again.
 	empty    bool
 	sweeping bool
+	// written counts notes, so that one written during a sweep is not overlooked.
+	written int
+	// rests says until when an accounts server that failed is left alone, and how
+	// long the last rest was.
+	rests map[string]rest
 }
+
+type rest struct {
+	until  time.Time
+	length time.Duration
+}
+
+// An accounts server that does not revoke is asked again after a minute, then less
+// and less often.
+const (
+	firstRest = time.Minute
+	maxRest   = time.Hour
+)
 
 // youngNote is longer than any write that replaces a grant takes: request_timeout
 // of a minute at most, and storage.
@@ -53,6 +70,7 @@ func (r *retirement) write(ctx context.Context, s logical.Storage, entry *retire
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.empty = false
+	r.written++
 	return nil
 }
 
@@ -111,11 +129,13 @@ func (r *retirement) begin() bool {
 
 // sweep settles what can be settled. It is claimed with begin.
 func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
+	r.mu.Lock()
+	written := r.written
+	r.mu.Unlock()
 	ids, err := s.List(ctx, retiredPrefix)
 	r.mu.Lock()
-	r.empty = err == nil && len(ids) == 0
+	r.empty = err == nil && len(ids) == 0 && r.written == written
 	r.mu.Unlock()
-	unreachable := map[string]bool{}
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			break
@@ -127,13 +147,18 @@ func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
 			}
 			continue
 		}
-		if unreachable[entry.AccountsURL] && entry.Revoke {
+		// Only one sweep runs at a time, and rests is its alone.
+		last := r.rests[entry.AccountsURL]
+		if entry.Revoke && time.Now().Before(last.until) {
 			continue
 		}
 		if err := r.consider(ctx, s, &entry); err != nil {
-			unreachable[entry.AccountsURL] = true
-			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err)
+			length := min(max(2*last.length, firstRest), maxRest)
+			r.rests[entry.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
+			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err, "again_in", length.String())
+			continue
 		}
+		delete(r.rests, entry.AccountsURL)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
