@@ -17,8 +17,8 @@
 //	zoho-sim [FLAG...]             start Zoho; sets CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, ACCOUNTS_URLS,
 //	                               SELF_CLIENT_ID, SELF_CLIENT_SECRET, DEVICE_CLIENT_ID, DEVICE_CLIENT_SECRET,
 //	                               MOBILE_CLIENT_ID, MOBILE_CLIENT_SECRET, MOBILE_REDIRECT_URI and ACCOUNTS_<DC>, API_<DC>
-//	vault-start [bare]             start and unseal a server with an audit log, and mount the plugin at zoho/
-//	                               (bare: neither registered nor mounted); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
+//	vault-start [bare] [raw]       start and unseal a server with an audit log, and mount the plugin at zoho/
+//	                               (bare: neither registered nor mounted; raw: storage is open at sys/raw); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
 //	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION
 //	vault-restart [-kill]          stop the server (-kill: as a power cut does) and start it on what it stored
 //	plugin-kill                    kill -9 the plugin's process

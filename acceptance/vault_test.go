@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -51,7 +52,9 @@ api_addr         = %q
 cluster_addr     = "http://%s"
 plugin_directory = %q
 disable_mlock    = true
-`, w.servers, address, clusterAddress, s.address, clusterAddress, w.stage.plugins), 0o600))
+
+raw_storage_endpoint = %t
+`, w.servers, address, clusterAddress, s.address, clusterAddress, w.stage.plugins, slices.Contains(args, "raw")), 0o600))
 	w.vault = s
 	ts.Check(w.startServer())
 
@@ -68,7 +71,7 @@ disable_mlock    = true
 	}
 	w.unseal(ts)
 	w.mustVault(ts, "audit", "enable", "file", "file_path="+audit)
-	if len(args) > 0 && args[0] == "bare" {
+	if slices.Contains(args, "bare") {
 		return
 	}
 	w.mustVault(ts, "plugin", "register", "-sha256="+w.stage.pluginSHA256, "secret", pluginName)
