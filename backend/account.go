@@ -79,10 +79,15 @@ type derived struct {
 	rendered atomic.Pointer[rendered]
 }
 
-// grantID names a grant at one accounts server for one client: Zoho counts mints
-// and live tokens per refresh token, whatever the secret.
-func grantID(dc zoho.DataCenter, clientID string, refreshToken zoho.Secret) string {
-	return zoho.Fingerprint(dc.AccountsURL, clientID, string(refreshToken))
+// grant names the grant of a credential, and the variant of its tokens. Zoho counts
+// mints and live tokens per refresh token, whatever the client secret; client
+// credentials per client, whatever the scopes.
+func (c *credential) grant() (id, variant string) {
+	if c.GrantType == grantClient {
+		return zoho.Fingerprint(c.AccountsURL, c.ClientID, grantClient),
+			zoho.Fingerprint(zoho.FormatScopes(c.Requested), c.SOID)
+	}
+	return zoho.Fingerprint(c.AccountsURL, c.ClientID, string(c.RefreshToken)), ""
 }
 
 // derive joins a credential with the client in force.
@@ -91,7 +96,7 @@ func (k *known) derive(c *client) (*derived, error) {
 		return d, nil
 	}
 	if k.ClientID != c.ClientID {
-		return nil, refuse("credential %q was connected with another client (config now names a different client_id); connect it again with authorize/%s, or put the old client back", k.name, k.name)
+		return nil, refuse("credential %q was connected with another client (config now names a different client_id); connect it again with %s, or put the old client back", k.name, k.again())
 	}
 	dc, err := c.dataCenter(k.DataCenter)
 	if err != nil {
@@ -102,27 +107,35 @@ func (k *known) derive(c *client) (*derived, error) {
 		// host of their choice.
 		return nil, refuse("credential %q was connected at %s, and config now names %s for data center %q; connect it again with %s, or put the old accounts_urls back", k.name, k.AccountsURL, dc.AccountsURL, dc.Name, k.again())
 	}
-	at := c.at(dc)
 	d := &derived{
-		client: c, dc: dc,
-		account: zoho.Account{
-			ID:    grantID(dc, c.ClientID, k.RefreshToken),
-			Setup: zoho.Fingerprint(string(at.Secret), c.transportID),
-			Name:  k.name, Client: at, Limits: c.limits, Connected: k.Connected,
-			Grant: zoho.Grant{RefreshToken: k.RefreshToken},
-		},
+		client: c, dc: dc, account: k.accountOf(c.at(dc), c),
 		want: zoho.Want{MaxAge: orDefault(k.MaxAge, c.MaxAge), MinTTL: orDefault(k.MinTTL, c.MinTTL)},
-	}
-	if k.GrantType == grantClient {
-		// Zoho counts client credentials per client, whatever the scopes; the tokens
-		// differ by scopes and organisation.
-		d.account.ID = zoho.Fingerprint(dc.AccountsURL, c.ClientID, grantClient)
-		d.account.Variant = zoho.Fingerprint(zoho.FormatScopes(k.Requested), k.SOID)
-		d.account.Connected = time.Time{}
-		d.account.Grant = zoho.Grant{Scopes: k.Requested, SOID: k.SOID}
 	}
 	k.derived.Store(d)
 	return d, nil
+}
+
+// accountOf is the account at an accounts server.
+func (k *known) accountOf(at *zoho.Client, c *client) zoho.Account {
+	account := zoho.Account{
+		Name: k.name, Client: at, Limits: c.limits, Connected: k.Connected,
+		Setup: zoho.Fingerprint(string(at.Secret), c.transportID),
+		Grant: zoho.Grant{RefreshToken: k.RefreshToken},
+	}
+	account.ID, account.Variant = k.grant()
+	if k.GrantType == grantClient {
+		account.Grant = zoho.Grant{Scopes: k.Requested, SOID: k.SOID}
+		account.Connected = time.Time{} // its record is shared, and so never lost alone
+	}
+	return account
+}
+
+// stranded is what is left of a credential that config no longer fits: good for
+// revoking where it came from, which needs no client, and for nothing else.
+func (k *known) stranded(c *client) *derived {
+	at := c.at(zoho.DataCenter{AccountsURL: k.AccountsURL})
+	at.ID, at.Secret = k.ClientID, ""
+	return &derived{client: c, account: k.accountOf(at, c)}
 }
 
 func orDefault(own *time.Duration, fallback time.Duration) time.Duration {

@@ -75,7 +75,38 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	if _, _, err := b.keep(ctx, w, dc, grantDevice, p.Scopes, got, replaced); err != nil {
 		return err
 	}
-	return b.endPending(ctx, s, name)
+	return b.endDevice(ctx, s, name, p)
+}
+
+// askLater stores when Zoho may be asked again, and says that the person has not
+// consented yet.
+func (b *backend) askLater(ctx context.Context, s logical.Storage, name string, p *pending) error {
+	p.NextPoll = time.Now().Add(p.Interval).UTC()
+	if err := b.stillPending(ctx, s, name, p, func() error { return put(ctx, s, pendingPrefix+name, p) }); err != nil {
+		return err
+	}
+	return waiting(p, name)
+}
+
+// endDevice forgets a device consent that has come to its end.
+func (b *backend) endDevice(ctx context.Context, s logical.Storage, name string, p *pending) error {
+	return b.stillPending(ctx, s, name, p, func() error { return s.Delete(ctx, pendingPrefix+name) })
+}
+
+// stillPending runs work unless another consent was started, or finished, since.
+func (b *backend) stillPending(ctx context.Context, s logical.Storage, name string, p *pending, work func() error) error {
+	defer b.memory.forget(credsPrefix + name)
+	return b.locked(name, func() error {
+		var now pending
+		err := get(ctx, s, pendingPrefix+name, &now)
+		if errors.Is(err, errAbsent) || err == nil && now.DeviceCode != p.DeviceCode {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return work()
+	})
 }
 
 // pollAside follows a device consent that is waiting beside a good credential,
@@ -124,7 +155,9 @@ func (b *backend) claimPoll(ctx context.Context, s logical.Storage, name string)
 		if !b.WriteSafeReplicationState() {
 			return zoho.ErrReadOnly
 		}
-		p.NextPoll = now.Add(p.Interval).UTC()
+		// While the question is under way nobody else asks; the interval is counted
+		// from its answer.
+		p.NextPoll = now.Add(time.Minute + p.Interval).UTC()
 		claimed = true
 		return put(ctx, s, pendingPrefix+name, &p)
 	})
@@ -139,14 +172,10 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 	}
 	switch e.Code {
 	case zoho.DevicePending:
-		return waiting(p, name)
+		return b.askLater(ctx, s, name, p)
 	case zoho.DeviceSlowDown:
 		p.Interval += zoho.DefaultPollInterval
-		p.NextPoll = time.Now().Add(p.Interval).UTC()
-		if err := put(ctx, s, pendingPrefix+name, p); err != nil {
-			return err
-		}
-		return waiting(p, name)
+		return b.askLater(ctx, s, name, p)
 	case zoho.DeviceOtherDC:
 		// The person's account lives elsewhere: the next question goes there.
 		c, err := b.memory.config(ctx, s)
@@ -158,16 +187,14 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 			return refuse("the person's Zoho account is in data center %q, which this mount does not know; add it to accounts_urls in config, then start again with authorize/%s flow=device", shorten(e.UserLocation), name)
 		}
 		p.DataCenter = dc.Name
-		if err := put(ctx, s, pendingPrefix+name, p); err != nil {
-			return err
-		}
-		return waiting(p, name)
+		return b.askLater(ctx, s, name, p)
 	}
 	if e.Kind != zoho.Refused {
 		b.Logger().Warn("a device consent could not be asked about", "credential", name, "error", err)
+		_ = b.askLater(ctx, s, name, p) // if that can't be stored the claim stands, for longer
 		return explain(err, consentAgain(name)+" flow=device")
 	}
-	if err := b.endPending(ctx, s, name); err != nil {
+	if err := b.endDevice(ctx, s, name, p); err != nil {
 		return err
 	}
 	b.Logger().Warn("a device consent ended", "credential", name, "error", err)
@@ -179,11 +206,4 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 		return refuse("the device code for %q is expired or used (%s); %s", name, e.Code, again)
 	}
 	return refuse("%s: %s; %s", e.Error(), remedy(e.Kind, e.About, e.Code, consentAgain(name)), again)
-}
-
-// endPending forgets a consent that has come to its end.
-func (b *backend) endPending(ctx context.Context, s logical.Storage, name string) error {
-	err := s.Delete(ctx, pendingPrefix+name)
-	b.memory.forget(credsPrefix + name)
-	return err
 }

@@ -105,3 +105,40 @@ func TestDeclinedDeviceConsentSaysSo(t *testing.T) {
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "declined", "authorize/tv")
 	})
 }
+
+func TestSlowAnswerToAPollIsNotFollowedTooSoon(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		m.write("authorize/tv", data{"flow": "device"})
+		time.Sleep(31 * time.Second)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "device", Times: 1, Delay: 5 * time.Second})
+		for range 40 { // a read each second; Zoho counts thirty from when it was asked
+			m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestCodeThatWinsOverADeviceConsentStaysConnected(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret, "scopes": "ZohoCRM.modules.ALL"})
+		code := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
+		time.Sleep(31 * time.Second)
+		// The poll is under way when another consent is started for the same name.
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "device", Times: 1, Delay: 5 * time.Second})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = m.try(logical.ReadOperation, "creds/tv", nil)
+		}()
+		time.Sleep(time.Second)
+		second := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
+		<-done
+		if second == code || m.read("status/tv")["state"] != "awaiting_consent" {
+			t.Fatal("the second consent is not waiting")
+		}
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, second)
+	})
+}

@@ -243,3 +243,39 @@ func TestMetadataIsPatchedNameByName(t *testing.T) {
 		}
 	})
 }
+
+func TestLeakedTokenCanBeRevokedThoughConfigNamesAnotherClient(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		leaked := m.token("crm")
+		m.write("config", data{"client_id": "1000.ANOTHER", "client_secret": "another-secret", "verify": false})
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "another client")
+		m.write("revoke/crm", nil)
+		if m.zoho.Alive(leaked) {
+			t.Error("the leaked token lives on")
+		}
+	})
+}
+
+func TestListTellsTheStateOfEach(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		for _, name := range []string{"good", "dead", "off"} {
+			m.connect(name)
+		}
+		m.write("creds/off", data{"disabled": true})
+		tokens := m.zoho.RefreshTokens()
+		m.zoho.RevokeRefreshToken(tokens[1].Token)
+		for _, name := range []string{"good", "dead"} {
+			_, _ = m.try(logical.ReadOperation, "creds/"+name, nil)
+		}
+		states := map[string]int{}
+		for _, info := range m.list("creds")["key_info"].(map[string]any) {
+			states[info.(map[string]any)["state"].(string)]++
+		}
+		if states["ready"] != 1 || states["needs_consent"] != 1 || states["disabled"] != 1 {
+			t.Errorf("states are %v", states)
+		}
+	})
+}

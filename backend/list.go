@@ -38,13 +38,15 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framew
 			break
 		}
 		// Read past the cache: a list must not push out what is in use.
-		var c credential
-		if err := get(ctx, req.Storage, credsPrefix+name, &c); err != nil {
+		k := &known{name: name}
+		c := &k.credential
+		if err := get(ctx, req.Storage, credsPrefix+name, c); err != nil {
 			b.Logger().Warn("a credential cannot be listed", "credential", name, "error", err)
 			info[name] = map[string]any{"error": "not readable; see Vault's log"}
 			continue
 		}
 		info[name] = map[string]any{
+			"state":       b.stateOf(ctx, req.Storage, k),
 			"data_center": c.DataCenter, "grant_type": c.GrantType,
 			"requested_scopes": list(c.Requested), "granted_scopes": list(c.Granted), "created_time": stamp(c.Created),
 			"disabled": c.Disabled, "custom_metadata": pairs(c.CustomMetadata),
@@ -55,4 +57,24 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framew
 		resp.AddWarning("details are shown for the first 1000 credentials only; read status/<name> for others")
 	}
 	return resp, nil
+}
+
+// stateOf is a credential's state in a list, "" if it can't be told.
+func (b *backend) stateOf(ctx context.Context, s logical.Storage, k *known) string {
+	c, err := b.memory.config(ctx, s)
+	if err != nil {
+		return ""
+	}
+	if k.Disabled {
+		return stateDisabled
+	}
+	d, err := k.derive(c)
+	if err != nil {
+		return stateNeedsConsent
+	}
+	state, err := b.keeper.Look(ctx, b.account(d, s))
+	if err != nil {
+		return ""
+	}
+	return health(state)
 }

@@ -5,12 +5,15 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // revokers is how many credentials break glass revokes at once.
@@ -71,7 +74,7 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 	}
 	d, err := k.derive(c)
 	if err != nil {
-		return 0, err
+		d = k.stranded(c) // a leaked token has to die all the same
 	}
 	revoked, err := b.keeper.Revoke(ctx, b.account(d, s))
 	b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", err == nil)
@@ -83,13 +86,18 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 	if err := validName(name); err != nil {
 		return nil, err
 	}
-	revoked, err := b.revokeTokens(ctx, req.Storage, name)
+	revoked, cause := b.revokeTokens(ctx, req.Storage, name)
+	err := cause
+	var a *answer
+	if err = explain(err, consentAgain(name)); revoked == 0 && zoho.AsError(cause) != nil && errors.As(err, &a) {
+		a.text = "no access token could be revoked yet, but they are handed out no more; write again to go on: " + a.text
+	}
 	if err != nil && revoked == 0 {
-		return nil, explain(err, consentAgain(name))
+		return nil, err
 	}
 	resp := &logical.Response{Data: map[string]any{"revoked": revoked}}
 	if err != nil {
-		resp.AddWarning("some access tokens could not be revoked yet; they are handed out no more. Write again to go on: " + explain(err, consentAgain(name)).Error())
+		resp.AddWarning("some access tokens could not be revoked yet; they are handed out no more. Write again to go on: " + err.Error())
 	}
 	return resp, nil
 }

@@ -189,6 +189,20 @@ func nextStep(p *pending, name string) string {
 	return "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url"
 }
 
+// health is the state of a connected grant.
+func health(s zoho.State) string {
+	f := s.Failure
+	switch {
+	case f == nil && s.MintsLeft == 0 && s.Newest == nil, f != nil && f.Kind == zoho.Throttled:
+		return stateThrottled
+	case f == nil:
+		return stateReady
+	case f.Kind == zoho.Refused && (f.About == zoho.AboutGrant || f.About == zoho.AboutUser):
+		return stateNeedsConsent
+	}
+	return stateUnavailable
+}
+
 // describe adds what the keeper knows of the grant.
 func describe(answer map[string]any, s zoho.State, again string, now time.Time) {
 	answer["mints_left"] = s.MintsLeft
@@ -200,24 +214,14 @@ func describe(answer map[string]any, s zoho.State, again string, now time.Time) 
 	}
 	if s.MintsLeft == 0 {
 		answer["next_mint_time"] = stamp(s.NextMint)
-		if s.Newest == nil {
-			answer["state"] = stateThrottled
-		}
 	}
+	answer["state"] = health(s)
 	f := s.Failure
 	if f == nil {
 		return
 	}
 	answer["last_error"], answer["last_error_time"] = f.Text, stamp(f.Since)
 	answer["remedy"] = remedy(f.Kind, f.About, f.Code, again)
-	switch {
-	case f.Kind == zoho.Throttled:
-		answer["state"] = stateThrottled
-	case f.Kind == zoho.Refused && (f.About == zoho.AboutGrant || f.About == zoho.AboutUser):
-		answer["state"] = stateNeedsConsent
-	default:
-		answer["state"] = stateUnavailable
-	}
 	if f.Until.After(now) {
 		answer["hold_until"], answer["hold_reason"] = stamp(f.Until), string(f.Kind)
 	}

@@ -43,7 +43,7 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 	case kind == zoho.Throttled:
 		return "Zoho counts ten access tokens in ten minutes; other users of the same grant count too"
 	case kind == zoho.Unavailable:
-		return "this engine tries again by itself when the credential is read"
+		return "Zoho is in trouble or out of reach; try again in a moment"
 	case about == zoho.AboutClient:
 		return "wrong client_id, wrong client_secret, wrong data center, a data center that is not enabled for this client in Zoho's API console, or a secret that differs by data center (client_secrets); correct config"
 	case about == zoho.AboutGrant:

@@ -57,9 +57,9 @@ const youngNote = 5 * time.Minute
 func (r *retirement) note(ctx context.Context, s logical.Storage, k *known, now, revoke bool) (*retiredGrant, error) {
 	entry := &retiredGrant{
 		Name: k.name, RefreshToken: k.RefreshToken, ClientID: k.ClientID, AccountsURL: k.AccountsURL,
-		GrantID:    zoho.Fingerprint(k.AccountsURL, k.ClientID, string(k.RefreshToken)),
 		DataCenter: k.DataCenter, ZUID: k.Person.ZUID, Now: now, Revoke: revoke, Retired: time.Now().UTC(),
 	}
+	entry.GrantID, _ = k.grant()
 	return entry, r.write(ctx, s, entry)
 }
 

@@ -51,7 +51,7 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 
 // finishScopes mints once to see what the grant can do now, and stores that.
 func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending) (*known, []string, error) {
-	if err := b.endPending(ctx, w.storage, w.name); err != nil {
+	if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
 		return nil, nil, err
 	}
 	if w.callback.Err != "" || !w.callback.Enhanced {

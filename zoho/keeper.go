@@ -159,6 +159,23 @@ func (k *Keeper) record(ctx context.Context, a *Account) (*Record, error) {
 	k.mu.Lock()
 	changes := k.changes
 	k.mu.Unlock()
+	r, err := stored(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if known, ok := k.records.Get(a.ID); ok {
+		return known, nil // a flight or another reader was faster
+	}
+	if k.changes == changes {
+		k.records.Add(a.ID, r)
+	}
+	return r, nil
+}
+
+// stored returns what storage knows of a grant.
+func stored(ctx context.Context, a *Account) (*Record, error) {
 	r, err := a.Shelf.Load(ctx, a.ID)
 	if err != nil {
 		return nil, err
@@ -170,14 +187,5 @@ func (k *Keeper) record(ctx context.Context, a *Account) (*Record, error) {
 		}
 	}
 	// The clock may have been set back since.
-	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now())
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if known, ok := k.records.Get(a.ID); ok {
-		return known, nil // a flight or another reader was faster
-	}
-	if k.changes == changes {
-		k.records.Add(a.ID, r)
-	}
-	return r, nil
+	return r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now()), nil
 }

@@ -28,11 +28,15 @@ type State struct {
 	Alive time.Time
 }
 
-// Look returns the state of a grant. It never calls Zoho.
+// Look returns the state of a grant. It never calls Zoho, and pushes nothing out of
+// memory that is in use.
 func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
-	r, err := k.record(ctx, a)
-	if err != nil {
-		return State{}, err
+	r, known := k.records.Peek(a.ID)
+	if !known {
+		var err error
+		if r, err = stored(ctx, a); err != nil {
+			return State{}, err
+		}
 	}
 	now := time.Now()
 	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
