@@ -90,7 +90,7 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 	err := cause
 	var a *answer
 	if err = explain(err, consentAgain(name)); revoked == 0 && zoho.AsError(cause) != nil && errors.As(err, &a) {
-		a.text = "no access token could be revoked yet, but they are handed out no more; write again to go on: " + a.text
+		a.text = "no access token could be revoked yet; they are handed out no more, and writing again goes on: " + a.text
 	}
 	if err != nil && revoked == 0 {
 		return nil, err
