@@ -4,7 +4,7 @@
 package backend
 
 import (
-	"crypto/rand"
+	"context"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -115,6 +115,20 @@ func (k *known) derive(c *client) (*derived, error) {
 	return d, nil
 }
 
+// derived returns a credential joined with the client in force.
+func (b *backend) derived(ctx context.Context, s logical.Storage, name string) (*known, *derived, error) {
+	k, err := b.memory.credential(ctx, s, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := b.memory.config(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := k.derive(c)
+	return k, d, err
+}
+
 // accountOf is the account at an accounts server.
 func (k *known) accountOf(at *zoho.Client, c *client) zoho.Account {
 	account := zoho.Account{
@@ -154,6 +168,3 @@ func (b *backend) account(d *derived, s logical.Storage) *zoho.Account {
 	lent.account.Shelf = &lent.shelf
 	return &lent.account
 }
-
-// random returns an unguessable word of the base32 alphabet, 130 bits.
-func random() string { return rand.Text() }

@@ -5,6 +5,7 @@ package backend
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"time"
 
@@ -68,7 +69,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	}
 	p := pending{
 		Flow: flowCode, RedirectURI: c.RedirectURI, Scopes: c.Scopes, DataCenter: c.DataCenter,
-		State: random(), Expires: time.Now().Add(consentLife).UTC().Truncate(time.Second),
+		State: rand.Text(), Expires: time.Now().Add(consentLife).UTC().Truncate(time.Second),
 	}
 	var extra []string
 	f := newFields(req, data)

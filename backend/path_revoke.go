@@ -83,9 +83,6 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 
 func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if err := validName(name); err != nil {
-		return nil, err
-	}
 	revoked, cause := b.revokeTokens(ctx, req.Storage, name)
 	err := cause
 	var a *answer

@@ -15,21 +15,10 @@ import (
 // probe asks Zoho about a living token.
 func (b *backend) probe(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
-	if err := validName(name); err != nil {
-		return nil, err
-	}
 	if !data.Get("probe").(bool) {
 		return nil, refuse("a write to status does one thing: write probe=true to ask Zoho whose account %q is", name)
 	}
-	k, err := b.memory.credential(ctx, req.Storage, name)
-	if err != nil {
-		return nil, err
-	}
-	c, err := b.memory.config(ctx, req.Storage)
-	if err != nil {
-		return nil, err
-	}
-	d, err := k.derive(c)
+	k, d, err := b.derived(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}

@@ -59,11 +59,7 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
 	defer cancel()
-	old, err := b.memory.credential(ctx, w.storage, w.name)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, err := old.derive(w.client)
+	old, d, err := b.derived(ctx, w.storage, w.name)
 	if err != nil {
 		return nil, nil, err
 	}
