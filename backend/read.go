@@ -36,8 +36,9 @@ func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *fra
 }
 
 // plainRead returns the name of a credential that is read without parameters: what
-// this engine does all day. HandleRequest serves it without Vault's path router,
-// which costs more than the answer.
+// this engine does all day. HandleRequest serves it without the SDK's router, which
+// costs more than the answer: it asks Vault for the replication state, over the
+// bridge, on every request.
 func plainRead(req *logical.Request) (name string, ok bool) {
 	if req.Operation != logical.ReadOperation || len(req.Data) > 0 {
 		return "", false
