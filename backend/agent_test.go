@@ -59,11 +59,11 @@ func TestAgentAlwaysHoldsALivingTokenAndNeverSpins(t *testing.T) {
 						t.Fatalf("ttl is %v", answer["ttl"])
 					}
 					// consul-template sleeps ttl and a second, and renders what it gets.
-					time.Sleep(time.Duration(ttl)*time.Second + time.Second/2)
+					passes(time.Duration(ttl)*time.Second + time.Second/2)
 					if !m.zoho.Alive(token) {
 						t.Fatalf("an agent's token died before ttl (%d s) was over", ttl)
 					}
-					time.Sleep(time.Second / 2)
+					passes(time.Second / 2)
 					reads++
 				}
 				if least := min(c.lifetime, 10*time.Minute) / 4; reads > int(6*time.Hour/least) {
@@ -86,7 +86,7 @@ func TestAgentGetsANewTokenAtEachReturn(t *testing.T) {
 			} else {
 				last = token
 			}
-			time.Sleep(time.Duration(answer["ttl"].(int))*time.Second + time.Second)
+			passes(time.Duration(answer["ttl"].(int))*time.Second + time.Second)
 		}
 	})
 }
@@ -121,7 +121,7 @@ func TestAgentIsHeldForFiveToSixtySecondsWhileSomethingIsWaitedOut(t *testing.T)
 				m.configure(nil)
 				m.connect("crm")
 				m.token("crm")
-				time.Sleep(time.Minute)
+				passes(time.Minute)
 				m.zoho.Fault(fault)
 				held := 0
 				for range 40 {
@@ -133,7 +133,7 @@ func TestAgentIsHeldForFiveToSixtySecondsWhileSomethingIsWaitedOut(t *testing.T)
 					if held++; ttl < 5 || ttl > 60 {
 						t.Fatalf("ttl is %d s while a failure is waited out", ttl)
 					}
-					time.Sleep(time.Duration(ttl) * time.Second)
+					passes(time.Duration(ttl) * time.Second)
 				}
 				if held < 5 {
 					t.Errorf("only %d reads were held", held)
@@ -162,7 +162,7 @@ func TestHeldAgentIsNeverToldToComeBackAfterItsTokenDied(t *testing.T) {
 			if ttl := time.Duration(resp.Data["ttl"].(int)) * time.Second; ttl > max(left, time.Second) {
 				t.Fatalf("ttl is %s, and the token lives %s", ttl, left)
 			}
-			time.Sleep(max(left/2, time.Second))
+			passes(max(left/2, time.Second))
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestAllButTTLIsConstantForTheLifeOfOneToken(t *testing.T) {
 				t.Errorf("%s: %d fields, were %d", when, len(now)+1, len(first))
 			}
 		}
-		time.Sleep(10 * time.Minute)
+		passes(10 * time.Minute)
 		check("ten minutes later")
 		m.restart()
 		check("after a restart")

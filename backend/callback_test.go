@@ -132,7 +132,7 @@ func TestExpiredConsentIsRefusedAndSaysWhenItExpired(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		landed := m.consent("crm", nil, zohotest.Consent{})
-		time.Sleep(10*time.Minute + time.Second)
+		passes(10*time.Minute + time.Second)
 		calls := m.zoho.Counts().TokenCalls
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "expired at", "authorize/crm")
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "authorize/crm")
@@ -149,7 +149,7 @@ func TestConsentInTimeWithAnExpiredCodeIsRefusedWithAllCauses(t *testing.T) {
 		m.connect("crm")
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.CodeLifetime = time.Minute })
 		landed := m.consent("crm", nil, zohotest.Consent{})
-		time.Sleep(2 * time.Minute)
+		passes(2 * time.Minute)
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400,
 			"code refused by accounts.zoho.com (invalid_code)", "expired", "already used", "another client", "data center", "authorize/crm")
 		m.token("crm")

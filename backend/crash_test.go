@@ -110,7 +110,7 @@ func roads() map[string]road {
 					if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
 						m.t.Fatal(err)
 					}
-					time.Sleep(31 * time.Second)
+					passes(31 * time.Second)
 					if len(m.zoho.RefreshTokens()) == 1 {
 						break
 					}
@@ -152,7 +152,7 @@ func roads() map[string]road {
 				m.connect("crm")
 				m.connect("crm")
 				m.connect("crm")
-				time.Sleep(2 * time.Hour)
+				passes(2 * time.Hour)
 				return nil
 			},
 			walk: func(m *mount, _ any) (*logical.Response, error) { m.tick(); return nil, nil },
@@ -314,7 +314,7 @@ func (m *mount) survives(r road, prepared any, failed error, when string) {
 		m.t.Errorf("%s, and again: then the credential is not readable: %v", when, err)
 	}
 	for range 3 {
-		time.Sleep(61 * time.Minute)
+		passes(61 * time.Minute)
 		m.tick()
 	}
 	used := map[string]bool{}

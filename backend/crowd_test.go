@@ -47,7 +47,7 @@ func (m *mount) crowd(n int, name string) map[outcome]int {
 func (m *mount) cold() {
 	m.t.Helper()
 	m.connect("crm")
-	time.Sleep(61 * time.Minute)
+	passes(61 * time.Minute)
 	m.restart()
 	m.zoho.Reset()
 }
@@ -120,7 +120,7 @@ func TestSilentZohoSlowsNoWarmReader(t *testing.T) {
 		m.connect("crm")
 		m.connect("books")
 		warm := m.token("crm")
-		time.Sleep(25 * time.Minute) // the next read of crm starts a mint ahead
+		passes(25 * time.Minute) // the next read of crm starts a mint ahead
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang})
 		start := time.Now()
 		for range 100 {
@@ -131,7 +131,7 @@ func TestSilentZohoSlowsNoWarmReader(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("100 warm reads took %s while Zoho was silent", took)
 		}
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		m.zoho.ClearFaults()
 	})
 }
@@ -173,7 +173,7 @@ func TestReaderWhoGivesUpAloneLeavesTheTokenToTheNext(t *testing.T) {
 		if _, err := m.request(ctx, logical.ReadOperation, "creds/crm", nil); err == nil {
 			t.Fatal("the reader did not give up")
 		}
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		m.token("crm")
 		if n := m.zoho.Counts().TokenCalls; n != 1 {
 			t.Errorf("%d calls; the abandoned mint was thrown away", n)
@@ -192,7 +192,7 @@ func TestRevokedGrantIsAskedOnceInFifteenMinutesAndReconnectingEndsItAtOnce(t *t
 			m.refused(logical.ReadOperation, "creds/crm", nil, 400,
 				"refresh token refused by accounts.zoho.com (invalid_code)", "revoked", "evicted by a 21st consent", "another data center", "authorize/crm")
 			m.restart() // remembered across restarts
-			time.Sleep(20 * time.Second)
+			passes(20 * time.Second)
 		}
 		if n := m.zoho.Counts().TokenCalls; n != 1 {
 			t.Errorf("%d calls within fifteen minutes for a revoked refresh token", n)
@@ -213,14 +213,14 @@ func TestCorrectedSecretEndsTheWaitAtOnce(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		held := m.token("crm")
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		secret := m.zoho.RotateSecret(m.zoho.DefaultClient().ID, "")
 		// A changed secret kills no token: what lives is served on, with a warning.
 		resp := m.do(logical.ReadOperation, "creds/crm", nil)
 		if resp.Data["access_token"] != held || len(resp.Warnings) == 0 || !strings.Contains(resp.Warnings[0], "client_secret") {
 			t.Errorf("with a changed secret: %v", resp.Warnings)
 		}
-		time.Sleep(time.Hour)
+		passes(time.Hour)
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "client refused", "client_id", "client_secret", "data center", "client_secrets", "correct config")
 		m.write("config", data{"client_secret": secret})
 		m.token("crm")
@@ -232,7 +232,7 @@ func TestThrottleByAnotherUserOfTheGrantIsSatOutWithALivingToken(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		held := m.token("crm")
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle})
 		m.zoho.Reset()
 		start := time.Now()
@@ -241,7 +241,7 @@ func TestThrottleByAnotherUserOfTheGrantIsSatOutWithALivingToken(t *testing.T) {
 			if resp.Data["access_token"] != held || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "throttled by accounts.zoho.com") {
 				t.Fatalf("throttled by somebody else: %v", resp)
 			}
-			time.Sleep(30 * time.Second)
+			passes(30 * time.Second)
 		}
 		if n := m.zoho.Counts().TokenCalls; n != 1 {
 			t.Errorf("%d calls while throttled", n)
@@ -251,7 +251,7 @@ func TestThrottleByAnotherUserOfTheGrantIsSatOutWithALivingToken(t *testing.T) {
 		}
 		m.refused(logical.ReadOperation, "creds/crm", data{"min_ttl": "59m"}, 429, "throttled", "come back in")
 		m.zoho.ClearFaults()
-		time.Sleep(2 * time.Minute)
+		passes(2 * time.Minute)
 		if m.token("crm") == held {
 			t.Error("the throttle is over, and the old token is still handed out")
 		}

@@ -23,12 +23,12 @@ func TestDeviceConsentIsFollowedByReading(t *testing.T) {
 		if state := m.read("status/tv")["state"]; state != "awaiting_consent" {
 			t.Errorf("state is %v", state)
 		}
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, code)
 		if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		m.token("tv")
 	})
 }
@@ -42,7 +42,7 @@ func TestDeviceConsentLeavesAGoodCredentialAloneUntilItHasWon(t *testing.T) {
 			if err := m.zoho.ApproveDevice(code, zohotest.Consent{Reject: !accept}); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(31 * time.Second)
+			passes(31 * time.Second)
 		}
 		connect(true)
 		m.token("tv")
@@ -55,7 +55,7 @@ func TestDeviceConsentLeavesAGoodCredentialAloneUntilItHasWon(t *testing.T) {
 		m.token("tv")
 		m.tick()
 		m.token("tv")
-		time.Sleep(2 * time.Hour)
+		passes(2 * time.Hour)
 		m.tick()
 		tokens := m.zoho.RefreshTokens()
 		if len(tokens) != 1 || tokens[0].Token == good {
@@ -72,9 +72,9 @@ func TestDeviceConsentFollowsThePersonToTheirDataCenter(t *testing.T) {
 		if err := m.zoho.ApproveDevice(code, zohotest.Consent{DataCenter: "in"}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting") // other_dc
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		m.token("tv")
 		if dc := m.read("status/tv")["data_center"]; dc != "in" {
 			t.Errorf("connected in %v", dc)
@@ -87,7 +87,7 @@ func TestDeviceConsentThatNobodyAcceptsExpiresWithARemedy(t *testing.T) {
 		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
 		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
 		m.write("authorize/tv", data{"flow": "device"})
-		time.Sleep(6 * time.Minute)
+		passes(6 * time.Minute)
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "expired", "authorize/tv flow=device")
 		m.refused(logical.ReadOperation, "creds/tv", nil, 404)
 	})
@@ -101,7 +101,7 @@ func TestDeclinedDeviceConsentSaysSo(t *testing.T) {
 		if err := m.zoho.ApproveDevice(code, zohotest.Consent{Reject: true}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "declined", "authorize/tv")
 	})
 }
@@ -111,11 +111,11 @@ func TestSlowAnswerToAPollIsNotFollowedTooSoon(t *testing.T) {
 		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
 		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
 		m.write("authorize/tv", data{"flow": "device"})
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "device", Times: 1, Delay: 5 * time.Second})
 		for range 40 { // a read each second; Zoho counts thirty from when it was asked
 			m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")
-			time.Sleep(time.Second)
+			passes(time.Second)
 		}
 	})
 }
@@ -125,7 +125,7 @@ func TestCodeThatWinsOverADeviceConsentStaysConnected(t *testing.T) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
 		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret, "scopes": "ZohoCRM.modules.ALL"})
 		code := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
-		time.Sleep(31 * time.Second)
+		passes(31 * time.Second)
 		// The poll is under way when another consent is started for the same name.
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "device", Times: 1, Delay: 5 * time.Second})
 		done := make(chan struct{})
@@ -133,7 +133,7 @@ func TestCodeThatWinsOverADeviceConsentStaysConnected(t *testing.T) {
 			defer close(done)
 			_, _ = m.try(logical.ReadOperation, "creds/tv", nil)
 		}()
-		time.Sleep(time.Second)
+		passes(time.Second)
 		second := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
 		<-done
 		if second == code || m.read("status/tv")["state"] != "awaiting_consent" {

@@ -108,7 +108,7 @@ func FuzzStoredValues(f *testing.F) {
 				t.Errorf("a damaged or newer value at %s was overwritten by reading: %q is %q now", key, value, now)
 			}
 			put([]byte(whole)) // the operator restores it from a backup
-			time.Sleep(time.Second)
+			passes(time.Second)
 			if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err != nil && !readable {
 				t.Errorf("restored, and still not readable: %v", err)
 			}

@@ -120,7 +120,7 @@ func TestClientCredentialsOfOneClientShareItsBudget(t *testing.T) {
 			if leads, org := m.token("leads"), m.token("org"); leads == org {
 				t.Fatal("different scopes got the same token")
 			}
-			time.Sleep(time.Minute)
+			passes(time.Minute)
 		}
 		m.refused(logical.UpdateOperation, "creds/none", data{"grant_type": "client_credentials"}, 400, "scopes are missing")
 		m.refused(logical.UpdateOperation, "creds/none", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ"}, 400, "missing_org_info", "soid")
@@ -175,7 +175,7 @@ func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
 				t.Fatalf("warned before consent %d: %v", i+1, resp.Warnings)
 			}
 			m.connect(fmt.Sprintf("app%d", i))
-			time.Sleep(2 * time.Minute) // Zoho gives ten codes in ten minutes
+			passes(2 * time.Minute) // Zoho gives ten codes in ten minutes
 		}
 		resp := m.write("authorize/one-more", nil)
 		if !strings.Contains(fmt.Sprint(resp.Warnings), "evict") && !strings.Contains(fmt.Sprint(resp.Warnings), "kills the oldest") {

@@ -41,12 +41,12 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				m.token("crm")
 			}, "kind=unavailable", false},
 			{"no access token from Zoho", func() {
-				time.Sleep(time.Minute)
+				passes(time.Minute)
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
 				m.token("crm")
 			}, "kind=throttled", false},
 			{"no access token from Zoho", func() {
-				time.Sleep(11 * time.Minute)
+				passes(11 * time.Minute)
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_client", Times: 1})
 				m.token("crm")
 			}, "kind=refused", false},
@@ -103,7 +103,7 @@ func TestTokenKeepsItsFingerprintAcrossRestartsAndOnlyOnItsMount(t *testing.T) {
 			same := `{"access_token":"` + m.canary("same") + `","expires_in":3600}`
 			seen := map[string]bool{}
 			for range 3 {
-				time.Sleep(61 * time.Minute)
+				passes(61 * time.Minute)
 				m.restart()
 				m.wire.fixed.Store(&same)
 				for _, line := range m.logged(func() { m.read("creds/crm") }) {

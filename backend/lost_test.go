@@ -99,7 +99,7 @@ func TestBadAnswerToARefreshIsWaitedOutAndOver(t *testing.T) {
 				if (r.status == 400) != (name == "odd word" || name == "html 403") {
 					t.Errorf("%s answers %d", name, r.status)
 				}
-				time.Sleep(16 * time.Minute)
+				passes(16 * time.Minute)
 				m.token("crm")
 			})
 		})
@@ -113,7 +113,7 @@ func TestBadAnswerToARefreshServesTheLivingTokenWithAWarning(t *testing.T) {
 				m.configure(nil)
 				m.connect("crm")
 				held := m.token("crm")
-				time.Sleep(time.Minute)
+				passes(time.Minute)
 				m.zoho.Fault(fault)
 				resp := m.do(logical.ReadOperation, "creds/crm", nil)
 				if resp.Data["access_token"] != held || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "still lives") {
@@ -142,11 +142,11 @@ func TestBadAnswerToARevocationIsTriedAgainUntilZohoAgrees(t *testing.T) {
 				}
 				m.refused(logical.ReadOperation, "creds/crm", nil, 404, "authorize/crm")
 				for range 3 {
-					time.Sleep(time.Minute)
+					passes(time.Minute)
 					m.tick()
 				}
 				m.zoho.ClearFaults()
-				time.Sleep(time.Minute)
+				passes(time.Minute)
 				m.tick()
 				if n := len(m.zoho.RefreshTokens()); n != 1 {
 					t.Errorf("%d grants are left; want that of books alone", n)
@@ -163,7 +163,7 @@ func TestGrantThatZohoRotatesIsFollowed(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		for range 5 {
-			time.Sleep(61 * time.Minute)
+			passes(61 * time.Minute)
 			m.token("crm")
 			m.restart()
 			m.tick()

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -331,3 +332,6 @@ func (m *mount) sent() []string {
 	}
 	return sent
 }
+
+// passes lets time go by: none at all, in the bubble that every caller is in.
+func passes(d time.Duration) { time.Sleep(d) }

@@ -19,7 +19,7 @@ import (
 func (m *mount) settled(grants int) {
 	m.t.Helper()
 	for range 3 {
-		time.Sleep(61 * time.Minute)
+		passes(61 * time.Minute)
 		m.tick()
 	}
 	if n := len(m.zoho.RefreshTokens()); n != grants {
@@ -121,7 +121,7 @@ func TestImportWhileTheSameGrantIsBeingDeletedElsewhereEndsWhole(t *testing.T) {
 		others.Go(func() { m.delete("creds/first") })
 		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/second", data{"refresh_token": token}) })
 		others.Wait()
-		time.Sleep(20 * time.Minute) // a refusal is waited out
+		passes(20 * time.Minute) // a refusal is waited out
 		left := len(m.zoho.RefreshTokens())
 		_, err := m.try(logical.ReadOperation, "creds/second", nil)
 		switch {

@@ -77,9 +77,9 @@ func TestEachOperationIsServedOrForwardedByTheKindOfNode(t *testing.T) {
 					inBubble(t, func(t *testing.T, m *mount) {
 						m.configure(data{"max_age": "30m"})
 						m.connect("idle")
-						time.Sleep(61 * time.Minute)
+						passes(61 * time.Minute)
 						m.connect("crm")
-						time.Sleep(time.Minute)
+						passes(time.Minute)
 						m.landed = m.consent("crm", nil, zohotest.Consent{})
 						d := a.data(m)
 						m.standby(node.state, node.local)
@@ -110,7 +110,7 @@ func TestNodeThatCannotWriteTidiesNothingUp(t *testing.T) {
 				m.configure(nil)
 				m.connect("crm")
 				m.connect("crm") // leaves a grant to be revoked
-				time.Sleep(2 * time.Hour)
+				passes(2 * time.Hour)
 				m.standby(node.state, node.local)
 				m.restart()
 				m.tick()
@@ -133,7 +133,7 @@ func TestStandbyServesALivingTokenDuringAFailureAndForwardsWithoutOne(t *testing
 		m.restart()
 		// A remembered refusal needs no write: the standby tells it by itself.
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "invalid_code", "authorize/crm")
-		time.Sleep(16 * time.Minute)
+		passes(16 * time.Minute)
 		if _, err := m.request(t.Context(), logical.ReadOperation, "creds/crm", nil); err != logical.ErrReadOnly {
 			t.Errorf("got %v; want the read forwarded", err)
 		}

@@ -27,7 +27,7 @@ func TestConnectedCredentialGivesLivingTokensForHours(t *testing.T) {
 				t.Errorf("authorization is %v", answer["authorization"])
 			}
 			seen[token] = true
-			time.Sleep(30 * time.Minute)
+			passes(30 * time.Minute)
 		}
 		if len(seen) != 48 {
 			t.Errorf("48 reads half an hour apart gave %d tokens; by default each read gets a fresh one", len(seen))
@@ -102,7 +102,7 @@ func TestTokenAnswerIsConstantButForTTL(t *testing.T) {
 		m.configure(data{"max_age": "30m"})
 		m.connect("crm")
 		first := m.read("creds/crm")
-		time.Sleep(10 * time.Minute)
+		passes(10 * time.Minute)
 		second := m.read("creds/crm")
 		for key := range first {
 			if key == "ttl" {
@@ -129,7 +129,7 @@ func TestReconnectingKeepsOldTokensAliveAndThenRevokesTheOldGrant(t *testing.T) 
 		if !m.zoho.Alive(held) {
 			t.Fatal("reconnecting killed a token that an app still holds")
 		}
-		time.Sleep(time.Hour + time.Minute)
+		passes(time.Hour + time.Minute)
 		m.tick()
 		for _, rt := range m.zoho.RefreshTokens() {
 			if rt.Token == old {
@@ -171,7 +171,7 @@ func TestDeleteWithoutRevokeLeavesTheGrantAtZoho(t *testing.T) {
 		m.connect("crm")
 		rt := m.zoho.RefreshTokens()[0].Token
 		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
-		time.Sleep(2 * time.Hour)
+		passes(2 * time.Hour)
 		m.tick()
 		if n := len(m.zoho.RefreshTokens()); n != 1 {
 			t.Fatalf("%d grants at Zoho; revoke=false only forgets", n)

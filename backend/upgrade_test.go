@@ -84,7 +84,7 @@ func TestNewerFormatIsRefusedAndLeftAlone(t *testing.T) {
 					}
 				}
 				m.refused(logical.ReadOperation, "creds/crm", nil, 500, "newer release")
-				time.Sleep(2 * time.Hour)
+				passes(2 * time.Hour)
 				m.tick()
 				for stored, value := range m.storage.contents(t) {
 					if strings.HasPrefix(stored, strings.TrimSuffix(key, "crm")) && !strings.Contains(value, "keep me") {

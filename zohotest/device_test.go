@@ -38,12 +38,12 @@ func TestADeviceGetsTokensWhenItsCodeIsApproved(t *testing.T) {
 		}
 		code := started.text("device_code")
 		a.wantError(a.polls("us", code), "authorization_pending")
-		time.Sleep(30 * time.Second)
+		passes(30 * time.Second)
 		a.wantError(a.polls("us", code), "authorization_pending")
 		if err := a.zoho.ApproveDevice(strings.ToLower(started.text("user_code")), zohotest.Consent{}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(30 * time.Second)
+		passes(30 * time.Second)
 		r := a.polls("us", code)
 		if !strings.HasPrefix(r.accessToken(), "1004.") || r.refreshToken() == "" || r.text("api_domain") != "https://www.zohoapis.com" || r.json["expires_in"] != 3600.0 {
 			t.Errorf("the poll got %s", r.body)
@@ -54,7 +54,7 @@ func TestADeviceGetsTokensWhenItsCodeIsApproved(t *testing.T) {
 		if org := a.get("https://www.zohoapis.com/crm/v8/org", r.accessToken()); org.status != 200 {
 			t.Errorf("the API answered %d %s", org.status, org.body)
 		}
-		time.Sleep(30 * time.Second)
+		passes(30 * time.Second)
 		a.wantError(a.polls("us", code), "invalid_code")
 		a.wantNoViolations()
 		if err := a.zoho.ApproveDevice(started.text("user_code"), zohotest.Consent{}); err == nil {
@@ -81,11 +81,11 @@ func TestADeviceThatPollsTooFastIsSlowedDownAndBlamed(t *testing.T) {
 		a = a.device()
 		code := a.starts("us").text("device_code")
 		a.polls("us", code)
-		time.Sleep(30*time.Second - 1)
+		passes(30*time.Second - 1)
 		a.wantError(a.polls("us", code), "slow_down")
-		time.Sleep(30*time.Second - 1)
+		passes(30*time.Second - 1)
 		a.wantError(a.polls("us", code), "slow_down")
-		time.Sleep(30 * time.Second)
+		passes(30 * time.Second)
 		a.wantError(a.polls("us", code), "authorization_pending")
 		a.wantViolation(zohotest.PolledTooFast, 2)
 		if got := a.zoho.Counts(); got.PolledTooFast != 2 || got.DeviceCalls != 5 || got.ByGrant["device_token"] != 4 {
@@ -102,9 +102,9 @@ func TestADeviceHearsThatItsUserSaidNoOrNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.wantError(a.polls("us", rejected.text("device_code")), "access_denied")
-		time.Sleep(5*time.Minute - 1)
+		passes(5*time.Minute - 1)
 		a.wantError(a.polls("us", ignored.text("device_code")), "authorization_pending")
-		time.Sleep(30 * time.Second)
+		passes(30 * time.Second)
 		a.wantError(a.polls("us", ignored.text("device_code")), "expired")
 		if err := a.zoho.ApproveDevice(ignored.text("user_code"), zohotest.Consent{}); err == nil {
 			t.Error("an expired code was approved")

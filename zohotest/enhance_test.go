@@ -87,7 +87,7 @@ func TestMistakesInScopeEnhancementHaveNames(t *testing.T) {
 				t.Errorf("%s: landed at %s", name, landed)
 			}
 		}
-		time.Sleep(10 * time.Minute)
+		passes(10 * time.Minute)
 		if landed, err := a.zoho.Authorize(address, zohotest.Consent{}); err == nil {
 			t.Errorf("after ten minutes it landed at %s", landed)
 		}

@@ -17,7 +17,7 @@ func TestTheEleventhLiveAccessTokenKillsTheOldest(t *testing.T) {
 				first := a.connects("eu")
 				tokens := []string{first.accessToken()}
 				for len(tokens) < limit {
-					time.Sleep(time.Second)
+					passes(time.Second)
 					tokens = append(tokens, a.refresh("eu", first.refreshToken()).accessToken())
 				}
 				a.wantNoViolations()
@@ -46,7 +46,7 @@ func TestExpiredTokensMakeRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		first := a.connects("eu")
 		a.mints(9, first.refreshToken())
-		time.Sleep(time.Hour)
+		passes(time.Hour)
 		if a.zoho.Alive(first.accessToken()) {
 			t.Error("a token outlived its hour")
 		}
@@ -60,7 +60,7 @@ func TestNobodyIsBlamedForATokenThatNeverArrived(t *testing.T) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Mints, k.LiveAccessTokens, k.ExchangeIsMint = -1, 2, false })
 		token := a.connects("eu").refreshToken()
 		for _, kind := range []zohotest.FaultKind{zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage} {
-			time.Sleep(2 * time.Hour)
+			passes(2 * time.Hour)
 			a.zoho.Fault(zohotest.Fault{Kind: kind, Times: 1})
 			if r := a.refresh("eu", token); r.accessToken() != "" {
 				t.Fatalf("%s: a token arrived: %s", kind, r.body)
@@ -80,12 +80,12 @@ func TestTheTwentyFirstConsentKillsTheOldestRefreshTokenAndItsAccessTokens(t *te
 	bubble(t, func(t *testing.T, a app) {
 		var grants []reply
 		for range 20 {
-			time.Sleep(2 * time.Minute) // ten codes per ten minutes
+			passes(2 * time.Minute) // ten codes per ten minutes
 			grants = append(grants, a.connects("eu"))
 		}
 		other := a.connects("us") // another user
 		a.wantNoViolations()
-		time.Sleep(2 * time.Minute)
+		passes(2 * time.Minute)
 		a.connects("eu")
 		a.wantViolation(zohotest.RefreshTokenEvicted, 1)
 		a.wantViolation(zohotest.AccessTokenEvicted, 1)
@@ -159,7 +159,7 @@ func TestNewRefreshTokensCanBeThrottled(t *testing.T) {
 		if r := a.exchange("eu", a.consents("eu").Get("code")); r.error() != "Access Denied" {
 			t.Errorf("the third exchange got %s", r.body)
 		}
-		time.Sleep(time.Minute)
+		passes(time.Minute)
 		a.connects("eu")
 	})
 }
@@ -167,12 +167,12 @@ func TestNewRefreshTokensCanBeThrottled(t *testing.T) {
 func TestAnIdleRefreshTokenDiesOnlyIfTheKnobSaysSo(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		token := a.connects("eu").refreshToken()
-		time.Sleep(10 * 365 * 24 * time.Hour)
+		passes(10 * 365 * 24 * time.Hour)
 		a.mints(1, token)
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefreshTokenIdle = 24 * time.Hour })
-		time.Sleep(24*time.Hour - 1)
+		passes(24*time.Hour - 1)
 		a.mints(1, token)
-		time.Sleep(24 * time.Hour)
+		passes(24 * time.Hour)
 		if r := a.refresh("eu", token); r.error() != "invalid_code" {
 			t.Errorf("the idle token got %s", r.body)
 		}

@@ -54,7 +54,7 @@ func TestEachAPIRefusesInItsOwnWords(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T, a app) {
 		expired := a.connects("eu", "scope", everyScope).accessToken()
-		time.Sleep(time.Hour)
+		passes(time.Hour)
 		unscoped := a.connects("eu", "scope", "profile,ZohoCRM.modules.ALL").accessToken()
 		elsewhere := a.connects("us", "scope", everyScope).accessToken()
 		for name, address := range a.probes("eu") {

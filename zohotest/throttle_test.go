@@ -30,13 +30,13 @@ func (a app) wantThrottled(r reply) {
 func TestTheEleventhTokenInTenMinutesIsRefusedUntilTheWindowEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		connected := a.connects("eu") // the first of ten
-		time.Sleep(4 * time.Minute)
+		passes(4 * time.Minute)
 		a.mints(9, connected.refreshToken())
 		a.wantThrottled(a.refresh("eu", connected.refreshToken()))
-		time.Sleep(6*time.Minute - 1)
+		passes(6*time.Minute - 1)
 		a.wantThrottled(a.refresh("eu", connected.refreshToken()))
 		a.wantViolation(zohotest.ThrottleTripped, 2)
-		time.Sleep(1)
+		passes(1)
 		a.mints(9, connected.refreshToken())
 		if got := a.zoho.Counts(); got.Throttled != 2 || got.Refreshes != 18 || got.Minted != 19 || got.TokenCalls != 21 {
 			t.Errorf("counts are %+v", got)
@@ -79,15 +79,15 @@ func TestTheThrottlesKnobs(t *testing.T) {
 		"a sliding window frees one place at a time": {
 			func(k *zohotest.Knobs) { k.SlidingWindow, k.LiveAccessTokens = true, 30 },
 			func(a app, token string) {
-				time.Sleep(time.Minute)
+				passes(time.Minute)
 				a.mints(9, token)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(9*time.Minute - 1)
+				passes(9*time.Minute - 1)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(1)
+				passes(1)
 				a.mints(1, token)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(time.Minute)
+				passes(time.Minute)
 				a.mints(9, token)
 			},
 		},
@@ -95,13 +95,13 @@ func TestTheThrottlesKnobs(t *testing.T) {
 			func(k *zohotest.Knobs) { k.Lockout = time.Hour },
 			func(a app, token string) {
 				a.mints(9, token)
-				time.Sleep(5 * time.Minute)
+				passes(5 * time.Minute)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(30 * time.Minute)
+				passes(30 * time.Minute)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(30*time.Minute - 1)
+				passes(30*time.Minute - 1)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(1)
+				passes(1)
 				a.mints(10, token)
 			},
 		},
@@ -110,7 +110,7 @@ func TestTheThrottlesKnobs(t *testing.T) {
 			func(a app, token string) {
 				a.mints(9, token)
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(3 * time.Minute)
+				passes(3 * time.Minute)
 				a.mints(10, token)
 			},
 		},
@@ -120,10 +120,10 @@ func TestTheThrottlesKnobs(t *testing.T) {
 				a.mints(9, token)
 				for range 5 {
 					a.wantThrottled(a.refresh("eu", token))
-					time.Sleep(10*time.Minute - 1)
+					passes(10*time.Minute - 1)
 				}
 				a.wantThrottled(a.refresh("eu", token))
-				time.Sleep(10 * time.Minute)
+				passes(10 * time.Minute)
 				a.mints(1, token)
 			},
 		},
@@ -196,7 +196,7 @@ func FuzzTheThrottleNeverAdmitsOrRefusesOneTooMany(f *testing.F) {
 			var minted []time.Time
 			var windowStart time.Time
 			for i, seconds := range pauses {
-				time.Sleep(time.Duration(seconds) * time.Second)
+				passes(time.Duration(seconds) * time.Second)
 				now := time.Now()
 				inWindow := 0
 				for _, at := range minted {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"vault-plugin-secrets-zoho/zohotest"
 )
@@ -177,3 +178,6 @@ func (a app) wantViolation(kind zohotest.Kind, times int) {
 		a.Errorf("%d violations %q, want %d; all: %v", got, kind, times, a.zoho.Violations())
 	}
 }
+
+// passes lets time go by: none at all, in the bubble that every caller is in.
+func passes(d time.Duration) { time.Sleep(d) }
