@@ -73,7 +73,7 @@ func newBackend(transport http.RoundTripper) *backend {
 		Help:           strings.TrimSpace(help),
 		RunningVersion: Version,
 		PathsSpecial: &logical.Paths{
-			SealWrapStorage: []string{configKey, credsPrefix, tokenPrefix, pendingPrefix, retiredPrefix},
+			SealWrapStorage: []string{configKey, credsPrefix, tokenPrefix, pendingPrefix, retiredPrefix, holderPrefix},
 		},
 		// The order is the order of matching: what is read most comes first.
 		Paths: []*framework.Path{

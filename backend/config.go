@@ -164,6 +164,14 @@ func secretsAgain(old, next config, f *fields) error {
 			return refuse("a write that changes %s must carry %s again, so that a stored secret is never sent to a new place", changed, name)
 		}
 	}
+	// A PATCH leaves the data centers alone that it does not name.
+	again := map[string]string{}
+	(&fields{FieldData: f.FieldData}).pairs("client_secrets", &again)
+	for dc := range old.ClientSecrets {
+		if _, kept := next.ClientSecrets[dc]; kept && again[dc] == "" {
+			return refuse("a write that changes %s must carry the client secret of data center %q again in client_secrets, so that a stored secret is never sent to a new place", changed, dc)
+		}
+	}
 	return nil
 }
 

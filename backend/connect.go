@@ -114,7 +114,7 @@ func (b *backend) keep(ctx context.Context, w connectRequest, dc zoho.DataCenter
 		Requested: requested, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
 	}}
 	if err := b.replace(ctx, w, k, replaced); err != nil {
-		return nil, nil, b.unstored(ctx, w, dc, got.RefreshToken, err)
+		return nil, nil, b.unstored(ctx, w, dc, k, err)
 	}
 	warnings := scopeWarnings(requested, got.Token.Scopes)
 	if d, err := k.derive(w.client); err == nil {

@@ -24,6 +24,10 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	f.bool("revoke", &revoke)
 	var entry *retiredGrant
 	err := b.locked(name, func() error {
+		// First, so that a consent ends that has no credential yet.
+		if err := req.Storage.Delete(ctx, pendingPrefix+name); err != nil {
+			return err
+		}
 		k, err := b.memory.credential(ctx, req.Storage, name)
 		if err != nil {
 			return err
@@ -39,9 +43,6 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 			return err
 		}
 		b.memory.forget(credsPrefix + name)
-		if err := req.Storage.Delete(ctx, pendingPrefix+name); err != nil {
-			return err
-		}
 		if entry == nil {
 			return nil
 		}
@@ -58,6 +59,12 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	b.send(eventDeleted, name)
 	if !revoke || entry == nil {
 		return nil, nil
+	}
+	if held, err := b.retired.held(ctx, req.Storage, entry); err == nil && held {
+		b.retired.drop(ctx, req.Storage, entry)
+		resp := &logical.Response{}
+		resp.AddWarning("the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one")
+		return resp, nil
 	}
 	err = b.retired.consider(context.WithoutCancel(ctx), req.Storage, entry)
 	if err == nil {

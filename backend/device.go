@@ -51,13 +51,13 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	if !claimed {
 		return waiting(p, name)
 	}
-	// The answer may hold a refresh token that exists nowhere else.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
 	c, err := b.memory.config(ctx, s)
 	if err != nil {
 		return err
 	}
+	// The answer may hold a refresh token that exists nowhere else.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.RequestTimeout+20*time.Second)
+	defer cancel()
 	w := connectRequest{name: name, client: c, storage: s, center: p.DataCenter, change: func(*settings) error { return nil }}
 	dc, err := w.place("")
 	if err != nil {

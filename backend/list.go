@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -76,5 +77,5 @@ func (b *backend) stateOf(ctx context.Context, s logical.Storage, k *known) stri
 	if err != nil {
 		return ""
 	}
-	return health(state)
+	return health(state, time.Now())
 }

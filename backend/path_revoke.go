@@ -126,7 +126,14 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 		})
 	}
 	for _, name := range names {
-		queue <- name // a request that ended makes the rest fail at once
+		if ctx.Err() != nil {
+			mu.Lock()
+			failed++
+			results[name] = map[string]any{"revoked": 0, "error": "not reached before the request ended"}
+			mu.Unlock()
+			continue
+		}
+		queue <- name
 	}
 	close(queue)
 	workers.Wait()

@@ -190,8 +190,11 @@ func nextStep(p *pending, name string) string {
 }
 
 // health is the state of a connected grant.
-func health(s zoho.State) string {
+func health(s zoho.State, now time.Time) string {
 	f := s.Failure
+	if f != nil && f.Kind != zoho.Refused && !f.Until.After(now) {
+		f = nil // waited out; only last_error still tells of it
+	}
 	switch {
 	case f == nil && s.MintsLeft == 0 && s.Newest == nil, f != nil && f.Kind == zoho.Throttled:
 		return stateThrottled
@@ -215,7 +218,7 @@ func describe(answer map[string]any, s zoho.State, again string, now time.Time) 
 	if s.MintsLeft == 0 {
 		answer["next_mint_time"] = stamp(s.NextMint)
 	}
-	answer["state"] = health(s)
+	answer["state"] = health(s, now)
 	f := s.Failure
 	if f == nil {
 		return

@@ -93,21 +93,22 @@ func TestOneCallbackPastedTwiceAtOnceIsExchangedOnce(t *testing.T) {
 	})
 }
 
-func TestDeleteDuringAnExchangeLeavesTheNewGrantOrNone(t *testing.T) {
+func TestDeleteDuringAnExchangeLeavesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 8 * time.Second, Endpoint: "token", Times: 1})
 		var others sync.WaitGroup
-		others.Go(func() { m.write("creds/crm", data{"callback_url": landed}) })
+		others.Go(func() {
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "deleted", "authorize/crm")
+		})
 		synctest.Wait()
 		m.delete("creds/crm")
 		m.tick()
 		others.Wait()
-		m.token("crm")
-		m.settled(1)
-		m.token("crm")
+		m.refused(logical.ReadOperation, "creds/crm", nil, 404)
+		m.settled(0)
 	})
 }
 

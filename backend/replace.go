@@ -39,8 +39,12 @@ func (b *backend) noteReplaced(ctx context.Context, w connectRequest) (r replace
 func (b *backend) replace(ctx context.Context, w connectRequest, k *known, r replaced) error {
 	return b.locked(w.name, func() (err error) {
 		if b.memory.generation() != r.generation {
+			existed := r.old != nil
 			if r, err = b.noteReplaced(ctx, w); err != nil {
 				return err
+			}
+			if existed && r.old == nil {
+				return refuse("credential %q was deleted while Zoho was asked, so its new grant was revoked again; start again with authorize/%s", w.name, w.name)
 			}
 		}
 		k.Created = k.Connected

@@ -139,14 +139,14 @@ func usable(req *logical.Request, fields map[string]*framework.FieldSchema) erro
 	slices.Sort(names)
 	for _, name := range names {
 		schema := fields[name]
-		if schema == nil {
+		if schema == nil || name == "name" { // the name is in the path alone
 			return refuse("unknown field %q; %s takes %s", shorten(name), verb(req.Operation), fieldNames(req.Operation, fields))
 		}
 		if data[name] == nil {
 			continue // JSON null: back to the default
 		}
 		limit := maxText
-		if name == "ca_pem" {
+		if name == "ca_pem" || name == "custom_metadata" || name == "callback_url" {
 			limit = maxLong
 		}
 		if size(data[name]) > limit {

@@ -152,7 +152,13 @@ func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
 		if entry.Revoke && time.Now().Before(last.until) {
 			continue
 		}
-		if err := r.consider(ctx, s, &entry); err != nil {
+		err := r.consider(ctx, s, &entry)
+		if e := zoho.AsError(err); err != nil && (e == nil || e.Kind == zoho.Refused) {
+			// This note's own trouble: the others of the same server are not held up.
+			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err)
+			continue
+		}
+		if err != nil {
 			length := min(max(2*last.length, firstRest), maxRest)
 			r.rests[entry.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
 			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err, "again_in", length.String())
@@ -207,7 +213,7 @@ func (r *retirement) held(ctx context.Context, s logical.Storage, entry *retired
 		if err != nil {
 			return false, err
 		}
-		if k.RefreshToken == entry.RefreshToken || entry.RefreshToken == "" {
+		if id, _ := k.grant(); id == entry.GrantID {
 			return true, nil
 		}
 	}

@@ -51,10 +51,10 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 
 // finishScopes mints once to see what the grant can do now, and stores that.
 func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending) (*known, []string, error) {
-	if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
-		return nil, nil, err
-	}
 	if w.callback.Err != "" || !w.callback.Enhanced {
+		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
+			return nil, nil, err
+		}
 		return nil, nil, refuse("the scopes were not added: the person declined, or what was written is not the address of that consent; the credential works as before. Start again with authorize/%s add_scopes=%s", w.name, zoho.FormatScopes(p.Scopes))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
@@ -85,7 +85,12 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending
 		if err := w.change(&k.settings); err != nil {
 			return err
 		}
-		return b.storeCredential(ctx, w.storage, k)
+		if err := b.storeCredential(ctx, w.storage, k); err != nil {
+			return err
+		}
+		// Last: there is no code in that address, so it may be written again until
+		// what it brought is stored.
+		return w.storage.Delete(ctx, pendingPrefix+w.name)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -49,12 +49,13 @@ func get(ctx context.Context, s logical.Storage, key string, v value) error {
 	if entry == nil {
 		return errAbsent
 	}
+	var format versioned
+	if json.Unmarshal(entry.Value, &format) == nil && format.Version > formatVersion {
+		return fmt.Errorf("%s was %w", key, zoho.ErrNewerFormat)
+	}
 	if err := json.Unmarshal(entry.Value, v); err != nil {
 		// The decoder's error may quote what is stored.
 		return fmt.Errorf("what is stored at %s is damaged", key)
-	}
-	if *v.version() > formatVersion {
-		return fmt.Errorf("%s was %w", key, zoho.ErrNewerFormat)
 	}
 	return nil
 }

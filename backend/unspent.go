@@ -5,6 +5,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,10 +33,7 @@ func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pendi
 	e := zoho.AsError(err)
 	b.Logger().Warn("a code was not exchanged", "credential", w.name, "error", err)
 	if e != nil && !e.Sent {
-		if p == nil {
-			p = &pending{Flow: flowSpent} // none was
-		}
-		if err := b.storePending(ctx, w.storage, w.name, p); err != nil {
+		if err := b.unspend(ctx, w, p); err != nil {
 			return err
 		}
 		return &answer{status: http.StatusServiceUnavailable, text: fmt.Sprintf("%s; the code is not spent, write it again within its one to three minutes", e.Error())}
@@ -61,11 +59,41 @@ func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pendi
 	return refuse("%s", text)
 }
 
+// unspend takes back the mark of a code that never left, unless another consent was
+// started meanwhile. p is the consent that was waiting, nil if none was.
+func (b *backend) unspend(ctx context.Context, w connectRequest, p *pending) error {
+	return b.locked(w.name, func() error {
+		var now pending
+		err := get(ctx, w.storage, pendingPrefix+w.name, &now)
+		if errors.Is(err, errAbsent) || err == nil && now.Spent != zoho.Fingerprint(string(w.callback.Code)) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return w.storage.Delete(ctx, pendingPrefix+w.name)
+		}
+		return put(ctx, w.storage, pendingPrefix+w.name, p)
+	})
+}
+
 // unstored takes back a grant that could not be stored.
-func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCenter, refreshToken zoho.Secret, cause error) error {
+func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCenter, k *known, cause error) error {
 	b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause)
-	if err := w.client.at(dc).Revoke(ctx, refreshToken, zoho.RefreshToken); err != nil {
+	// Storage that hung has used up the time of the write.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
+	defer cancel()
+	var told *answer
+	err := w.client.at(dc).Revoke(ctx, k.RefreshToken, zoho.RefreshToken)
+	switch {
+	case errors.As(cause, &told) && err == nil:
+		return cause
+	case err != nil:
 		b.Logger().Error("nor could it be revoked", "credential", w.name, "error", err)
+		if _, err := b.retired.note(ctx, w.storage, k, true, true); err == nil {
+			return refuse("the consent succeeded, but Vault could not store the grant, and it is not yet revoked at %s either; that is retried until Zoho agrees. Start again with authorize/%s", hostOf(dc), w.name)
+		}
 		return refuse("the consent succeeded, but Vault could not store the grant, and it could not be revoked at %s either; remove the app under Connected Apps in the Zoho account, then start again with authorize/%s", hostOf(dc), w.name)
 	}
 	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; mend Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)

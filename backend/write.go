@@ -56,7 +56,13 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		return f.err
 	}
 	// Tried on a copy first: a code must not be spent for settings that are refused.
-	if err := change(&settings{}); err != nil {
+	var tried settings
+	if k, err := b.memory.credential(ctx, req.Storage, name); err == nil {
+		tried = k.settings
+	} else if !isAbsent(err) {
+		return nil, err
+	}
+	if err := change(&tried); err != nil {
 		return nil, err
 	}
 	w.change = change

@@ -237,6 +237,9 @@ func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, a
 		return false, nil
 	case r.status == http.StatusTooManyRequests, r.status >= 500, word != "" && !snakeCase(word):
 		return false, c.cleaned(e, []Secret{Secret(form.Get("token"))})
+	case isJSON && word == "" && f.Status == "failure" && f.Description != nil:
+		e.Kind = Throttled // an error whose word is missing; nothing says that the token is gone
+		return false, e
 	case r.status == http.StatusBadRequest, known && row.about == AboutGrant:
 		// Unknown, of another kind or already revoked; the old form says so with an
 		// HTML page.

@@ -178,6 +178,9 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 		e.Kind, e.About, e.reason = Refused, AboutRequest, "a page instead of JSON, "+mediaType(contentType)
 	case !json:
 		e.Kind, e.Answered, e.reason = Unavailable, false, "a page instead of JSON, "+mediaType(contentType)
+	case word == "access_denied" && (f.Status == "failure" || f.Description != nil):
+		// The word for a reject, in the shape of the throttle: too many codes.
+		e.Kind = Throttled
 	case known:
 		e.Kind, e.About, e.Code = row.kind, row.about, word
 		e.UserLocation, _ = f.UserLocation.(string)

@@ -76,6 +76,9 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		for _, t := range condemned {
 			if err := a.Client.Revoke(ctx, t.AccessToken, AccessToken); err != nil {
 				failed = err
+				if e := AsError(err); e == nil || e.Kind != Refused {
+					break // readers wait for this; the rest is for the next Revoke
+				}
 				continue
 			}
 			gone[t.AccessToken] = true

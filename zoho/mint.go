@@ -94,7 +94,7 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 	switch e.Kind {
 	case Refused:
 		f.Until = done.Add(refusedFor)
-		if e.About == AboutGrant || e.About == AboutUser {
+		if a.Grant.RefreshToken != "" && (e.About == AboutGrant || e.About == AboutUser) {
 			// A dead grant takes its access tokens with it. A changed client secret or
 			// an organisation left out kills none.
 			next.Tokens = nil
@@ -131,6 +131,11 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 	var token *Token
 	err := k.alone(ctx, a.ID, func() (err error) {
+		if r, err := k.record(ctx, a); err == nil && r.unsaved {
+			if _, err := k.mint(ctx, a); err != nil { // stores what an earlier mint left
+				return err
+			}
+		}
 		token, err = k.mint(ctx, a)
 		return err
 	})

@@ -6,7 +6,6 @@ package zoho
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -56,11 +55,13 @@ type Failure struct {
 // ParseRecord reads a stored record. One of a newer format is refused.
 func ParseRecord(data []byte) (*Record, error) {
 	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("stored token record is damaged: %w", errors.New("not the JSON this engine writes"))
-	}
-	if r.Version > recordVersion {
+	var format struct{ Version int }
+	if json.Unmarshal(data, &format) == nil && format.Version > recordVersion {
 		return nil, ErrNewerFormat
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		// The decoder's error may quote what is stored.
+		return nil, errors.New("stored token record is damaged: not the JSON this engine writes")
 	}
 	if r.Version < 1 {
 		return nil, errors.New("stored token record is damaged: it has no format version")
@@ -111,8 +112,9 @@ func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.T
 		}
 	}
 	for _, f := range r.Failures {
-		// Long over, it still tells an operator why nothing was minted since.
-		if f.Until.Add(24 * time.Hour).After(now) {
+		// Long over, it still tells an operator why nothing was minted since; a refusal
+		// until a call succeeds.
+		if f.Kind == Refused || f.Until.Add(24*time.Hour).After(now) {
 			next.Failures = append(next.Failures, f)
 		}
 	}
