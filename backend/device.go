@@ -111,10 +111,19 @@ func (b *backend) stillPending(ctx context.Context, s logical.Storage, name stri
 
 // pollAside follows a device consent that is waiting beside a good credential,
 // which is served meanwhile and stays until the new grant has won.
-func (b *backend) pollAside(k *known, s logical.Storage) {
-	next := k.nextPoll.Load()
-	if next == nil || time.Now().Before(*next) || !k.nextPoll.CompareAndSwap(next, nil) {
-		return
+func (b *backend) pollAside(k *known, s logical.Storage) error {
+	p := k.device.Load()
+	if p == nil {
+		return nil
+	}
+	if now := time.Now(); now.Before(p.NextPoll) || !now.Before(p.Expires) {
+		return nil
+	}
+	if !b.WriteSafeReplicationState() {
+		return zoho.ErrReadOnly // this read goes to a node that can ask
+	}
+	if !k.device.CompareAndSwap(p, nil) {
+		return nil
 	}
 	b.spawn(func(ctx context.Context) {
 		if err := b.deviceConsent(ctx, s, k.name); err != nil {
@@ -123,6 +132,7 @@ func (b *backend) pollAside(k *known, s logical.Storage) {
 		// Read again from storage, where the next question's time is.
 		b.memory.forget(credsPrefix + k.name)
 	})
+	return nil
 }
 
 // claimPoll returns the pending device consent and whether this reader may ask

@@ -5,6 +5,7 @@ package backend_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/zohotest"
@@ -299,5 +301,28 @@ func TestNameInTheBodyIsRefused(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		m.refused(logical.UpdateOperation, "creds/crm", data{"name": "other", "max_age": "1m"}, 400, "unknown field")
+	})
+}
+
+func TestStandbyForwardsTheReadThatFollowsADeviceConsent(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL", "max_age": "50m"})
+		code := m.write("authorize/tv", data{"flow": "device"}).Data["user_code"].(string)
+		if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
+			t.Fatal(err)
+		}
+		passes(31 * time.Second)
+		m.token("tv")
+		m.write("authorize/tv", data{"flow": "device"})
+		m.standby(consts.ReplicationPerformanceStandby, false)
+		m.token("tv") // not due yet: served here
+		passes(31 * time.Second)
+		if _, err := m.request(t.Context(), logical.ReadOperation, "creds/tv", nil); !errors.Is(err, logical.ErrReadOnly) {
+			t.Errorf("got %v; the read has to go to a node that can ask Zoho", err)
+		}
+		passes(10 * time.Minute)
+		m.token("tv") // the consent is over
+		m.standby(0, false)
 	})
 }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -43,9 +42,8 @@ type memory struct {
 type known struct {
 	credential
 	name string
-	// nextPoll is when a device consent that waits beside this credential may be
-	// asked about; nil without one.
-	nextPoll atomic.Pointer[time.Time]
+	// device is a device consent that waits beside this credential; nil without one.
+	device atomic.Pointer[pending]
 	// derived is the account for one client, remade when the client changes.
 	derived atomic.Pointer[derived]
 }
@@ -131,7 +129,7 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	var p pending
 	switch err := get(ctx, s, pendingPrefix+name, &p); {
 	case err == nil && p.Flow == flowDevice:
-		k.nextPoll.Store(&p.NextPoll)
+		k.device.Store(&p)
 	case err != nil && !errors.Is(err, errAbsent):
 		return nil, err
 	}

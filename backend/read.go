@@ -60,7 +60,9 @@ func (b *backend) serve(ctx context.Context, s logical.Storage, name string, par
 	if k.Disabled {
 		return nil, refuse("credential %q is disabled; an operator enables it with disabled=false on creds/%s", name, name)
 	}
-	b.pollAside(k, s)
+	if err := b.pollAside(k, s); err != nil {
+		return nil, err
+	}
 	c, err := b.memory.config(ctx, s)
 	if err != nil {
 		return nil, err

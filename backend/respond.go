@@ -146,7 +146,7 @@ func usable(req *logical.Request, fields map[string]*framework.FieldSchema) erro
 			continue // JSON null: back to the default
 		}
 		limit := maxText
-		if name == "ca_pem" || name == "custom_metadata" || name == "callback_url" {
+		if name == "ca_pem" || name == "custom_metadata" {
 			limit = maxLong
 		}
 		if size(data[name]) > limit {

@@ -25,7 +25,7 @@ type Callback struct {
 }
 
 // maxCallback bounds what is parsed; real addresses are below 400 bytes.
-const maxCallback = 8 << 10
+const maxCallback = 4 << 10
 
 // ParseCallback reads a callback address: a whole URL, or only its query. Errors
 // never repeat the address, since it carries the code.
