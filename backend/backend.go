@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -52,6 +53,7 @@ type backend struct {
 	memory  *memory
 	keeper  *zoho.Keeper
 	retired *retirement
+	spent   spentCodes
 	// names serialises changes of one credential's stored entry; never held while
 	// Zoho is asked.
 	names []*locksutil.LockEntry
@@ -64,7 +66,7 @@ type backend struct {
 }
 
 func newBackend(transport http.RoundTripper) *backend {
-	b := &backend{memory: newMemory(transport), names: locksutil.CreateLocks()}
+	b := &backend{memory: newMemory(transport), names: locksutil.CreateLocks(), spent: spentCodes{at: map[string]time.Time{}}}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(rememberedCredentials, b.observe)
 	b.retired = &retirement{memory: b.memory, keeper: b.keeper, log: func() hclog.Logger { return b.Logger() }, rests: map[string]rest{}}

@@ -19,7 +19,7 @@ func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, erro
 	err := get(ctx, w.storage, pendingPrefix+w.name, &p)
 	switch {
 	case err == nil && p.Flow == flowSpent && w.callback.Code != "" && p.Spent == zoho.Fingerprint(string(w.callback.Code)):
-		return nil, refuse("this code was used already, and a code is good for one try; get a new one with authorize/%s, or in the self client tab of Zoho's API console", w.name)
+		return nil, usedCode(w.name)
 	case errors.Is(err, errAbsent) && w.callback.State != "", err == nil && p.Flow == flowSpent && w.callback.State != "":
 		return nil, refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", w.name, w.name)
 	case errors.Is(err, errAbsent), err == nil && p.Flow == flowSpent:
@@ -44,6 +44,10 @@ func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, erro
 		return nil, refuse("the state is not that of the consent that is waiting for %q; write the address of the consent started last, or start again with authorize/%s", w.name, w.name)
 	}
 	return &p, nil
+}
+
+func usedCode(name string) error {
+	return refuse("this code was used already, and a code is good for one try; get a new one with authorize/%s, or in the self client tab of Zoho's API console", name)
 }
 
 // connect trades a code for a grant and stores it.
@@ -75,7 +79,14 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 		// From here on the state and the code count as used. That this can be stored
 		// shows that the grant can.
 		spent := pending{Flow: flowSpent, Spent: zoho.Fingerprint(string(w.callback.Code))}
-		return put(ctx, w.storage, pendingPrefix+w.name, &spent)
+		if !b.spent.spend(spent.Spent) {
+			return usedCode(w.name)
+		}
+		if err := put(ctx, w.storage, pendingPrefix+w.name, &spent); err != nil {
+			b.spent.takeBack(spent.Spent)
+			return err
+		}
+		return nil
 	})
 	switch {
 	case err != nil:

@@ -326,3 +326,24 @@ func TestStandbyForwardsTheReadThatFollowsADeviceConsent(t *testing.T) {
 		m.standby(0, false)
 	})
 }
+
+func TestCodeIsTriedOnceWhateverNamesItIsWrittenTo(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+		code := func() string {
+			code, err := m.zoho.SelfClientCode(self.ID, "us", 0, "ZohoCRM.org.READ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return code
+		}
+		first, second := code(), code()
+		m.write("creds/a", data{"code": first})
+		m.write("creds/a", data{"code": second})
+		for _, name := range []string{"a", "b"} {
+			m.refused(logical.UpdateOperation, "creds/"+name, data{"code": first}, 400, "used already")
+		}
+		m.token("a")
+	})
+}

@@ -98,38 +98,17 @@ func existence(key func(name string) string) framework.ExistenceFunc {
 }
 
 func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	var old config
-	err := get(ctx, req.Storage, configKey, &old)
-	created := errors.Is(err, errAbsent)
-	switch {
-	case created && req.Operation == logical.PatchOperation:
-		return nil, absent("there is no config to patch; create it with a write")
-	case created:
-		old = defaultConfig()
-		old.LogKey = make([]byte, 32)
-		_, _ = rand.Read(old.LogKey) // never fails
-	case err != nil:
-		return nil, err
-	}
 	f := newFields(req, data)
-	next := merge(old, f)
-	if f.err != nil {
-		return nil, f.err
-	}
-	c, err := next.check(b.memory.transport)
+	var c *client
+	// Two writes at once must not lose one another's fields.
+	err := b.locked(configKey, func() (err error) {
+		c, err = b.changeConfig(ctx, req, f)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !created {
-		if err := secretsAgain(old, next, f); err != nil {
-			return nil, err
-		}
-	}
-	if err := put(ctx, req.Storage, configKey, &next); err != nil {
-		return nil, err
-	}
-	b.memory.forget(configKey)
-	b.Logger().Info("config written", "client_id", next.ClientID, "data_center", next.DataCenter)
+	b.Logger().Info("config written", "client_id", c.ClientID, "data_center", c.DataCenter)
 
 	verify := true
 	if f.sent("verify") {
@@ -145,6 +124,39 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	resp := &logical.Response{}
 	resp.AddWarning(warning)
 	return resp, nil
+}
+
+// changeConfig stores the configuration with the fields that were sent.
+func (b *backend) changeConfig(ctx context.Context, req *logical.Request, f *fields) (*client, error) {
+	var old config
+	err := get(ctx, req.Storage, configKey, &old)
+	created := errors.Is(err, errAbsent)
+	switch {
+	case created && req.Operation == logical.PatchOperation:
+		return nil, absent("there is no config to patch; create it with a write")
+	case created:
+		old = defaultConfig()
+		old.LogKey = make([]byte, 32)
+		_, _ = rand.Read(old.LogKey) // never fails
+	case err != nil:
+		return nil, err
+	}
+	next := merge(old, f)
+	if f.err != nil {
+		return nil, f.err
+	}
+	c, err := next.check(b.memory.transport)
+	if err != nil {
+		return nil, err
+	}
+	if !created {
+		if err := secretsAgain(old, next, f); err != nil {
+			return nil, err
+		}
+	}
+	err = put(ctx, req.Storage, configKey, &next)
+	b.memory.forget(configKey)
+	return c, err
 }
 
 func (b *backend) readConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {

@@ -62,10 +62,12 @@ func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pendi
 // unspend takes back the mark of a code that never left, unless another consent was
 // started meanwhile. p is the consent that was waiting, nil if none was.
 func (b *backend) unspend(ctx context.Context, w connectRequest, p *pending) error {
+	fingerprint := zoho.Fingerprint(string(w.callback.Code))
+	b.spent.takeBack(fingerprint)
 	return b.locked(w.name, func() error {
 		var now pending
 		err := get(ctx, w.storage, pendingPrefix+w.name, &now)
-		if errors.Is(err, errAbsent) || err == nil && now.Spent != zoho.Fingerprint(string(w.callback.Code)) {
+		if errors.Is(err, errAbsent) || err == nil && now.Spent != fingerprint {
 			return nil
 		}
 		if err != nil {
