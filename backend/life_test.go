@@ -27,6 +27,9 @@ func TestDeadCredentialExplainsItself(t *testing.T) {
 		if remedy, _ := status["remedy"].(string); !strings.Contains(remedy, "authorize/crm") {
 			t.Errorf("the remedy names no command: %q", remedy)
 		}
+		if next := status["next_command"]; next != "vault write zoho/authorize/crm scopes=ZohoCRM.modules.ALL,ZohoCRM.org.READ" {
+			t.Errorf("the next command is %v", next)
+		}
 		m.restart()
 		if status := m.read("status/crm"); status["state"] != "needs_consent" {
 			t.Errorf("a restart made the status forget: %v", status)

@@ -60,6 +60,7 @@ func (b *backend) pathStatus() *framework.Path {
 					"retired_grants":      {Type: framework.TypeInt, Description: "Earlier grants of this credential that are still to be revoked at Zoho."},
 					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
 					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
+					"next_command":        {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
 					"consent_expire_time": {Type: framework.TypeTime, Description: "Until when a consent that was started can be finished."},
 				}}}},
 			},
@@ -164,7 +165,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	}
 	d, err := k.derive(c)
 	if err != nil {
-		answer["state"], answer["last_error"] = stateNeedsConsent, err.Error()
+		answer["state"], answer["last_error"], answer["next_command"] = stateNeedsConsent, err.Error(), k.nextCommand(req.MountPoint)
 		answer["remedy"] = "connect again with authorize/" + name + ", or put the old configuration back"
 		return &logical.Response{Data: answer}, nil
 	}
@@ -174,8 +175,12 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	describe(answer, state, k.again(), time.Now())
+	if answer["state"] == stateNeedsConsent {
+		answer["next_command"] = k.nextCommand(req.MountPoint)
+	}
 	if k.Disabled {
 		answer["state"] = stateDisabled
+		answer["next_command"] = "vault write " + req.MountPoint + credsPrefix + name + " disabled=false"
 		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
 	}
 	return &logical.Response{Data: answer}, nil

@@ -28,6 +28,25 @@ func (k *known) again() string {
 	return consentAgain(k.name)
 }
 
+// nextCommand is what to type to get a new grant, by how the last one was had. A
+// dash makes the command line read a secret from the terminal.
+func (k *known) nextCommand(mountPoint string) string {
+	command, scopes := "vault write "+mountPoint, zoho.FormatScopes(k.Requested)
+	switch {
+	case k.GrantType == grantClient && k.SOID != "":
+		return fmt.Sprintf("%screds/%s grant_type=client_credentials scopes=%s soid=%s", command, k.name, scopes, k.SOID)
+	case k.GrantType == grantClient:
+		return fmt.Sprintf("%screds/%s grant_type=client_credentials scopes=%s", command, k.name, scopes)
+	case k.GrantType == grantRefresh:
+		return fmt.Sprintf("%screds/%s refresh_token=- data_center=%s", command, k.name, k.DataCenter)
+	case k.GrantType == grantDevice:
+		return fmt.Sprintf("%sauthorize/%s flow=device scopes=%s", command, k.name, scopes)
+	case scopes == "":
+		return fmt.Sprintf("%screds/%s code=-", command, k.name)
+	}
+	return fmt.Sprintf("%sauthorize/%s scopes=%s", command, k.name, scopes)
+}
+
 // consentAgain says how a consent in the browser is started.
 func consentAgain(name string) string { return "authorize/" + name }
 
