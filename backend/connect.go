@@ -13,7 +13,7 @@ import (
 )
 
 // consent checks a code against the consent that is pending for the name. It
-// returns an empty one when there is none and none is needed.
+// returns nil when there is none and none is needed.
 func (b *backend) consent(ctx context.Context, w connectRequest) (*pending, error) {
 	var p pending
 	err := get(ctx, w.storage, pendingPrefix+w.name, &p)

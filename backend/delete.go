@@ -60,17 +60,20 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	if !revoke || entry == nil {
 		return nil, nil
 	}
-	if held, err := b.retired.held(ctx, req.Storage, entry); err == nil && held {
+	ctx = context.WithoutCancel(ctx)
+	held, err := b.retired.held(ctx, req.Storage, entry)
+	resp := &logical.Response{}
+	if err == nil && held {
 		b.retired.drop(ctx, req.Storage, entry)
-		resp := &logical.Response{}
 		resp.AddWarning("the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one")
 		return resp, nil
 	}
-	err = b.retired.consider(context.WithoutCancel(ctx), req.Storage, entry)
+	if err == nil {
+		err = b.retired.settle(ctx, req.Storage, entry)
+	}
 	if err == nil {
 		return nil, nil
 	}
-	resp := &logical.Response{}
 	resp.AddWarning("the credential is deleted, but its grant is not yet revoked at Zoho: " + err.Error() + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account")
 	return resp, nil
 }

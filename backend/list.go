@@ -11,17 +11,27 @@ import (
 )
 
 func (b *backend) pathCredsList() *framework.Path {
+	return b.listPath("creds/?", "credentials", "The credentials of this mount.",
+		"Names with data center, grant type and scopes; never a secret. Details are in status/<name>.")
+}
+
+func (b *backend) pathStatusList() *framework.Path {
+	return b.listPath("status/?", "statuses", "The credentials of this mount, for whoever may read status only.",
+		"The same list as at creds.")
+}
+
+func (b *backend) listPath(pattern, suffix, synopsis, description string) *framework.Path {
 	return &framework.Path{
-		Pattern:      "creds/?",
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "credentials"},
+		Pattern:      pattern,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: suffix},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback: b.listCreds, Summary: "List credentials.",
-				Responses: listResponses("The credentials, with data center and scopes of each."),
+				Responses: listResponses("The credentials, with state, data center and scopes of each."),
 			},
 		},
-		HelpSynopsis:    "The credentials of this mount.",
-		HelpDescription: "Names with data center, grant type and scopes; never a secret. Details are in status/<name>.",
+		HelpSynopsis:    synopsis,
+		HelpDescription: description,
 	}
 }
 

@@ -88,21 +88,6 @@ organization, and mints nothing.`,
 	}
 }
 
-func (b *backend) pathStatusList() *framework.Path {
-	return &framework.Path{
-		Pattern:      "status/?",
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "statuses"},
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listCreds, Summary: "List credentials.",
-				Responses: listResponses("The credentials, with data center and scopes of each."),
-			},
-		},
-		HelpSynopsis:    "The credentials of this mount, for whoever may read status only.",
-		HelpDescription: "The same list as at creds.",
-	}
-}
-
 func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	if _, sent := data.Raw["probe"]; sent {
 		return nil, refuse("probe belongs to a write, since it asks Zoho; write probe=true to this path")

@@ -55,12 +55,7 @@ func (b *backend) replace(ctx context.Context, w connectRequest, k *known, r rep
 			return err
 		}
 		if err := b.storeCredential(ctx, w.storage, k); err != nil {
-			// A write may be done and fail to say so.
-			var stored credential
-			if get(ctx, w.storage, credsPrefix+w.name, &stored) != nil || stored.RefreshToken != k.RefreshToken {
-				return err
-			}
-			b.Logger().Warn("storage said that a write failed which is there", "credential", w.name, "error", err)
+			return err
 		}
 		d, err := k.derive(w.client)
 		if err != nil || k.RefreshToken == "" {

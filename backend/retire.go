@@ -152,7 +152,7 @@ func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
 		if entry.Revoke && time.Now().Before(last.until) {
 			continue
 		}
-		err := r.consider(ctx, s, &entry)
+		settled, err := r.consider(ctx, s, &entry)
 		if e := zoho.AsError(err); err != nil && (e == nil || e.Kind == zoho.Refused) {
 			// This note's own trouble: the others of the same server are not held up.
 			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err)
@@ -164,7 +164,9 @@ func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
 			r.log().Warn("a retired grant is not yet revoked", "credential", entry.Name, "error", err, "again_in", length.String())
 			continue
 		}
-		delete(r.rests, entry.AccountsURL)
+		if settled {
+			delete(r.rests, entry.AccountsURL)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,31 +174,32 @@ func (r *retirement) sweep(ctx context.Context, s logical.Storage) {
 }
 
 // consider settles a note if it is due, and drops it if it is void.
-func (r *retirement) consider(ctx context.Context, s logical.Storage, entry *retiredGrant) error {
+func (r *retirement) consider(ctx context.Context, s logical.Storage, entry *retiredGrant) (settled bool, err error) {
 	held, err := r.held(ctx, s, entry)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if held {
 		// A young note may belong to a consent that is being finished right now.
 		if time.Since(entry.Retired) > youngNote {
 			r.drop(ctx, s, entry)
 		}
-		return nil
+		return false, nil
 	}
 	if !entry.Now {
 		state, err := r.keeper.Look(ctx, &zoho.Account{
 			ID: entry.GrantID, Client: &zoho.Client{}, Limits: zoho.DefaultLimits, Shelf: &shelf{storage: s},
 		})
 		if err != nil {
-			return err
+			return false, err
 		}
 		now := time.Now()
 		if state.Alive.After(now) || state.Failure != nil && state.Failure.Until.After(now) {
-			return nil
+			return false, nil
 		}
 	}
-	return r.settle(ctx, s, entry)
+	err = r.settle(ctx, s, entry)
+	return err == nil && entry.Revoke, err
 }
 
 // held reports whether a credential uses the grant: then it must not be revoked.

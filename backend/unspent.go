@@ -32,14 +32,14 @@ func (b *backend) declined(ctx context.Context, w connectRequest, p *pending) er
 func (b *backend) exchangeFailed(ctx context.Context, w connectRequest, p *pending, err error) error {
 	e := zoho.AsError(err)
 	b.Logger().Warn("a code was not exchanged", "credential", w.name, "error", err)
-	if e != nil && !e.Sent {
+	if e == nil {
+		return err
+	}
+	if !e.Sent {
 		if err := b.unspend(ctx, w, p); err != nil {
 			return err
 		}
 		return &answer{status: http.StatusServiceUnavailable, text: fmt.Sprintf("%s; the code is not spent, write it again within its one to three minutes", e.Error())}
-	}
-	if e == nil {
-		return err
 	}
 	text, again := e.Error(), consentAgain(w.name)
 	if p == nil {
