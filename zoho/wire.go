@@ -14,7 +14,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -60,10 +62,11 @@ type reply struct {
 // send makes one request, follows no redirect and reads the whole answer. Its
 // error is an *Error that names the server.
 func send(base http.RoundTripper, req *http.Request) (reply, error) {
-	resp, err := base.RoundTrip(req)
+	var way connecting
+	resp, err := base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), way.trace())))
 	if err != nil {
 		e := unreachable(err)
-		e.Server = req.URL.Host
+		e.Server, e.Sent = req.URL.Host, way.sent(err)
 		return reply{}, e
 	}
 	defer resp.Body.Close()
@@ -75,6 +78,23 @@ func send(base http.RoundTripper, req *http.Request) (reply, error) {
 		return reply{}, &Error{Kind: Unavailable, Server: req.URL.Host, Status: resp.StatusCode, Sent: true, cause: plain(err)}
 	}
 	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After")), body}, nil
+}
+
+// connecting is how far a request got on its way to a connection.
+type connecting struct{ asked, had atomic.Bool }
+
+func (c *connecting) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { c.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.had.Store(true) },
+	}
+}
+
+// sent reports whether bytes of a request that failed may have left: with a
+// connection they may, however the error looks (a broken TLS record comes after the
+// handshake too). A round trip that tells nothing of its way is judged by its error.
+func (c *connecting) sent(err error) bool {
+	return c.had.Load() || !c.asked.Load() && !neverSent(err)
 }
 
 // retryAfter reads both forms of the header. None was ever seen from Zoho's token
@@ -145,7 +165,7 @@ func plain(err error) error {
 	return errors.New("connection or protocol error")
 }
 
-// isTLSRefusal reports whether this side ended the handshake, before any request.
+// isTLSRefusal reports whether this side gave up on what the other side's TLS said.
 func isTLSRefusal(err error) bool {
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
