@@ -131,14 +131,14 @@ type verdict struct {
 // invalid_code is about the code or the grant, by what was sent: see classify.
 func verdicts(word string) (verdict, bool) {
 	switch word {
-	case "invalid_client", "invalid_client_secret", "unauthorized_client":
+	case "invalid_client", "invalid_client_secret", "unauthorized_client", "inactive_client", "restricted_client":
 		return verdict{Refused, AboutClient}, true
 	case "invalid_code", "invalid_grant", "invalid_token", "invalid_mobile_code":
 		return verdict{Refused, AboutGrant}, true
 	case "invalid_redirect_uri", "redirect_uri_mismatch", "missing_org_info", "invalid_scope",
-		"invalid_soid", "unsupported_grant_type", "invalid_request":
+		"invalid_soid", "restricted_scope", "unsupported_grant_type", "invalid_request":
 		return verdict{Refused, AboutRequest}, true
-	case "access_denied", "unconfirmed_user", "inactive_refreshtoken":
+	case "access_denied", "access_denied_admin", "unconfirmed_user", "inactive_refreshtoken":
 		return verdict{Refused, AboutUser}, true
 	// The device flow. The first three only say "not yet"; see DevicePoll.
 	case DevicePending, DeviceSlowDown, DeviceOtherDC:
