@@ -235,19 +235,14 @@ func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, a
 		return false, nil
 	case authenticate && (r.status == http.StatusUnauthorized || known && row.about == AboutClient):
 		return false, nil
-	case r.status == http.StatusTooManyRequests, r.status >= 500, word != "" && !snakeCase(word):
-		return false, c.cleaned(e, []Secret{Secret(form.Get("token"))})
-	case isJSON && word == "" && f.Status == "failure" && f.Description != nil:
-		e.Kind = Throttled // an error whose word is missing; nothing says that the token is gone
-		return false, e
-	case r.status == http.StatusBadRequest, known && row.about == AboutGrant:
+	case r.status == http.StatusBadRequest && !isJSON, e.Kind == Refused && e.About == AboutGrant && known:
 		// Unknown, of another kind or already revoked; the old form says so with an
-		// HTML page.
+		// HTML page. A 400 says nothing by itself: the throttle is one too.
 		return true, nil
-	case r.status >= 300, word != "", !isJSON && len(r.body) > 0:
+	case r.status < 300 && word == "" && f.Status != "failure" && f.Description == nil && (isJSON || len(r.body) == 0):
 		// The success body of the current form is not documented, so any JSON
-		// without an error word counts as one.
-		return false, c.cleaned(e, []Secret{Secret(form.Get("token"))})
+		// without an error counts as one.
+		return true, nil
 	}
-	return true, nil
+	return false, c.cleaned(e, []Secret{Secret(form.Get("token"))})
 }

@@ -150,15 +150,29 @@ func TestARevocationThatMayNotHaveHappenedIsAnError(t *testing.T) {
 	for _, a := range []*answering{
 		{status: 500}, {status: 503, body: "<html>"}, {status: 429}, {status: 404}, {err: io.ErrUnexpectedEOF}, {status: 200, contentType: "text/html", body: "<html>"},
 		json200(`{"error":"Access Denied","status":"failure"}`), json200(`{"error":"general_error"}`), {status: 302},
+		{status: 400, body: `{"error":"general_error"}`}, {status: 400, body: `{"error":"server_error"}`},
+		{status: 400, body: `{"error":"Access Denied","error_description":"Too many requests.","status":"failure"}`},
+		{status: 400, body: `{"error":"拒绝访问"}`}, {status: 400, body: `{"error_description":"您已连续提出过多请求，请稍后再试。"}`},
+		{status: 400, body: `{"status":"failure"}`}, json200(`{"status":"failure"}`), {status: 400, body: `{}`},
+		{status: 400, body: `{"error":"access_denied","error_description":"Too many requests."}`},
 	} {
 		err := over(a).Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
-		if zoho.AsError(err) == nil {
+		if e := zoho.AsError(err); e == nil || e.Kind == zoho.Refused {
 			t.Errorf("HTTP %d %s: %v", a.status, a.body, err)
 		}
 		for _, req := range a.requests {
 			if req.URL.RawQuery != "" || req.Method != http.MethodPost {
 				t.Errorf("%s %s", req.Method, req.URL)
 			}
+		}
+	}
+}
+
+func TestARevocationThatZohoRefusesForAnotherReasonThanTheTokenIsAnError(t *testing.T) {
+	for _, word := range []string{"invalid_client", "invalid_request", "a_word_of_the_future", "access_denied"} {
+		err := over(&answering{status: 400, body: `{"error":"` + word + `"}`}).Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused {
+			t.Errorf("%s: %v", word, err)
 		}
 	}
 }
