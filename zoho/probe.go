@@ -54,9 +54,14 @@ func firstRaw(fields map[string]json.RawMessage, names ...string) json.RawMessag
 	return nil
 }
 
-// textOrNumber reads an identifier, which Zoho writes either way.
+// textOrNumber reads an identifier, which Zoho writes either way. Digits stay as
+// they are: as a float a long one would lose some.
 func textOrNumber(raw json.RawMessage) string {
-	return strings.Trim(string(raw), `"`)
+	var n json.Number
+	if s := text(raw); s != "" || json.Unmarshal(raw, &n) != nil {
+		return s
+	}
+	return n.String()
 }
 
 // ask makes one GET with a token. A 401 becomes a refusal of the grant, or of the

@@ -1,0 +1,27 @@
+// Whose is a token, in whatever form Zoho writes it?
+
+package zoho_test
+
+import (
+	"context"
+	"testing"
+)
+
+func TestAnIdentifierIsReadAsNumberAndAsText(t *testing.T) {
+	for written, want := range map[string]string{
+		`795542386`: "795542386", `"795542386"`: "795542386", `12345678901234567890123`: "12345678901234567890123",
+		`null`: "", `{}`: "", `""`: "", `true`: "",
+	} {
+		person, err := over(json200(`{"ZUID":`+written+`,"Email":"a@b.c"}`)).UserInfo(context.Background(), "t")
+		if err != nil || person.ZUID != want || person.Email != "a@b.c" {
+			t.Errorf("%s is read as %+v, %v", written, person, err)
+		}
+		org, err := over(json200(`{"org":[{"zgid":`+written+`}]}`)).CRMOrganization(context.Background(), "https://www.zohoapis.eu", "t")
+		if err != nil || org.ID != want {
+			t.Errorf("%s is read as %+v, %v", written, org, err)
+		}
+	}
+	if person, err := over(json200(`{"Email":"a@b.c"}`)).UserInfo(context.Background(), "t"); err != nil || person.ZUID != "" {
+		t.Errorf("without one: %+v, %v", person, err)
+	}
+}
