@@ -44,6 +44,9 @@ type Place struct {
 	// Lost marks a mint whose answer never arrived. If it made a token, nobody
 	// holds it, and Zoho may evict it.
 	Lost bool `json:"lost,omitempty"`
+	// Pending marks a mint that is under way. In storage it says so until the outcome
+	// is stored, which a crash prevents and an unavailable Zoho is not worth.
+	Pending bool `json:"pending,omitempty"`
 }
 
 // wait returns how long a mint has to wait so that it trips no throttle, evicts no

@@ -261,9 +261,22 @@ func (h *history) wrongs() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, v := range h.zoho.Violations() {
-		h.wrong("violation: %s", v)
+		if v.Kind != zohotest.AccessTokenEvicted || h.someoneHolds(v.Detail) {
+			h.wrong("violation: %s", v)
+		}
 	}
 	return h.problems
+}
+
+// someoneHolds reports whether a violation is about a token that was handed out: one
+// that reached only a process that died before it could store it may be evicted.
+func (h *history) someoneHolds(detail string) bool {
+	for token := range h.watched {
+		if strings.Contains(detail, token[:13]) {
+			return true
+		}
+	}
+	return false
 }
 
 // endsWell mends everything: then every account must have a good token, and what

@@ -183,9 +183,10 @@ func stored(ctx context.Context, a *Account) (*Record, error) {
 	if r == nil {
 		r = &Record{Version: recordVersion}
 		if !a.Connected.IsZero() {
-			r.Places = []Place{{At: a.Connected, Until: a.Connected.Add(a.maxLifetime())}}
+			// How long the token lives went with the record.
+			r.Places = []Place{{At: a.Connected, Until: a.Connected.Add(max(a.maxLifetime(), DefaultLifetime))}}
 		}
 	}
 	// The clock may have been set back since.
-	return r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now()), nil
+	return r.abandoned().pruned(a, time.Now()), nil
 }

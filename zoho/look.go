@@ -39,7 +39,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 		}
 	}
 	now := time.Now()
-	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
+	r = r.pruned(a, now)
 	s := State{
 		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
 		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
@@ -62,7 +62,7 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		if err != nil {
 			return err
 		}
-		next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), time.Now())
+		next := r.pruned(a, time.Now())
 		condemned := next.condemn(a.Variant)
 		if len(condemned) == 0 {
 			return nil
@@ -85,7 +85,7 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		}
 		revoked = len(gone)
 		done := time.Now()
-		last := next.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
+		last := next.pruned(a, done)
 		last.revoked(gone, done)
 		k.put(a.ID, last)
 		if err := a.Shelf.Save(ctx, a.ID, last); err != nil {

@@ -23,7 +23,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 		return nil, err
 	}
 	now := time.Now()
-	r = r.pruned(a.Limits, a.maxLifetime(), a.timeout(), now)
+	r = r.pruned(a, now)
 	if r.unsaved {
 		if now.Sub(r.LastMint) < time.Minute {
 			// Nobody has it yet: as good as minted for whoever waits for this flight.
@@ -36,7 +36,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 	}
 	// Storing the place may take as long as the call.
 	latest := now.Add(2 * a.timeout())
-	place := Place{At: latest, Until: latest.Add(a.maxLifetime())}
+	place := Place{At: latest, Until: latest.Add(a.maxLifetime()), Pending: true}
 	r.Places = append(r.Places, place)
 	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
 		return nil, fmt.Errorf("storing a place for the mint, before any call to Zoho: %w", err)
@@ -56,7 +56,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 			return nil, fmt.Errorf("storing the refresh token that came with a refresh: %w", err)
 		}
 	}
-	next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
+	next := r.pruned(a, done)
 	next.minted(answer, a.Variant)
 	next.landed = k.landed.Add(1)
 	return k.save(ctx, a, next)
@@ -88,7 +88,7 @@ func (k *Keeper) put(id string, r *Record) {
 
 // failed remembers a failed call and returns its error.
 func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time) error {
-	next := r.pruned(a.Limits, a.maxLifetime(), a.timeout(), done)
+	next := r.pruned(a, done)
 	next.missed(e, a.maxLifetime(), done)
 	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}
 	switch e.Kind {
@@ -145,7 +145,7 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 // Install makes the token that came with a code the first on its grant's shelf.
 func (k *Keeper) Install(ctx context.Context, a *Account, answer Answer) error {
 	return k.alone(ctx, a.ID, func() error {
-		r := &Record{Version: recordVersion, Places: make([]Place, 1), landed: k.landed.Add(1)}
+		r := &Record{Version: recordVersion, landed: k.landed.Add(1)}
 		r.minted(answer, a.Variant)
 		_, err := k.save(ctx, a, r)
 		return err

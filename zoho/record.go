@@ -11,7 +11,9 @@ import (
 )
 
 // recordVersion is the format that this code writes.
-const recordVersion = 1
+//
+//	2: a place says whether its call was still under way
+const recordVersion = 2
 
 // ErrNewerFormat means that a newer release wrote what is stored.
 var ErrNewerFormat = errors.New("stored by a newer release of this plugin; upgrade the plugin, nothing was changed")
@@ -31,25 +33,6 @@ type Record struct {
 	unsaved bool
 	// landed is the Keeper's count of mints when this record was made.
 	landed uint64
-}
-
-// Failure is a failed call that is being waited out.
-type Failure struct {
-	Kind  Kind    `json:"kind"`
-	About Subject `json:"about,omitempty"`
-	Code  string  `json:"code,omitempty"`
-	// Text is the error's, which holds no secret.
-	Text  string    `json:"text"`
-	Since time.Time `json:"since"`
-	Until time.Time `json:"until"`
-	// Setup is the fingerprint of the secret and transport it was met with; with
-	// another setup it does not count.
-	Setup string `json:"setup,omitempty"`
-	// Variant is whose call failed. A refusal of its scopes or organisation is its
-	// own; anything else concerns every variant of the grant.
-	Variant string `json:"variant,omitempty"`
-	// tries counts consecutive unavailable answers.
-	tries int
 }
 
 // ParseRecord reads a stored record. One of a newer format is refused.
@@ -95,14 +78,17 @@ func (r *Record) latest(t *Token) bool {
 	return len(r.Tokens) > 0 && r.Tokens[len(r.Tokens)-1] == t
 }
 
-// pruned returns a copy without what no longer counts.
-func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.Time) *Record {
+// pruned returns a copy without what no longer counts for an account.
+func (r *Record) pruned(a *Account, now time.Time) *Record {
 	next := &Record{Version: recordVersion, LastMint: r.LastMint, unsaved: r.unsaved, landed: r.landed}
+	latest := now.Add(2 * a.timeout())
 	for _, p := range r.Places {
-		// After the clock was set back, a place may not block longer than one taken now.
-		p.At = earlier(p.At, now.Add(timeout))
-		p.Until = earlier(p.Until, now.Add(timeout+maxLifetime))
-		if p.At.Add(l.Window+slack).After(now) || p.Until.Add(slack).After(now) {
+		if p.At.After(latest) {
+			// The clock was set back. The place moves as a whole: its token lives as long
+			// as somebody was told, whatever lifetime is believed by now.
+			p.At, p.Until = latest, latest.Add(p.Until.Sub(p.At))
+		}
+		if p.At.Add(a.Limits.Window+slack).After(now) || p.Until.Add(slack).After(now) {
 			next.Places = append(next.Places, p)
 		}
 	}
@@ -111,26 +97,25 @@ func (r *Record) pruned(l Limits, maxLifetime, timeout time.Duration, now time.T
 			next.Tokens = append(next.Tokens, t)
 		}
 	}
-	for _, f := range r.Failures {
-		// Long over, it still tells an operator why nothing was minted since; a refusal
-		// until a call succeeds.
-		if f.Kind == Refused || f.Until.Add(24*time.Hour).After(now) {
-			next.Failures = append(next.Failures, f)
-		}
-	}
+	next.Failures = remembered(r.Failures, a.Variant, now)
 	// A token that died before it could be stored is not missed.
 	next.unsaved = next.unsaved && len(next.Tokens) > 0
 	return next
 }
 
-// minted turns the last place into that of a token.
+// minted turns the place of the call under way into that of its token.
 func (r *Record) minted(answer Answer, variant string) {
 	token := *answer.Token
 	token.Variant = variant
 	r.Tokens = append(r.Tokens, &token)
 	r.LastMint = answer.Received.UTC()
 	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(variant) })
-	r.Places[len(r.Places)-1] = Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())}
+	r.settle(Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())})
+}
+
+// settle puts what is known of a call by now in the place that it took.
+func (r *Record) settle(known ...Place) {
+	r.Places = append(slices.DeleteFunc(r.Places, func(p Place) bool { return p.Pending }), known...)
 }
 
 // condemn marks the tokens of a variant, which are copied: a record in memory
@@ -163,18 +148,28 @@ func (r *Record) revoked(gone map[Secret]bool, now time.Time) {
 	}
 }
 
-// missed turns the last place into that of a call that failed at done.
+// missed turns the place of the call under way into that of one that failed at done.
 func (r *Record) missed(e *Error, maxLifetime time.Duration, done time.Time) {
-	last := len(r.Places) - 1
 	switch {
 	case !e.Sent:
-		r.Places = r.Places[:last]
+		r.settle()
 	case e.Answered:
 		// No token was made, but Zoho may count the attempt.
-		r.Places[last] = Place{At: done, Until: done, Lost: true}
+		r.settle(Place{At: done, Until: done, Lost: true})
 	default:
-		r.Places[last] = Place{At: done, Until: done.Add(maxLifetime), Lost: true}
+		r.settle(Place{At: done, Until: done.Add(maxLifetime), Lost: true})
 	}
+}
+
+// abandoned counts the calls that were under way when r was stored as lost: a token
+// is stored before anybody gets it, so nobody holds one of theirs.
+func (r *Record) abandoned() *Record {
+	for i, p := range r.Places {
+		if p.Pending {
+			r.Places[i].Pending, r.Places[i].Lost = false, true
+		}
+	}
+	return r
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -182,33 +177,4 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// concerns reports whether a failure is one for this variant too.
-func (f *Failure) concerns(variant string) bool {
-	return f.Variant == variant || f.Kind != Refused || f.About == AboutClient
-}
-
-// known returns the last failure that concerns a variant with this setup, waited
-// out or not, or nil.
-func (r *Record) known(setup, variant string) *Failure {
-	for i := len(r.Failures) - 1; i >= 0; i-- {
-		if f := r.Failures[i]; f.Setup == setup && f.concerns(variant) {
-			return f
-		}
-	}
-	return nil
-}
-
-// failing returns the failure that is still waited out, or nil.
-func (r *Record) failing(setup, variant string, now time.Time) *Failure {
-	if f := r.known(setup, variant); f != nil && f.Until.After(now) {
-		return f
-	}
-	return nil
-}
-
-// remember adds a failure in place of the last one that it supersedes.
-func (r *Record) remember(f *Failure) {
-	r.Failures = append(slices.DeleteFunc(r.Failures, func(old *Failure) bool { return old.concerns(f.Variant) }), f)
 }

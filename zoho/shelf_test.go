@@ -98,6 +98,18 @@ func (s *shelf) Rotated(_ context.Context, refreshToken zoho.Secret) error {
 	return nil
 }
 
+// stored is what a restart would find of a grant.
+func (w *world) stored(id string) *zoho.Record {
+	w.Helper()
+	w.disk.mu.Lock()
+	defer w.disk.mu.Unlock()
+	r, err := zoho.ParseRecord(w.disk.records[id])
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
 func (s *shelf) ReadOnly() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
