@@ -100,7 +100,7 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 		// Minting would not help: part of a life is over when it can be handed out.
 		return decision{err: &TooLongError{t.Lifetime() - slack}}
 	}
-	if r.unsaved && t != nil {
+	if r.rotated != "" || len(r.unsaved) > 0 && t != nil {
 		// A flight stores it first; no call to Zoho is needed for that.
 		return decision{mint: true}
 	}

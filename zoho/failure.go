@@ -28,6 +28,14 @@ type Failure struct {
 	Variant string `json:"variant,omitempty"`
 	// tries counts consecutive unavailable answers.
 	tries int
+	// unstored: storage does not know of it.
+	unstored bool
+}
+
+// forgotten is when a failure that storage does not know of need not be remembered
+// any more: a while after its end, so that the next one is waited out for longer.
+func (f *Failure) forgotten() time.Time {
+	return f.Until.Add(2 * min(f.Until.Sub(f.Since), maxBackoff))
 }
 
 // concerns reports whether a failure is one for this variant too.

@@ -32,6 +32,9 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	flights map[string]*flight // by Account.ID
+	// unstored is, by Account.ID, what the cache must not be the only one to know.
+	unstored map[string]*unstored
+	swept    time.Time // when what is over of it was last dropped
 	// changes counts invalidations and new records: one loaded before is not cached
 	// after.
 	changes uint64
@@ -51,7 +54,7 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 	if observe == nil {
 		observe = func(Event) {}
 	}
-	return &Keeper{observe: observe, records: records, flights: make(map[string]*flight)}
+	return &Keeper{observe: observe, records: records, flights: make(map[string]*flight), unstored: make(map[string]*unstored)}
 }
 
 // Token returns an access token that meets the wish as far as Zoho's limits let
@@ -85,7 +88,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			return d.served, nil
 		case !d.mint:
 			return d.served, nil
-		case r.landed > arrived && !r.unsaved:
+		case r.landed > arrived && !r.unstored():
 			now := time.Now()
 			if t := r.newest(a.Variant, now); t != nil && r.latest(t) {
 				s, err := fresh(t, w, now)
@@ -126,7 +129,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 func (k *Keeper) makeDo(r *Record, a *Account, w Want, err error) (Served, error) {
 	now := time.Now()
 	t := r.newest(a.Variant, now)
-	if t == nil || w.Demand && t.Expires.Sub(now) < w.MinTTL || r.unsaved {
+	if t == nil || w.Demand && t.Expires.Sub(now) < w.MinTTL || r.unstored() {
 		return Served{}, err
 	}
 	return Served{
@@ -149,44 +152,4 @@ func fresh(t *Token, w Want, now time.Time) (Served, error) {
 		next = earlier(next, t.Issued.Add(w.MaxAge))
 	}
 	return Served{Token: t, Next: next}, nil
-}
-
-// record returns what is known of a grant, from memory or storage.
-func (k *Keeper) record(ctx context.Context, a *Account) (*Record, error) {
-	if r, ok := k.records.Get(a.ID); ok {
-		return r, nil
-	}
-	k.mu.Lock()
-	changes := k.changes
-	k.mu.Unlock()
-	r, err := stored(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if known, ok := k.records.Get(a.ID); ok {
-		return known, nil // a flight or another reader was faster
-	}
-	if k.changes == changes {
-		k.records.Add(a.ID, r)
-	}
-	return r, nil
-}
-
-// stored returns what storage knows of a grant.
-func stored(ctx context.Context, a *Account) (*Record, error) {
-	r, err := a.Shelf.Load(ctx, a.ID)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil {
-		r = &Record{Version: recordVersion}
-		if !a.Connected.IsZero() {
-			// How long the token lives went with the record.
-			r.Places = []Place{{At: a.Connected, Until: a.Connected.Add(max(a.maxLifetime(), DefaultLifetime))}}
-		}
-	}
-	// The clock may have been set back since.
-	return r.abandoned().pruned(a, time.Now()), nil
 }

@@ -3,6 +3,8 @@
 package zoho_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -137,5 +139,143 @@ func TestALoweredLifetimeShortensNoPromise(t *testing.T) {
 				t.Fatalf("a token died %s before its time", time.Until(held.Token.Expires))
 			}
 		}
+	})
+}
+
+// pair is two accounts of a keeper that has room for one record.
+func (w *world) pair() [2]*zoho.Account {
+	w.keeper = zoho.NewKeeper(1, nil)
+	first := w.account
+	w.connect("eu")
+	w.account.Shelf = w.shelf
+	return [2]*zoho.Account{first, w.account}
+}
+
+func TestABackoffIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
+	calls := func(pair bool) (n int) {
+		inBubble(t, func(w *world) {
+			accounts := w.pair()
+			if !pair {
+				accounts[1] = accounts[0]
+			}
+			w.fails(zohotest.Status5xx, 0)
+			before := w.calls()
+			for range 300 {
+				for _, a := range accounts {
+					_, err := w.keeper.Token(w.Context(), a, zoho.Want{})
+					w.wantHeld(err)
+				}
+				w.passes(50 * time.Millisecond)
+			}
+			n = w.calls() - before
+		})
+		return n
+	}
+	// Jitter makes them differ by one.
+	if one, two := calls(false), calls(true); two > 2*(one+1) {
+		t.Errorf("in 15 s of an outage one grant costs %d calls, two in a cache of one cost %d", one, two)
+	}
+}
+
+func TestAnUnsavedTokenIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
+	for name, happens := range map[string]func(*world, *zoho.Account){
+		"another grant's read": func(w *world, other *zoho.Account) { _, _ = w.keeper.Token(w.Context(), other, zoho.Want{}) },
+		"another node's write": func(w *world, _ *zoho.Account) { w.keeper.Forget(w.account.ID) },
+	} {
+		inBubble(t, func(w *world) {
+			other := w.pair()[0]
+			before := w.calls()
+			w.disk.set(func(d *disk) {
+				d.saving = func(_ context.Context, n int) error {
+					if n == 2 {
+						return errStorage
+					}
+					return nil
+				}
+			})
+			if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
+				t.Fatalf("before %s: got %v, want the storage's error", name, err)
+			}
+			happens(w, other)
+			spent := w.calls() - before
+			w.reads(zoho.Want{})
+			w.wantCalls(before + spent)
+			w.restart()
+			w.reads(zoho.Want{MaxAge: time.Hour})
+			w.wantCalls(before + spent)
+		})
+	}
+}
+
+func TestWhatAnotherNodeWroteJoinsWhatWasNotStoredHere(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.disk.set(func(d *disk) {
+			d.saving = func(_ context.Context, n int) error {
+				if n == 2 {
+					return errStorage
+				}
+				return nil
+			}
+		})
+		if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
+			t.Fatalf("got %v, want the storage's error", err)
+		}
+		if _, err := zoho.NewKeeper(1, nil).Prove(w.Context(), w.account); err != nil {
+			t.Fatal(err)
+		}
+		w.keeper.Forget(w.account.ID)
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		w.wantCalls(2)
+		if state, err := w.keeper.Look(w.Context(), w.account); err != nil || len(state.Tokens) != 2 || state.MintsLeft > 8 {
+			t.Errorf("known are %d tokens, and %d mints left, %v", len(state.Tokens), state.MintsLeft, err)
+		}
+	})
+}
+
+func TestWhatWasNotStoredIsForgottenWithTheGrant(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.disk.set(func(d *disk) {
+			d.saving = func(_ context.Context, n int) error {
+				if n == 2 {
+					return errStorage
+				}
+				return nil
+			}
+		})
+		_, _ = w.read(zoho.Want{})
+		if err := w.keeper.Alone(w.Context(), w.account.ID, func() error {
+			w.disk.set(func(d *disk) { delete(d.records, w.account.ID) })
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if state, err := w.keeper.Look(w.Context(), w.account); err != nil || len(state.Tokens) != 0 {
+			t.Errorf("still known are %d tokens, %v", len(state.Tokens), err)
+		}
+	})
+}
+
+func TestARefusalThatCouldNotBeStoredIsBelievedWhateverTheCacheHolds(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0]
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		w.zoho.RevokeRefreshToken(string(w.account.Grant.RefreshToken))
+		w.disk.set(func(d *disk) {
+			last := d.saves + 1
+			d.saving = func(_ context.Context, n int) error {
+				if n > last {
+					return errStorage
+				}
+				return nil
+			}
+		})
+		_, err := w.read(zoho.Want{})
+		w.wantHeld(err)
+		w.disk.set(func(d *disk) { d.saving = nil })
+		if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.read(zoho.Want{MaxAge: time.Hour})
+		w.wantHeld(err)
 	})
 }

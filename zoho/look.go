@@ -31,12 +31,9 @@ type State struct {
 // Look returns the state of a grant. It never calls Zoho, and pushes nothing out of
 // memory that is in use.
 func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
-	r, known := k.records.Peek(a.ID)
-	if !known {
-		var err error
-		if r, err = stored(ctx, a); err != nil {
-			return State{}, err
-		}
+	r, err := k.load(ctx, a, false)
+	if err != nil {
+		return State{}, err
 	}
 	now := time.Now()
 	r = r.pruned(a, now)
@@ -94,21 +91,4 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		return failed
 	})
 	return revoked, err
-}
-
-// Alone runs work while no mint of the grant is under way, and forgets what is in
-// memory of it: work may change or delete the stored record.
-func (k *Keeper) Alone(ctx context.Context, id string, work func() error) error {
-	return k.alone(ctx, id, func() error {
-		defer k.Forget(id)
-		return work()
-	})
-}
-
-// Forget drops a grant from memory: storage was changed by another node.
-func (k *Keeper) Forget(id string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.changes++
-	k.records.Remove(id)
 }

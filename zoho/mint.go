@@ -24,7 +24,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 	}
 	now := time.Now()
 	r = r.pruned(a, now)
-	if r.unsaved {
+	if r.unstored() {
 		if now.Sub(r.LastMint) < time.Minute {
 			// Nobody has it yet: as good as minted for whoever waits for this flight.
 			r.landed = k.landed.Add(1)
@@ -62,17 +62,19 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 	return k.save(ctx, a, next)
 }
 
-// save stores a record that holds a minted token. If that fails the token is kept
-// in memory and the next read stores it.
+// save stores a record that holds tokens which are not stored, and returns the last
+// of them. If that fails they are kept in memory and the next read stores them.
 func (k *Keeper) save(ctx context.Context, a *Account, r *Record) (*Token, error) {
-	r.unsaved = false
+	token := r.unsaved[len(r.unsaved)-1]
 	err := a.Shelf.Save(ctx, a.ID, r)
-	r.unsaved = err != nil
+	if err == nil {
+		r.unsaved = nil
+	}
 	k.put(a.ID, r)
 	if err != nil {
 		return nil, fmt.Errorf("storing a minted token: %w", err)
 	}
-	return r.Tokens[len(r.Tokens)-1], nil
+	return token, nil
 }
 
 // put makes a record the one in memory. A record in memory never changes.
@@ -81,6 +83,7 @@ func (k *Keeper) put(id string, r *Record) {
 	defer k.mu.Unlock()
 	k.changes++ // what was loaded before must not replace it
 	k.records.Add(id, r)
+	k.keep(id, r, time.Now())
 	if f := k.flights[id]; f != nil {
 		f.record = r
 	}
@@ -115,13 +118,14 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 	}
 	f.Until = f.Until.UTC()
 	next.remember(f)
-	k.put(a.ID, next)
-	if f.Kind != Unavailable {
-		// Unavailability is not worth a write: after a restart one more call tells.
+	// Unavailability is not worth a write: after a restart one more call tells.
+	if f.unstored = f.Kind == Unavailable; !f.unstored {
 		if err := a.Shelf.Save(ctx, a.ID, next); err != nil {
+			f.unstored, next.dirty = true, true
 			k.observe(Event{Account: a, Err: fmt.Errorf("storing that a call failed: %w", err)})
 		}
 	}
+	k.put(a.ID, next)
 	k.observe(Event{Account: a, Err: e, Until: f.Until, Took: done.Sub(start)})
 	return e
 }
@@ -131,7 +135,7 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 	var token *Token
 	err := k.alone(ctx, a.ID, func() (err error) {
-		if r, err := k.record(ctx, a); err == nil && r.unsaved {
+		if r, err := k.record(ctx, a); err == nil && r.unstored() {
 			if _, err := k.mint(ctx, a); err != nil { // stores what an earlier mint left
 				return err
 			}

@@ -29,8 +29,12 @@ type Record struct {
 	// LastMint is when a token was last minted.
 	LastMint time.Time `json:"last_mint,omitzero"`
 
-	// unsaved: the newest token is not in storage yet, since a write failed.
-	unsaved bool
+	// unsaved are the tokens that are not in storage yet, since a write failed.
+	unsaved []*Token
+	// rotated is a refresh token that is not in storage yet.
+	rotated Secret
+	// dirty: storage knows more than it should, since a write failed.
+	dirty bool
 	// landed is the Keeper's count of mints when this record was made.
 	landed uint64
 }
@@ -80,7 +84,7 @@ func (r *Record) latest(t *Token) bool {
 
 // pruned returns a copy without what no longer counts for an account.
 func (r *Record) pruned(a *Account, now time.Time) *Record {
-	next := &Record{Version: recordVersion, LastMint: r.LastMint, unsaved: r.unsaved, landed: r.landed}
+	next := &Record{Version: recordVersion, LastMint: r.LastMint, rotated: r.rotated, landed: r.landed}
 	latest := now.Add(2 * a.timeout())
 	for _, p := range r.Places {
 		if p.At.After(latest) {
@@ -98,19 +102,24 @@ func (r *Record) pruned(a *Account, now time.Time) *Record {
 		}
 	}
 	next.Failures = remembered(r.Failures, a.Variant, now)
-	// A token that died before it could be stored is not missed.
-	next.unsaved = next.unsaved && len(next.Tokens) > 0
+	for _, t := range r.unsaved {
+		if t.Expires.After(now) { // dead before it could be stored, it is not missed
+			next.unsaved = append(next.unsaved, t)
+		}
+	}
 	return next
 }
 
 // minted turns the place of the call under way into that of its token.
-func (r *Record) minted(answer Answer, variant string) {
+func (r *Record) minted(answer Answer, variant string) *Token {
 	token := *answer.Token
 	token.Variant = variant
-	r.Tokens = append(r.Tokens, &token)
-	r.LastMint = answer.Received.UTC()
-	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(variant) })
 	r.settle(Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())})
+	r.Tokens = append(r.Tokens, &token)
+	r.unsaved = append(r.unsaved, &token)
+	r.LastMint = later(r.LastMint, answer.Received.UTC())
+	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(variant) })
+	return &token
 }
 
 // settle puts what is known of a call by now in the place that it took.
@@ -130,7 +139,7 @@ func (r *Record) condemn(variant string) []*Token {
 			condemned = append(condemned, &marked)
 		}
 	}
-	r.unsaved = false // the caller saves
+	r.unsaved = nil // the caller saves
 	return condemned
 }
 
@@ -170,6 +179,13 @@ func (r *Record) abandoned() *Record {
 		}
 	}
 	return r
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func earlier(a, b time.Time) time.Time {
