@@ -51,9 +51,12 @@ type Shelf interface {
 	// Load returns the stored record, or nil without one.
 	Load(ctx context.Context, id string) (*Record, error)
 	Save(ctx context.Context, id string, r *Record) error
-	// Rotated stores a refresh token that came with a refresh. Zoho documents none;
-	// its SDKs would store one.
-	Rotated(ctx context.Context, refreshToken Secret) error
+	// Rotated stores a refresh token that came with a refresh in place of the account's,
+	// and r under the id of the new grant: first r, then what leads readers to it. It
+	// returns that id, "" if the credential was changed meanwhile: then nothing is
+	// carried over. After an error it is asked again, with the same token.
+	// Zoho documents no rotation; its SDKs would store such a token.
+	Rotated(ctx context.Context, refreshToken Secret, r *Record) (id string, err error)
 	// ReadOnly tells that this node can't store: it may serve, never mint.
 	ReadOnly() bool
 }

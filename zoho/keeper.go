@@ -62,12 +62,12 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 // *Error never (a failed call becomes a HeldError), storage errors as they come,
 // and the context's own when the caller leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
-	arrived := k.landed.Load()
+	arrived, asked := k.landed.Load(), a
 	var flown *flight   // what this read waited for
 	var brought *Record // what that brought, to be looked at first
 	landed := 0
 	for {
-		r := brought
+		r, waited := brought, brought != nil
 		if brought = nil; r == nil {
 			r, _ = k.records.Get(a.ID)
 		}
@@ -77,9 +77,15 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 				return Served{}, err
 			}
 		}
+		if r.successor != nil {
+			if a = a.as(r.successor); waited {
+				brought = r.successor.record // the cache may have lost it by now
+			}
+			continue
+		}
 		d := decide(r, a.Limits, a.Setup, a.Variant, w, time.Now())
 		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))
-		d.served.Shared = !d.served.Warm && flown != nil && flown.owner != a
+		d.served.Shared = !d.served.Warm && flown != nil && flown.owner != asked
 		switch {
 		case d.err != nil:
 			return Served{}, d.err
@@ -92,7 +98,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			now := time.Now()
 			if t := r.newest(a.Variant, now); t != nil && r.latest(t) {
 				s, err := fresh(t, w, now)
-				s.Shared = flown != nil && flown.owner != a
+				s.Shared = flown != nil && flown.owner != asked
 				return s, err
 			}
 		}

@@ -31,6 +31,7 @@ type State struct {
 // Look returns the state of a grant. It never calls Zoho, and pushes nothing out of
 // memory that is in use.
 func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
+	a = k.follow(a)
 	r, err := k.load(ctx, a, false)
 	if err != nil {
 		return State{}, err
@@ -54,6 +55,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 // even if Zoho can't be reached; those that could not be revoked are tried again
 // by the next Revoke. It returns how many were revoked.
 func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error) {
+	a = k.follow(a)
 	err = k.alone(ctx, a.ID, func() error {
 		r, err := k.record(ctx, a)
 		if err != nil {

@@ -19,7 +19,7 @@ const maxBackoff = time.Minute
 // mint is the flight: take a place, store it, ask Zoho, store the token.
 func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 	r, err := k.record(ctx, a)
-	if err != nil {
+	if err != nil || r.successor != nil { // whoever waits asks again with that
 		return nil, err
 	}
 	now := time.Now()
@@ -51,21 +51,24 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 		return nil, k.failed(ctx, a, r, AsError(err), now, done)
 	}
 	k.observe(Event{Account: a, Token: answer.Token, Took: done.Sub(now)})
-	if answer.RefreshToken != "" {
-		if err := a.Shelf.Rotated(ctx, answer.RefreshToken); err != nil {
-			return nil, fmt.Errorf("storing the refresh token that came with a refresh: %w", err)
-		}
-	}
 	next := r.pruned(a, done)
 	next.minted(answer, a.Variant)
 	next.landed = k.landed.Add(1)
+	next.rotated = answer.RefreshToken
 	return k.save(ctx, a, next)
 }
 
-// save stores a record that holds tokens which are not stored, and returns the last
-// of them. If that fails they are kept in memory and the next read stores them.
+// save stores a record with what is not stored of it, and returns the last of the
+// tokens among that. If it fails they are kept in memory and the next flight stores
+// them before it does anything else.
 func (k *Keeper) save(ctx context.Context, a *Account, r *Record) (*Token, error) {
-	token := r.unsaved[len(r.unsaved)-1]
+	if r.rotated != "" {
+		return k.rotate(ctx, a, r)
+	}
+	var token *Token
+	if n := len(r.unsaved); n > 0 {
+		token = r.unsaved[n-1]
+	}
 	err := a.Shelf.Save(ctx, a.ID, r)
 	if err == nil {
 		r.unsaved = nil
@@ -134,16 +137,24 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 // being waited out, but never beyond the budget.
 func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 	var token *Token
-	err := k.alone(ctx, a.ID, func() (err error) {
-		if r, err := k.record(ctx, a); err == nil && r.unstored() {
-			if _, err := k.mint(ctx, a); err != nil { // stores what an earlier mint left
+	for token == nil {
+		now := k.follow(a)
+		if err := k.alone(ctx, now.ID, func() error {
+			r, err := k.record(ctx, now)
+			if err != nil {
 				return err
 			}
+			if r.unstored() {
+				_, err = k.mint(ctx, now) // stores what an earlier mint left
+				return err
+			}
+			token, err = k.mint(ctx, now)
+			return err
+		}); err != nil {
+			return nil, err
 		}
-		token, err = k.mint(ctx, a)
-		return err
-	})
-	return token, err
+	}
+	return token, nil
 }
 
 // Install makes the token that came with a code the first on its grant's shelf.

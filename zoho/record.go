@@ -33,6 +33,8 @@ type Record struct {
 	unsaved []*Token
 	// rotated is a refresh token that is not in storage yet.
 	rotated Secret
+	// successor is set when the grant goes on under another id: then nothing else is.
+	successor *successor
 	// dirty: storage knows more than it should, since a write failed.
 	dirty bool
 	// landed is the Keeper's count of mints when this record was made.

@@ -32,6 +32,10 @@ type disk struct {
 	saving func(ctx context.Context, n int) error
 	// loading is the same for loads.
 	loading func(ctx context.Context, n int) error
+	// rotating, when set, is asked before a refresh token is replaced.
+	rotating func(context.Context, zoho.Secret) error
+	// changed: the credential is no longer the one that was read.
+	changed bool
 	// saved, when set, is told of each save that succeeded.
 	saved func(id string)
 }
@@ -91,11 +95,31 @@ func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
 	return err
 }
 
-func (s *shelf) Rotated(_ context.Context, refreshToken zoho.Secret) error {
+// newID is the id of a grant whose refresh token was replaced.
+func newID(refreshToken zoho.Secret) string { return zoho.Fingerprint(string(refreshToken)) }
+
+func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.Record) (string, error) {
+	s.mu.Lock()
+	hook := s.rotating
+	s.mu.Unlock()
+	if hook != nil {
+		if err := hook(ctx, refreshToken); err != nil {
+			return "", err
+		}
+	}
+	s.mu.Lock()
+	changed := s.changed
+	s.mu.Unlock()
+	if changed {
+		return "", nil
+	}
+	if err := s.Save(ctx, newID(refreshToken), r); err != nil {
+		return "", err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rotated = append(s.rotated, refreshToken)
-	return nil
+	return newID(refreshToken), nil
 }
 
 // stored is what a restart would find of a grant.

@@ -1,0 +1,68 @@
+// What if a refresh answers with a new refresh token? The grant goes on under another
+// id, with its tokens and budget, and whoever still asks with the old one follows.
+
+package zoho
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// successor is the grant that took over from one whose refresh token was replaced.
+type successor struct {
+	id           string
+	refreshToken Secret
+	// record is what was moved to it.
+	record *Record
+}
+
+// rotate stores the refresh token that a record carries along, and moves the record
+// to the new grant.
+func (k *Keeper) rotate(ctx context.Context, a *Account, r *Record) (*Token, error) {
+	rotated := r.rotated
+	id, err := a.Shelf.Rotated(ctx, rotated, r)
+	if err != nil {
+		k.put(a.ID, r)
+		return nil, fmt.Errorf("storing the refresh token that came with a refresh: %w", err)
+	}
+	r.rotated = ""
+	if id == "" || id == a.ID {
+		return k.save(ctx, a, r)
+	}
+	var token *Token
+	if n := len(r.unsaved); n > 0 {
+		token = r.unsaved[n-1]
+	}
+	r.unsaved = nil
+	moved := &Record{Version: recordVersion, successor: &successor{id, rotated, r}, landed: r.landed}
+	k.put(a.ID, moved)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	// A reader of the new grant may have been faster: it knows what was stored.
+	if k.flights[id] == nil && k.recall(id) == nil {
+		k.records.Add(id, r)
+		k.keep(id, r, time.Now())
+	}
+	return token, nil
+}
+
+// follow returns the account as it is after what is known of its grant's successors.
+func (k *Keeper) follow(a *Account) *Account {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for {
+		r := k.recall(a.ID)
+		if r == nil || r.successor == nil {
+			return a
+		}
+		a = a.as(r.successor)
+	}
+}
+
+// as returns the account with its grant's successor.
+func (a *Account) as(s *successor) *Account {
+	next := *a
+	next.ID, next.Grant.RefreshToken = s.id, s.refreshToken
+	return &next
+}

@@ -1,0 +1,126 @@
+// What if Zoho answers a refresh with a new refresh token, as it is not documented to?
+
+package zoho_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// rotating is a world whose Zoho replaces the refresh token with each refresh.
+func rotating(t *testing.T, test func(*world)) {
+	t.Helper()
+	inBubble(t, func(w *world) {
+		w.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		test(w)
+	})
+}
+
+// replaced is the account after its credential was written with the last new
+// refresh token.
+func (w *world) replaced() *zoho.Account {
+	w.Helper()
+	w.disk.mu.Lock()
+	defer w.disk.mu.Unlock()
+	if len(w.disk.rotated) == 0 {
+		w.Fatal("no refresh token was stored")
+	}
+	account := *w.account
+	account.Grant.RefreshToken = w.disk.rotated[len(w.disk.rotated)-1]
+	account.ID = newID(account.Grant.RefreshToken)
+	return &account
+}
+
+func TestAReplacedRefreshTokenTakesTokensAndBudgetAlong(t *testing.T) {
+	rotating(t, func(w *world) {
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Delay: time.Second, Times: 1})
+		served, errs := w.burst(10, zoho.Want{})
+		for i := range served {
+			if errs[i] != nil || served[i].Token != served[0].Token {
+				t.Fatalf("reader %d got %+v, %v", i, served[i], errs[i])
+			}
+		}
+		w.account = w.replaced()
+		loads, _ := w.disk.counts()
+		if again := w.reads(zoho.Want{MaxAge: time.Hour}); again.Token != served[0].Token {
+			t.Error("max_age did not hold over the replacement")
+		}
+		if now, _ := w.disk.counts(); now != loads {
+			t.Error("the record was loaded again")
+		}
+		w.restart()
+		if again := w.reads(zoho.Want{MaxAge: time.Hour}); again.Token.AccessToken != served[0].Token.AccessToken {
+			t.Error("max_age did not hold over the replacement and a restart")
+		}
+		w.wantCalls(1)
+	})
+}
+
+func TestAReaderWithTheOldRefreshTokenFollowsTheNewOne(t *testing.T) {
+	rotating(t, func(w *world) {
+		first := w.reads(zoho.Want{})
+		if again := w.reads(zoho.Want{MaxAge: time.Hour}); again.Token != first.Token {
+			t.Error("max_age did not hold")
+		}
+		for range 3 {
+			w.reads(zoho.Want{})
+		}
+		w.wantCalls(4)
+		if state, err := w.keeper.Look(w.Context(), w.account); err != nil || state.MintsLeft != 6 {
+			t.Errorf("%d mints are left after four, %v", state.MintsLeft, err)
+		}
+		if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T) {
+	for name, happens := range map[string]func(w *world){
+		"at once":                     func(*world) {},
+		"when the token is dead":      func(w *world) { w.passes(2 * lifetime) },
+		"when the cache has lost it":  func(w *world) { w.keeper.Forget(w.account.ID) },
+		"when the tokens are revoked": func(w *world) { _, _ = w.keeper.Revoke(w.Context(), w.account) },
+	} {
+		rotating(t, func(w *world) {
+			broken := func(context.Context, zoho.Secret) error { return errStorage }
+			w.disk.set(func(d *disk) { d.rotating = broken })
+			for range 3 {
+				if _, err := w.read(zoho.Want{MaxAge: time.Hour}); !errors.Is(err, errStorage) {
+					t.Fatalf("%s: got %v, want the storage's error", name, err)
+				}
+			}
+			w.wantCalls(1)
+			happens(w)
+			w.disk.set(func(d *disk) {
+				d.rotating = func(context.Context, zoho.Secret) error {
+					if calls := w.calls(); calls != 1 {
+						t.Errorf("%s: before it was stored Zoho was called %d times", name, calls)
+					}
+					d.set(func(d *disk) { d.rotating = nil })
+					return nil
+				}
+			})
+			w.reads(zoho.Want{MaxAge: time.Hour})
+			w.account = w.replaced()
+			w.restart()
+			w.reads(zoho.Want{})
+		})
+	}
+}
+
+func TestATokenIsServedThoughItsNewRefreshTokenHasNoCredential(t *testing.T) {
+	rotating(t, func(w *world) {
+		w.disk.set(func(d *disk) { d.changed = true })
+		first := w.reads(zoho.Want{})
+		if again := w.reads(zoho.Want{MaxAge: time.Hour}); again.Token != first.Token {
+			t.Error("the token was lost")
+		}
+		w.wantCalls(1)
+	})
+}
