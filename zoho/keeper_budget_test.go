@@ -148,7 +148,7 @@ func TestTheTokenThatCameWithTheConsentIsServedAndTakesAPlace(t *testing.T) {
 		w.connect("eu")
 		w.restart()
 		before := w.calls()
-		if err := w.keeper.Install(w.Context(), w.account, w.first); err != nil {
+		if err := w.keeper.Adopt(w.Context(), w.account, w.first, func() error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if served := w.reads(zoho.Want{MaxAge: time.Hour}); served.Token.AccessToken != w.first.Token.AccessToken {

@@ -156,13 +156,3 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 	}
 	return token, nil
 }
-
-// Install makes the token that came with a code the first on its grant's shelf.
-func (k *Keeper) Install(ctx context.Context, a *Account, answer Answer) error {
-	return k.alone(ctx, a.ID, func() error {
-		r := &Record{Version: recordVersion, landed: k.landed.Add(1)}
-		r.minted(answer, a.Variant)
-		_, err := k.save(ctx, a, r)
-		return err
-	})
-}

@@ -113,15 +113,23 @@ func (r *Record) pruned(a *Account, now time.Time) *Record {
 }
 
 // minted turns the place of the call under way into that of its token.
-func (r *Record) minted(answer Answer, variant string) *Token {
+func (r *Record) minted(answer Answer, variant string) {
+	t, p := r.made(answer, variant)
+	r.settle(p)
+	r.Tokens = append(r.Tokens, t)
+}
+
+// adopt adds a token that came in another way, and perhaps before others.
+func (r *Record) adopt(answer Answer, variant string) { r.add(r.made(answer, variant)) }
+
+// made notes that a call succeeded, and returns its token and place.
+func (r *Record) made(answer Answer, variant string) (*Token, Place) {
 	token := *answer.Token
 	token.Variant = variant
-	r.settle(Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())})
-	r.Tokens = append(r.Tokens, &token)
 	r.unsaved = append(r.unsaved, &token)
 	r.LastMint = later(r.LastMint, answer.Received.UTC())
 	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(variant) })
-	return &token
+	return &token, Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())}
 }
 
 // settle puts what is known of a call by now in the place that it took.

@@ -83,7 +83,9 @@ func (r *Record) with(u *unstored, now time.Time) *Record {
 	r.rotated = u.record.rotated
 	for _, t := range u.record.unsaved {
 		if t.Expires.After(now) && !slices.ContainsFunc(r.Tokens, func(known *Token) bool { return known.AccessToken == t.AccessToken }) {
-			r.add(t, Place{At: later(t.Issued, u.record.LastMint), Until: t.Expires})
+			at := later(t.Issued, u.record.LastMint)
+			r.vacate(at) // it may stand for this token already
+			r.add(t, Place{At: at, Until: t.Expires})
 			r.unsaved = append(r.unsaved, t)
 			r.LastMint = later(r.LastMint, u.record.LastMint)
 		}
@@ -103,6 +105,11 @@ func (r *Record) add(t *Token, p Place) {
 		at--
 	}
 	r.Places = slices.Insert(r.Places, at, p)
+}
+
+// vacate drops a place that stands for a token of that moment, see Account.Connected.
+func (r *Record) vacate(at time.Time) {
+	r.Places = slices.DeleteFunc(r.Places, func(p Place) bool { return p.At.Equal(at) && !p.Pending })
 }
 
 // recall returns what memory has of a grant, or nil; k.mu is held.

@@ -139,7 +139,7 @@ func (h *history) connect(hold *holding) {
 	account.Client.Timeout = h.timeout
 	hold.account = *account
 	// If storing the first token fails, Connected still keeps its place.
-	_ = h.active.keeper.Install(h.ctx, h.at(h.active, hold), answer)
+	_ = h.active.keeper.Adopt(h.ctx, h.at(h.active, hold), answer, func() error { return nil })
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watch(account.ID, string(answer.Token.AccessToken), answer.Token.Expires)
