@@ -35,9 +35,14 @@ type Keeper struct {
 	// unstored is, by Account.ID, what the cache must not be the only one to know.
 	unstored map[string]*unstored
 	swept    time.Time // when what is over of it was last dropped
+	closed   bool
 	// changes counts invalidations and new records: one loaded before is not cached
 	// after.
 	changes uint64
+
+	// stopping ends calls that are under way, see Close.
+	stopping context.Context
+	stop     context.CancelFunc
 
 	// landed counts mints: a token that landed after a reader arrived is as fresh
 	// as one minted for it alone.
@@ -54,11 +59,13 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 	if observe == nil {
 		observe = func(Event) {}
 	}
-	return &Keeper{observe: observe, records: records, flights: make(map[string]*flight), unstored: make(map[string]*unstored)}
+	k := &Keeper{observe: observe, records: records, flights: make(map[string]*flight), unstored: make(map[string]*unstored)}
+	k.stopping, k.stop = context.WithCancel(context.Background())
+	return k
 }
 
 // Token returns an access token that meets the wish as far as Zoho's limits let
-// it. Errors: *ThrottledError, *TooLongError, *HeldError and ErrReadOnly, an
+// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly and ErrClosed, an
 // *Error never (a failed call becomes a HeldError), storage errors as they come,
 // and the context's own when the caller leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
@@ -120,6 +127,9 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 				// Tokens that are dead when they arrive: asking on would spend the budget.
 				return Served{}, &Error{Kind: Unavailable, Server: a.Client.host(), Sent: true, reason: "access tokens that are dead on arrival; check the clock of this machine"}
 			}
+		}
+		if errors.Is(f.err, ErrClosed) {
+			return Served{}, ErrClosed
 		}
 		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
 			return k.makeDo(r, a, w, f.err)

@@ -70,10 +70,12 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 			return fmt.Errorf("storing that the tokens are to be revoked: %w", err)
 		}
 		k.put(a.ID, next)
+		call, release := k.calling(ctx)
+		defer release()
 		var failed error
 		gone := map[Secret]bool{}
 		for _, t := range condemned {
-			if err := a.Client.Revoke(ctx, t.AccessToken, AccessToken); err != nil {
+			if err := a.Client.Revoke(call, t.AccessToken, AccessToken); err != nil {
 				failed = err
 				if e := AsError(err); e == nil || e.Kind != Refused {
 					break // readers wait for this; the rest is for the next Revoke

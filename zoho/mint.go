@@ -31,6 +31,9 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 		}
 		return k.save(ctx, a, r)
 	}
+	if k.isClosed() {
+		return nil, ErrClosed
+	}
 	if wait := a.Limits.wait(r.Places, now, 0); wait > 0 {
 		return nil, &ThrottledError{Wait: wait}
 	}
@@ -44,9 +47,14 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 	k.put(a.ID, r)
 
 	call, cancel := context.WithDeadline(ctx, latest)
+	call, release := k.calling(call)
 	answer, err := a.Client.Mint(call, a.Grant)
+	release()
 	cancel()
 	done := time.Now()
+	if err != nil && k.stopping.Err() != nil {
+		return nil, ErrClosed // Zoho did not fail, and the place is stored
+	}
 	if err != nil {
 		return nil, k.failed(ctx, a, r, AsError(err), now, done)
 	}
