@@ -40,7 +40,9 @@ type decision struct {
 	served Served
 	// mint: ask Zoho before answering. ahead: answer, and ask Zoho meanwhile.
 	mint, ahead bool
-	err         error
+	// enough: with mint, there is a token that does for the while, if Zoho is slow.
+	enough bool
+	err    error
 }
 
 // ThrottledError means that this engine's own budget has no place left.
@@ -83,13 +85,9 @@ func whole(d time.Duration) time.Duration {
 func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) decision {
 	t := r.newest(variant, now)
 	var left time.Duration
-	minTTL := w.MinTTL
+	minTTL := w.reserve(t)
 	if t != nil {
 		left = t.Expires.Sub(now)
-		if !w.Demand {
-			// With tokens shorter than expected a wish must not mint on every read.
-			minTTL = min(minTTL, t.Lifetime()/2)
-		}
 	}
 	enough := t != nil && left >= minTTL
 
@@ -120,6 +118,13 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	}
 	wait := l.wait(r.Places, now, free)
 	switch {
+	case wait == 0 && enough:
+		if f := r.known(setup, variant); f != nil && f.Kind == Unavailable {
+			// Zoho may still be out of reach: whether it is, somebody learns who need
+			// not wait for it.
+			return decision{served: meanwhile(t, now, olderToken+f.Text, f), ahead: true}
+		}
+		return decision{mint: true, enough: true}
 	case wait == 0:
 		return decision{mint: true}
 	case enough:
@@ -137,6 +142,30 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 		}}
 	}
 	return decision{err: &ThrottledError{Wait: wait, Best: left}}
+}
+
+// reserve is how long a token has to live on for this wish.
+func (w Want) reserve(t *Token) time.Duration {
+	if t == nil || w.Demand {
+		return w.MinTTL
+	}
+	// With tokens shorter than expected a wish must not mint on every read.
+	return min(w.MinTTL, t.Lifetime()/2)
+}
+
+const (
+	// patience is how long a reader waits for Zoho who has a token that will do.
+	patience = time.Second
+	// again is when such a reader should come back for the token that is being minted.
+	again = 5 * time.Second
+)
+
+// slow is the warning with a token at hand while a newer one is waited for.
+const slow = "this access token was minted earlier and still lives; Zoho takes its time to answer for a new one, which a later read will get"
+
+// meanwhile serves a token that will do while the next one is being asked for.
+func meanwhile(t *Token, now time.Time, warning string, f *Failure) Served {
+	return Served{Token: t, Next: now.Add(again), Held: true, Warm: true, Warning: warning, Failure: f}
 }
 
 const olderToken = "this access token was minted earlier and still lives, but no new one can be had: "

@@ -6,6 +6,7 @@ package zoho
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // flight is one piece of work on a grant that others wait for.
@@ -53,6 +54,25 @@ func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record) (*flig
 		_, f.err = k.mint(ctx, a)
 	}()
 	return f, nil
+}
+
+// wait returns true when the flight has landed, and false at a moment until which a
+// reader in a hurry waits at most.
+func (f *flight) wait(ctx context.Context, hurry bool, until time.Time) (landed bool, err error) {
+	var over <-chan time.Time
+	if hurry {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-f.done:
+		return true, nil
+	case <-over:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }
 
 func (k *Keeper) current(id string) *flight {

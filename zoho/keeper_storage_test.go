@@ -239,7 +239,7 @@ func TestAGrantsVariantsShareTheBudgetButNotTheTokens(t *testing.T) {
 		users := w.account
 		for range 3 {
 			// Both at once: one waits for the other's flight and is not served by it.
-			w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Times: 2, Delay: time.Second})
+			w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Times: 2, Delay: 400 * time.Millisecond})
 			var readers sync.WaitGroup
 			for _, account := range []*zoho.Account{channels, users} {
 				readers.Go(func() {

@@ -48,6 +48,7 @@ func inBubble(t *testing.T, test func(*world)) {
 		w.zoho.Reset()
 		w.restart()
 		test(w)
+		w.keeper.Close(w.Context()) // what is under way lands
 		synctest.Wait()
 		for _, v := range w.zoho.Violations() {
 			t.Errorf("violation: %s", v)
