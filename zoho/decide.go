@@ -16,7 +16,13 @@ type Want struct {
 	MinTTL time.Duration
 	// Demand makes MinTTL a demand: a shorter-lived token is an error then.
 	Demand bool
+	// Rejected reports whether a token is one that the reader met a refusal with; nil
+	// without a complaint. Any other token is as good as a new one then.
+	Rejected func(*Token) bool
 }
+
+// ever is a max_age that no token reaches.
+const ever = 100 * 365 * 24 * time.Hour
 
 // Served is a token with what a reader should know of it.
 type Served struct {
@@ -33,6 +39,16 @@ type Served struct {
 	Warm bool
 	// Shared tells that it was minted by a flight that another read had started.
 	Shared bool
+}
+
+// warn adds to what a reader should know.
+func (s *Served) warn(text string) {
+	if text != "" && s.Warning != "" {
+		text += "; " + s.Warning
+	}
+	if text != "" {
+		s.Warning = text
+	}
 }
 
 // decision is what to do about one read.
@@ -83,6 +99,9 @@ func whole(d time.Duration) time.Duration {
 // decide answers a read at now. It allocates nothing when a token at hand is
 // served as wished.
 func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) decision {
+	if w.Rejected != nil {
+		w.MaxAge = ever
+	}
 	t := r.newest(variant, now)
 	var left time.Duration
 	minTTL := w.reserve(t)
@@ -105,7 +124,7 @@ func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) d
 	if enough && w.MaxAge > 0 {
 		next := earlier(t.Issued.Add(w.MaxAge), t.Expires.Add(-minTTL))
 		if next.After(now) {
-			ahead := !now.Before(next.Add(-next.Sub(t.Issued) / 5))
+			ahead := w.Rejected == nil && !now.Before(next.Add(-next.Sub(t.Issued)/5))
 			return decision{
 				served: Served{Token: t, Next: next},
 				ahead:  ahead && l.wait(r.Places, now, spare) == 0,

@@ -60,6 +60,9 @@ type Token struct {
 	// Variant tells apart tokens that one grant mints for different scopes; only
 	// client credentials do.
 	Variant string `json:"variant,omitempty"`
+	// Rejected is when a reader, or Zoho itself, said that it is dead before its time;
+	// zero if nobody did. It is handed out no more.
+	Rejected time.Time `json:"rejected,omitzero"`
 	// Condemned: it is to be revoked, and is handed out no more.
 	Condemned bool `json:"condemned,omitempty"`
 }

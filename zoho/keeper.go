@@ -91,26 +91,38 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			}
 			continue
 		}
-		d := decide(r, a.Limits, a.Setup, a.Variant, w, time.Now())
+		now := time.Now()
+		var dead *Token // what the reader's complaint is about, if it is believed
+		var doubtful string
+		if w.Rejected != nil {
+			dead, doubtful = w.complaint(r, a.Variant, now)
+		}
+		if dead != nil && a.Shelf.ReadOnly() {
+			return Served{}, ErrReadOnly
+		}
+		d := decision{mint: true}
+		if dead == nil {
+			d = decide(r, a.Limits, a.Setup, a.Variant, w, now)
+			d.served.warn(doubtful)
+		}
 		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))
 		d.served.Shared = !d.served.Warm && flown != nil && flown.owner != asked
 		switch {
 		case d.err != nil:
 			return Served{}, d.err
 		case d.ahead:
-			_, _ = k.join(ctx, a, r) // and leave it to itself
+			_, _ = k.join(ctx, a, r, nil) // and leave it to itself
 			return d.served, nil
 		case !d.mint:
 			return d.served, nil
-		case r.landed > arrived && !r.unstored():
-			now := time.Now()
+		case r.landed > arrived && !r.unstored() && dead == nil:
 			if t := r.newest(a.Variant, now); t != nil && r.latest(t) {
 				s, err := fresh(t, w, now)
 				s.Shared = flown != nil && flown.owner != asked
 				return s, err
 			}
 		}
-		f, err := k.join(ctx, a, r)
+		f, err := k.join(ctx, a, r, dead)
 		if err != nil {
 			return Served{}, err
 		}
@@ -141,6 +153,9 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			return Served{}, ErrClosed
 		}
 		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
+			if dead != nil {
+				return Served{}, f.err
+			}
 			return k.makeDo(r, a, w, f.err)
 		}
 		// What the flight brought, a token or a failure to be waited out, is decided

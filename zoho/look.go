@@ -26,6 +26,8 @@ type State struct {
 	Tokens []*Token
 	// Alive is when the last access token that may have been handed out is dead.
 	Alive time.Time
+	// Rejected is when the last token was rejected that is remembered; zero if none is.
+	Rejected time.Time
 }
 
 // Look returns the state of a grant. It never calls Zoho, and pushes nothing out of
@@ -42,6 +44,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
 		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
 	}
+	_, s.Rejected = r.rejected(a.Variant, now)
 	for _, p := range r.Places {
 		if p.Until.After(s.Alive) {
 			s.Alive = p.Until

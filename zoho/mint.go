@@ -16,8 +16,9 @@ const refusedFor = 15 * time.Minute
 // maxBackoff bounds the doubling wait while Zoho is unavailable.
 const maxBackoff = time.Minute
 
-// mint is the flight: take a place, store it, ask Zoho, store the token.
-func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
+// mint is the flight: take a place, store it, ask Zoho, store the token. dead, if not
+// nil, is a token whose rejection is stored first, or with the place.
+func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, error) {
 	r, err := k.record(ctx, a)
 	if err != nil || r.successor != nil { // whoever waits asks again with that
 		return nil, err
@@ -31,10 +32,19 @@ func (k *Keeper) mint(ctx context.Context, a *Account) (*Token, error) {
 		}
 		return k.save(ctx, a, r)
 	}
+	wait := a.Limits.wait(r.Places, now, 0)
+	if dead != nil {
+		if !r.reject(dead, now) {
+			return nil, nil // another complaint was first: whoever waits decides again
+		}
+		if wait > 0 || k.isClosed() || r.failing(a.Setup, a.Variant, now) != nil {
+			return nil, k.mark(ctx, a, r)
+		}
+	}
 	if k.isClosed() {
 		return nil, ErrClosed
 	}
-	if wait := a.Limits.wait(r.Places, now, 0); wait > 0 {
+	if wait > 0 {
 		return nil, &ThrottledError{Wait: wait}
 	}
 	// Storing the place may take as long as the call.
@@ -153,10 +163,10 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 				return err
 			}
 			if r.unstored() {
-				_, err = k.mint(ctx, now) // stores what an earlier mint left
+				_, err = k.mint(ctx, now, nil) // stores what an earlier mint left
 				return err
 			}
-			token, err = k.mint(ctx, now)
+			token, err = k.mint(ctx, now, nil)
 			return err
 		}); err != nil {
 			return nil, err

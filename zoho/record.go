@@ -70,6 +70,11 @@ func ParseRecord(data []byte) (*Record, error) {
 func (r *Record) newest(variant string, now time.Time) *Token {
 	for i := len(r.Tokens) - 1; i >= 0; i-- {
 		t := r.Tokens[i]
+		if t.Variant == variant && !t.Rejected.IsZero() {
+			// What kills one token early, a revoked grant or an eviction, has killed the
+			// older ones.
+			return nil
+		}
 		// A token from the future was minted before the clock was set back; its
 		// expiry can't be trusted.
 		if t.Variant == variant && !t.Condemned && t.Expires.After(now) && !t.Issued.After(now.Add(time.Minute)) {
