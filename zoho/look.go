@@ -28,6 +28,9 @@ type State struct {
 	Alive time.Time
 	// Rejected is when the last token was rejected that is remembered; zero if none is.
 	Rejected time.Time
+	// Matters is when nothing of what is remembered matters any more, whatever the
+	// setup: until then deleting it would forget a promise or a failure.
+	Matters time.Time
 }
 
 // Look returns the state of a grant. It never calls Zoho, and pushes nothing out of
@@ -46,18 +49,20 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	}
 	_, s.Rejected = r.rejected(a.Variant, now)
 	for _, p := range r.Places {
-		if p.Until.After(s.Alive) {
-			s.Alive = p.Until
-		}
+		s.Alive = later(s.Alive, p.Until)
 	}
+	s.Matters = r.matters(a.Limits, now)
 	return s, nil
 }
 
 // Revoke makes Zoho forget every access token of the account's variant that was
 // minted here and still lives. They are handed out no more from the first moment,
-// even if Zoho can't be reached; those that could not be revoked are tried again
-// by the next Revoke. It returns how many were revoked.
+// even if neither Zoho nor storage can be reached; those that could not be revoked are
+// tried again by the next Revoke. It returns how many were revoked.
 func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error) {
+	if a.Shelf.ReadOnly() {
+		return 0, ErrReadOnly
+	}
 	a = k.follow(a)
 	err = k.alone(ctx, a.ID, func() error {
 		r, err := k.record(ctx, a)
@@ -69,9 +74,8 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		if len(condemned) == 0 {
 			return nil
 		}
-		if err := a.Shelf.Save(ctx, a.ID, next); err != nil {
-			return fmt.Errorf("storing that the tokens are to be revoked: %w", err)
-		}
+		// A storage in trouble does not keep a leaked token alive.
+		next.dirty = a.Shelf.Save(ctx, a.ID, next) != nil
 		k.put(a.ID, next)
 		call, release := k.calling(ctx)
 		defer release()
@@ -91,8 +95,10 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		done := time.Now()
 		last := next.pruned(a, done)
 		last.revoked(gone, done)
+		err = a.Shelf.Save(ctx, a.ID, last)
+		last.dirty = err != nil
 		k.put(a.ID, last)
-		if err := a.Shelf.Save(ctx, a.ID, last); err != nil {
+		if err != nil {
 			return fmt.Errorf("storing that the tokens are revoked: %w", err)
 		}
 		return failed

@@ -196,6 +196,23 @@ func (r *Record) abandoned() *Record {
 	return r
 }
 
+// matters is when nothing in a record does any more.
+func (r *Record) matters(l Limits, now time.Time) (end time.Time) {
+	for _, p := range r.Places {
+		end = later(end, later(p.At.Add(l.Window), p.Until).Add(slack))
+	}
+	for _, t := range r.Tokens {
+		end = later(end, t.Expires.Add(slack))
+	}
+	for _, f := range r.Failures {
+		end = later(end, f.Until)
+	}
+	if r.rotated != "" {
+		end = later(end, now.Add(time.Hour)) // a grant hangs on it
+	}
+	return end
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
