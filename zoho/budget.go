@@ -68,8 +68,18 @@ func (l Limits) wait(places []Place, now time.Time, free int) time.Duration {
 			inWindow = append(inWindow, left)
 		}
 		// Eviction takes the oldest: whatever is older than the first token that
-		// somebody may hold goes first and does no harm.
-		if left := p.Until.Add(slack); left.After(now) && !oldest.IsZero() && p.At.After(oldest.Add(-straggle)) {
+		// somebody may hold goes first and does no harm. Without one that is the token
+		// asked for now, and a call that straggles in makes a younger one.
+		left := p.Until.Add(slack)
+		if p.Lost && !p.Until.After(p.At) {
+			continue // Zoho said that it made none
+		}
+		if oldest.IsZero() {
+			left = earlier(left, p.At.Add(straggle))
+		} else if !p.At.After(oldest.Add(-straggle)) {
+			continue
+		}
+		if left.After(now) {
 			alive = append(alive, left)
 		}
 	}

@@ -305,6 +305,8 @@ func TestTokensThatNobodyReceivedAreEvictedBeforeOneThatSomebodyHolds(t *testing
 type straggling struct {
 	http.RoundTripper
 	after time.Duration
+	// lost makes sure that nobody gets what it is served with.
+	lost  func()
 	calls atomic.Int32
 }
 
@@ -319,6 +321,7 @@ func (s *straggling) RoundTrip(req *http.Request) (*http.Response, error) {
 	late := req.Clone(context.Background())
 	late.Body = io.NopCloser(bytes.NewReader(body))
 	time.AfterFunc(s.after, func() {
+		s.lost()
 		if resp, err := s.RoundTripper.RoundTrip(late); err == nil {
 			_ = resp.Body.Close()
 		}
@@ -328,13 +331,25 @@ func (s *straggling) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestACallThatIsServedLateEvictsNoTokenThatSomebodyHolds(t *testing.T) {
+	for _, live := range []int{1, 3} {
+		lateCallEvictsNothing(t, live)
+	}
+}
+
+func lateCallEvictsNothing(t *testing.T, live int) {
 	inBubble(t, func(w *world) {
-		w.withLimits(100, 3)
-		wire := &straggling{RoundTripper: w.account.Client.Transport, after: 20 * time.Second}
+		w.withLimits(100, live)
+		wire := &straggling{RoundTripper: w.account.Client.Transport, after: 20 * time.Second, lost: func() { w.fails(zohotest.LostAnswer, 1) }}
 		w.account.Client.Transport = wire
 		_, err := w.read(zoho.Want{})
 		w.passes(w.wantHeld(err).Wait)
-		held := w.reads(zoho.Want{})
+		for {
+			if _, err = w.read(zoho.Want{}); err == nil {
+				break
+			}
+			w.passes(w.wantThrottled(err).Wait)
+		}
+		held := w.reads(zoho.Want{MaxAge: time.Hour})
 		w.passes(30 * time.Second) // the first call is served meanwhile
 		for range 5 {
 			if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
