@@ -73,12 +73,16 @@ func (k *Keeper) Reject(ctx context.Context, a *Account, t *Token) error {
 	})
 }
 
-// mark stores a record in which a token was rejected.
+// mark stores a record in which a token was rejected. It is believed dead even if that
+// can't be stored.
 func (k *Keeper) mark(ctx context.Context, a *Account, r *Record) error {
-	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
-		return fmt.Errorf("storing that an access token was rejected: %w", err)
+	err := a.Shelf.Save(ctx, a.ID, r)
+	if err != nil {
+		err = fmt.Errorf("storing that an access token was rejected: %w", err)
+	} else {
+		r.unsaved = nil
 	}
-	r.unsaved = nil
+	r.dirty = err != nil
 	k.put(a.ID, r)
-	return nil
+	return err
 }

@@ -157,8 +157,8 @@ func TestAComplaintThatCannotBeStoredIsAnErrorAndMintsNothing(t *testing.T) {
 		if _, err := w.read(zoho.Want{Rejected: about(dead)}); !errors.Is(err, errStorage) {
 			t.Errorf("got %v, want the storage's error", err)
 		}
-		if err := w.keeper.Reject(w.Context(), w.account, dead); !errors.Is(err, errStorage) {
-			t.Errorf("a rejection got %v, want the storage's error", err)
+		if served, err := w.read(zoho.Want{MaxAge: time.Hour}); err == nil {
+			t.Errorf("it was served again: %+v", served)
 		}
 		w.wantCalls(1)
 		w.disk.set(func(d *disk) { d.saving = nil })

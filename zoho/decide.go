@@ -182,6 +182,9 @@ const (
 // slow is the warning with a token at hand while a newer one is waited for.
 const slow = "this access token was minted earlier and still lives; Zoho takes its time to answer for a new one, which a later read will get"
 
+// movedOn is the warning for a reader whose refresh token was replaced.
+const movedOn = "this access token was minted earlier and still lives; the refresh token was replaced a moment ago, and a later read gets a new one"
+
 // meanwhile serves a token that will do while the next one is being asked for.
 func meanwhile(t *Token, now time.Time, warning string, f *Failure) Served {
 	return Served{Token: t, Next: now.Add(again), Held: true, Warm: true, Warning: warning, Failure: f}

@@ -65,8 +65,8 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 }
 
 // Token returns an access token that meets the wish as far as Zoho's limits let
-// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly and ErrClosed, an
-// *Error never (a failed call becomes a HeldError), storage errors as they come,
+// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly, ErrClosed and ErrMoved,
+// an *Error never (a failed call becomes a HeldError), storage errors as they come,
 // and the context's own when the caller leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
 	arrived, asked := k.landed.Load(), a
@@ -107,9 +107,18 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		}
 		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))
 		d.served.Shared = !d.served.Warm && flown != nil && flown.owner != asked
+		var f *flight
 		switch {
 		case d.err != nil:
-			return Served{}, d.err
+			// The place that is missing may be the one that a token is being minted for.
+			if errors.As(d.err, new(*ThrottledError)) {
+				f = k.current(a.ID)
+			}
+			if f == nil {
+				return Served{}, d.err
+			}
+		case d.ahead && a != asked:
+			return d.served, nil
 		case d.ahead:
 			_, _ = k.join(ctx, a, r, nil) // and leave it to itself
 			return d.served, nil
@@ -122,7 +131,16 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 				return s, err
 			}
 		}
-		f, err := k.join(ctx, a, r, dead)
+		if f == nil && a != asked {
+			if s, ok := k.impatient(r, a, w, movedOn); ok && dead == nil {
+				return s, nil
+			}
+			return Served{}, ErrMoved
+		}
+		var err error
+		if f == nil {
+			f, err = k.join(ctx, a, r, dead)
+		}
 		if err != nil {
 			return Served{}, err
 		}
@@ -135,7 +153,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		}
 		landed, err := f.wait(ctx, d.enough, hurry)
 		if !landed && err == nil {
-			if s, ok := k.impatient(r, a, w); ok {
+			if s, ok := k.impatient(r, a, w, slow); ok {
 				return s, nil
 			}
 			_, err = f.wait(ctx, false, hurry)
@@ -164,25 +182,32 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 	}
 }
 
-// impatient answers a read that waited for Zoho long enough, if a token does meanwhile.
-func (k *Keeper) impatient(r *Record, a *Account, w Want) (Served, bool) {
-	k.mu.Lock()
-	if current := k.recall(a.ID); current != nil {
-		r = current // the flight knows more by now
-	}
-	k.mu.Unlock()
-	now := time.Now()
+// impatient answers a read that does not wait for Zoho, or no longer, if a token does
+// meanwhile.
+func (k *Keeper) impatient(r *Record, a *Account, w Want, warning string) (Served, bool) {
+	r, now := k.byNow(r, a), time.Now()
 	t := r.newest(a.Variant, now)
 	if t == nil || t.Expires.Sub(now) < w.reserve(t) || r.unstored() {
 		return Served{}, false
 	}
-	return meanwhile(t, now, slow, nil), true
+	return meanwhile(t, now, warning, nil), true
+}
+
+// byNow returns what memory has of a grant since r was decided on: a flight may have
+// learned that a token is dead.
+func (k *Keeper) byNow(r *Record, a *Account) *Record {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if current := k.recall(a.ID); current != nil {
+		return current
+	}
+	return r
 }
 
 // makeDo answers a read while storage is in trouble: a live token does, if there
 // is one.
 func (k *Keeper) makeDo(r *Record, a *Account, w Want, err error) (Served, error) {
-	now := time.Now()
+	r, now := k.byNow(r, a), time.Now()
 	t := r.newest(a.Variant, now)
 	if t == nil || w.Demand && t.Expires.Sub(now) < w.MinTTL || r.unstored() {
 		return Served{}, err

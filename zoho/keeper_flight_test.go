@@ -30,6 +30,22 @@ func TestAThousandColdReadersShareOneMint(t *testing.T) {
 	}
 }
 
+func TestReadersShareTheMintThatTakesTheLastPlaceToo(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.withLimits(1, 10)
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Delay: time.Second, Times: 1})
+		go func() { w.reads(zoho.Want{}) }()
+		synctest.Wait() // the place is taken
+		_, errs := w.burst(100, zoho.Want{})
+		for i, err := range errs {
+			if err != nil {
+				t.Fatalf("reader %d got %v", i, err)
+			}
+		}
+		w.wantCalls(1)
+	})
+}
+
 func TestAThousandColdReadersShareOneFailure(t *testing.T) {
 	for _, kind := range []zohotest.FaultKind{zohotest.Status5xx, zohotest.Hang, zohotest.Reset, zohotest.HTML, zohotest.Garbage, zohotest.Truncated} {
 		inBubble(t, func(w *world) {

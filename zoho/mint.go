@@ -52,6 +52,11 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 	place := Place{At: latest, Until: latest.Add(a.maxLifetime()), Pending: true}
 	r.Places = append(r.Places, place)
 	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
+		if dead != nil { // it is believed dead all the same
+			r.settle()
+			r.dirty = true
+			k.put(a.ID, r)
+		}
 		return nil, fmt.Errorf("storing a place for the mint, before any call to Zoho: %w", err)
 	}
 	k.put(a.ID, r)
@@ -156,17 +161,19 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 	var token *Token
 	for token == nil {
-		now := k.follow(a)
-		if err := k.alone(ctx, now.ID, func() error {
-			r, err := k.record(ctx, now)
+		if k.follow(a) != a {
+			return nil, ErrMoved
+		}
+		if err := k.alone(ctx, a.ID, func() error {
+			r, err := k.record(ctx, a)
 			if err != nil {
 				return err
 			}
 			if r.unstored() {
-				_, err = k.mint(ctx, now, nil) // stores what an earlier mint left
+				_, err = k.mint(ctx, a, nil) // stores what an earlier mint left
 				return err
 			}
-			token, err = k.mint(ctx, now, nil)
+			token, err = k.mint(ctx, a, nil)
 			return err
 		}); err != nil {
 			return nil, err

@@ -5,9 +5,15 @@ package zoho
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
+
+// ErrMoved means that the account holds a refresh token that was replaced by now: its
+// tokens are served, but the next mint is for whoever reads the credential anew, since
+// an answer to it has to be stored over the right refresh token.
+var ErrMoved = errors.New("the refresh token of this credential was replaced a moment ago; read again")
 
 // successor is the grant that took over from one whose refresh token was replaced.
 type successor struct {

@@ -61,22 +61,28 @@ func TestAReplacedRefreshTokenTakesTokensAndBudgetAlong(t *testing.T) {
 	})
 }
 
-func TestAReaderWithTheOldRefreshTokenFollowsTheNewOne(t *testing.T) {
+func TestAReaderWithTheOldRefreshTokenIsServedAndMintsNothing(t *testing.T) {
 	rotating(t, func(w *world) {
 		first := w.reads(zoho.Want{})
-		if again := w.reads(zoho.Want{MaxAge: time.Hour}); again.Token != first.Token {
-			t.Error("max_age did not hold")
+		for _, want := range []zoho.Want{{MaxAge: time.Hour}, {}, {MinTTL: 10 * time.Minute, Demand: true}} {
+			if again := w.reads(want); again.Token != first.Token || again.Held != (want.MaxAge == 0) {
+				t.Errorf("%s: got %+v", want.MaxAge, again)
+			}
 		}
-		for range 3 {
-			w.reads(zoho.Want{})
+		w.passes(55 * time.Minute)
+		if _, err := w.read(zoho.Want{MinTTL: 10 * time.Minute}); !errors.Is(err, zoho.ErrMoved) {
+			t.Errorf("a read that needs a mint got %v", err)
 		}
-		w.wantCalls(4)
-		if state, err := w.keeper.Look(w.Context(), w.account); err != nil || state.MintsLeft != 6 {
-			t.Errorf("%d mints are left after four, %v", state.MintsLeft, err)
+		if _, err := w.keeper.Prove(w.Context(), w.account); !errors.Is(err, zoho.ErrMoved) {
+			t.Errorf("a proof got %v", err)
 		}
-		if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
-			t.Error(err)
+		if state := w.looks(); state.MintsLeft != 9 || state.Newest == nil {
+			t.Errorf("its state is %+v", state)
 		}
+		w.wantCalls(1)
+		w.account = w.replaced()
+		w.reads(zoho.Want{MinTTL: 10 * time.Minute})
+		w.wantCalls(2)
 	})
 }
 
@@ -106,6 +112,10 @@ func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T)
 					return nil
 				}
 			})
+			if _, err := w.read(zoho.Want{MaxAge: time.Hour}); err != nil && !errors.Is(err, zoho.ErrMoved) {
+				t.Errorf("%s: the read that stored it got %v", name, err)
+			}
+			w.account = w.replaced()
 			w.reads(zoho.Want{MaxAge: time.Hour})
 			w.account = w.replaced()
 			w.restart()

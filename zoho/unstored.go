@@ -17,7 +17,7 @@ type unstored struct {
 	// stale: storage may know more than record by now.
 	stale    bool
 	failures []*Failure
-	// until is when failures are forgotten.
+	// until is when failures are forgotten, or a successor.
 	until time.Time
 }
 
@@ -25,12 +25,19 @@ type unstored struct {
 // that a mount without trouble does nothing.
 const sweepEvery = time.Minute
 
+// lateReaders is for how long readers may come who read a credential before its refresh
+// token was replaced.
+const lateReaders = 10 * time.Minute
+
 // keep notes what storage does not know of a record that memory has from now on;
 // k.mu is held.
 func (k *Keeper) keep(id string, r *Record, now time.Time) {
 	u := &unstored{}
-	if r.unstored() || r.dirty {
+	if r.unstored() || r.dirty || r.successor != nil {
 		u.record = r
+	}
+	if r.successor != nil {
+		u.until = now.Add(lateReaders)
 	}
 	for _, f := range r.Failures {
 		if f.unstored {
@@ -79,6 +86,9 @@ func (r *Record) with(u *unstored, now time.Time) *Record {
 	}
 	if u.record == nil {
 		return r
+	}
+	if u.record.successor != nil {
+		return u.record
 	}
 	r.rotated = u.record.rotated
 	for _, t := range u.record.unsaved {
