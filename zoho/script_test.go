@@ -77,6 +77,11 @@ func actions() []action {
 		{2, (*history).operatorLooks},
 		{12, (*history).budgetIsTested},
 		{4, (*history).processDiesInMidCall},
+		{3, (*history).connectIsSlow},
+		{3, (*history).lifetimeChanges},
+		{6, (*history).tokenDies},
+		{3, (*history).complaintsStorm},
+		{3, (*history).probeFindsDead},
 	}
 }
 

@@ -159,3 +159,21 @@ func (d *disk) counts() (loads, saves int) {
 	defer d.mu.Unlock()
 	return d.loads, d.saves
 }
+
+// hasRejected reports whether a stored record says that a token was rejected.
+func (d *disk) hasRejected(token string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, data := range d.records {
+		r, err := zoho.ParseRecord(data)
+		if err != nil {
+			continue
+		}
+		for _, t := range r.Tokens {
+			if string(t.AccessToken) == token && !t.Rejected.IsZero() {
+				return true
+			}
+		}
+	}
+	return false
+}

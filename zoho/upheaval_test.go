@@ -6,6 +6,7 @@ package zoho_test
 import (
 	"context"
 	"fmt"
+	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-zoho/zoho"
@@ -20,6 +21,7 @@ func (s *shelf) isKilled() bool {
 
 // storage sets how slow writes are and how many of the next ones fail.
 func (h *history) storage(slow time.Duration, fail int, landed bool) {
+	h.slowest = max(h.slowest, 2*slow)
 	h.disk.set(func(d *disk) {
 		last := d.saves + fail
 		d.saving = func(_ context.Context, n int) error {
@@ -92,8 +94,10 @@ func (h *history) secretRotates(a, _, _ byte) string {
 
 // synchronize writes Zoho's client secret into the account.
 func (h *history) synchronize(hold *holding) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	client := *hold.account.Client
-	client.Secret = zoho.Secret(h.zoho.DefaultClient().Secret)
+	client.Secret, client.MaxLifetime = zoho.Secret(h.zoho.DefaultClient().Secret), h.maxLifetime
 	hold.account.Client = &client
 	hold.account.Setup = zoho.Fingerprint(string(client.Secret), fmt.Sprint(h.setups))
 }
@@ -117,7 +121,7 @@ func (h *history) userRevokes(a, _, _ byte) string {
 func (h *history) revoke(hold *holding) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.revoked[hold.account.ID] = true
+	h.revoked[hold.root] = true
 	h.zoho.RevokeRefreshToken(string(hold.account.Grant.RefreshToken))
 }
 
@@ -129,30 +133,148 @@ func (h *history) personReconnects(a, _, _ byte) string {
 }
 
 // connect gives a holding a new grant. Faults are for mints.
-func (h *history) connect(hold *holding) {
+func (h *history) connect(hold *holding) { h.connectSlowly(hold, 0) }
+
+// connectSlowly does so while the credential takes its time to be stored. Whoever reads
+// it meanwhile is faster than the connect.
+func (h *history) connectSlowly(hold *holding, slow time.Duration) {
 	h.zoho.ClearFaults()
 	account, answer, err := connect(h.ctx, h.zoho, "eu")
 	if err != nil {
 		panic(err) // the way through the consent has tests of its own
 	}
 	account.Connected = answer.Received
-	account.Client.Timeout = h.timeout
-	hold.account = *account
-	// If storing the first token fails, Connected still keeps its place.
-	_ = h.active.keeper.Adopt(h.ctx, h.at(h.active, hold), answer, func() error { return nil })
+	account.Client.Timeout, account.Client.MaxLifetime = h.timeout, h.maxLifetime
+	h.mu.Lock()
+	hold.account, hold.root = *account, account.ID
+	// What is promised of it is what was answered, whatever is believed later.
+	h.watch(hold.root, string(answer.Token.AccessToken), answer.Token.Expires)
+	h.mu.Unlock()
+	by, adopted := h.active, h.at(h.active, hold)
+	h.readers.Go(func() {
+		err := by.keeper.Adopt(h.ctx, adopted, answer, func() error { time.Sleep(slow); return nil })
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.last[account.ID] == "" {
+			h.last[account.ID] = string(answer.Token.AccessToken)
+		}
+		if err != nil {
+			h.wrong("a stored credential was not adopted: %v", err)
+		}
+	})
+	synctest.Wait()
+}
+
+// connectIsSlow connects an account again while others read it.
+func (h *history) connectIsSlow(a, b, c byte) string {
+	hold := h.holding(a)
+	slow := pick(b, 0, time.Millisecond, time.Second, 7*time.Second)
+	h.revoke(hold)
+	h.connectSlowly(hold, slow)
+	for i := range int(c % 8) {
+		h.reader(hold, wish(b+byte(i), c, c), 0, false)
+	}
+	return fmt.Sprintf("account %d is connected again, which takes %s, and read %d times meanwhile", a, slow, c%8)
+}
+
+// lifetimeChanges changes how long tokens live and are believed to live together, while
+// nothing is under way; often with a restart.
+func (h *history) lifetimeChanges(a, b, _ byte) string {
+	time.Sleep(2 * boundedTime)
+	h.maxLifetime = pick(a, time.Hour, 10*time.Minute, 30*time.Minute, 3*time.Hour)
+	h.zoho.Knobs(func(k *zohotest.Knobs) {
+		k.AccessTokenLifetime = h.maxLifetime
+		k.OmitExpiresIn = false // it would be taken for an hour
+	})
+	for _, hold := range h.holdings {
+		h.synchronize(hold)
+	}
+	if b&1 == 1 {
+		h.processDies(0, 0, 0)
+	}
+	return fmt.Sprintf("tokens live %s from now on, restart %v", h.maxLifetime, b&1 == 1)
+}
+
+// tokenDies at Zoho, and some or none of its readers complain.
+func (h *history) tokenDies(a, b, c byte) string {
+	hold := h.holding(a)
+	root := h.rootOf(hold)
+	h.mu.Lock()
+	token := h.last[root]
+	if token != "" {
+		h.killed[token] = true
+		h.zoho.RevokeAccessToken(token)
+	}
+	h.mu.Unlock()
+	for i := range int(b % 8) {
+		want := wish(c+byte(i), b, c)
+		want.Rejected = never
+		h.reader(hold, want, 0, b>>6 == 3)
+	}
+	return fmt.Sprintf("the token that account %d has read last dies, %d readers complain", a, b%8)
+}
+
+// never stands for a complaint in a wish; reader puts the token into it.
+func never(*zoho.Token) bool { return false }
+
+// complaintsStorm about one token, while all is well: there is one mint at most.
+func (h *history) complaintsStorm(a, b, c byte) string {
+	hold := h.holding(a)
+	h.zoho.ClearFaults()
+	time.Sleep(2 * boundedTime)
+	calls, root := h.zoho.Counts().TokenCalls, h.rootOf(hold)
+	h.mu.Lock()
+	h.storm = h.last[root]
+	h.mu.Unlock()
+	for i := range 2 + int(b%20) {
+		h.reader(hold, zoho.Want{MaxAge: pick(b+byte(i), 0, time.Minute, time.Hour), Rejected: never}, 0, c&1 == 1)
+		if c&2 == 2 {
+			time.Sleep(time.Second)
+		}
+	}
+	time.Sleep(boundedTime)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.watch(account.ID, string(answer.Token.AccessToken), answer.Token.Expires)
+	h.storm = ""
+	if spent := h.zoho.Counts().TokenCalls - calls; spent > 1 {
+		h.wrong("a storm of complaints about one token made %d calls", spent)
+	}
+	return fmt.Sprintf("%d readers of account %d complain about its last token", 2+b%20, a)
+}
+
+// probeFindsDead is Zoho itself calling the newest token dead.
+func (h *history) probeFindsDead(a, _, _ byte) string {
+	hold, by := h.holding(a), h.active
+	account := h.at(by, hold)
+	h.readers.Go(func() {
+		state, err := by.keeper.Look(h.ctx, account)
+		if err != nil || state.Newest == nil {
+			return
+		}
+		token := string(state.Newest.AccessToken)
+		h.mu.Lock()
+		h.killed[token] = true
+		h.zoho.RevokeAccessToken(token)
+		h.mu.Unlock()
+		if err := by.keeper.Reject(h.ctx, account, state.Newest); err == nil && !by.shelf.isKilled() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.rejected[token].by == nil {
+				h.rejected[token] = rejection{time.Now(), by}
+			}
+		}
+	})
+	return fmt.Sprintf("a probe of account %d finds its token dead", a)
 }
 
 func (h *history) cacheForgets(a, _, _ byte) string {
-	h.active.keeper.Forget(h.holding(a).account.ID)
+	h.active.keeper.Forget(h.at(h.active, h.holding(a)).ID)
 	return fmt.Sprintf("account %d is invalidated", a)
 }
 
 func (h *history) grantIsProven(a, _, _ byte) string {
 	hold, by := h.holding(a), h.active
-	account := h.at(by, hold)
+	account, root := h.at(by, hold), h.rootOf(hold)
 	h.readers.Go(func() {
 		token, err := by.keeper.Prove(h.ctx, account)
 		h.mu.Lock()
@@ -160,7 +282,7 @@ func (h *history) grantIsProven(a, _, _ byte) string {
 		if err != nil {
 			h.nothingSecretIn(err)
 		} else if !by.shelf.isKilled() {
-			h.watch(account.ID, string(token.AccessToken), token.Expires)
+			h.watch(root, string(token.AccessToken), token.Expires)
 		}
 	})
 	return fmt.Sprintf("account %d is proven", a)
