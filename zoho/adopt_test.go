@@ -114,6 +114,33 @@ func TestATokenOfACodeThatCannotBeStoredIsToldAndStoredByTheNextRead(t *testing.
 	}
 }
 
+func TestATokenOfACodeJoinsWhatCouldNotBeReadAtFirst(t *testing.T) {
+	reconnected(t, func(w *world, before int) {
+		w.passes(time.Minute)
+		minted := w.reads(zoho.Want{})
+		w.restart()
+		loads, _ := w.disk.counts()
+		w.disk.set(func(d *disk) {
+			d.loading = func(_ context.Context, n int) error {
+				if n == loads+1 {
+					return errStorage
+				}
+				return nil
+			}
+		})
+		if err := w.adopts(stored); err != nil {
+			t.Fatal(err)
+		}
+		if served := w.reads(zoho.Want{MaxAge: time.Hour}); served.Token.AccessToken != minted.Token.AccessToken {
+			t.Error("an older token took the place of a newer one")
+		}
+		w.restart()
+		if state := w.looks(); len(state.Tokens) != 2 || state.MintsLeft != 8 {
+			t.Errorf("two tokens and eight mints were expected: %+v", state)
+		}
+	})
+}
+
 func TestATokenOfACodeJoinsWhatWasMintedMeanwhile(t *testing.T) {
 	reconnected(t, func(w *world, before int) {
 		w.passes(time.Minute)

@@ -70,6 +70,37 @@ func TestWhileACallHangsARejectedTokenIsServedToNobody(t *testing.T) {
 	})
 }
 
+// A reader may have decided to wait, with the token at hand, before it was rejected.
+func TestATokenRejectedMeanwhileIsServedToNobodyWhoWaits(t *testing.T) {
+	for name, fails := range map[string]error{"Zoho hangs": nil, "storage fails": errStorage} {
+		inBubble(t, func(w *world) {
+			dead := w.dies(w.reads(zoho.Want{}))
+			w.fails(zohotest.Hang, 1)
+			w.disk.set(func(d *disk) {
+				d.saving = func(_ context.Context, n int) error {
+					time.Sleep(time.Second / 2)
+					return fails
+				}
+			})
+			go func() { _, _ = w.read(zoho.Want{Rejected: about(dead)}) }()
+			synctest.Wait()
+			if served, err := w.read(zoho.Want{}); err == nil {
+				t.Errorf("%s: served was %+v", name, served)
+			}
+		})
+	}
+}
+
+func TestAComplaintAboutAnOlderTokenStartsNoMintAheadOfTime(t *testing.T) {
+	inBubble(t, func(w *world) {
+		older := w.reads(zoho.Want{}).Token
+		w.reads(zoho.Want{})
+		w.passes(50 * time.Minute)
+		w.reads(zoho.Want{Rejected: about(older)})
+		w.wantCalls(2)
+	})
+}
+
 func TestOlderTokensThanARejectedOneAreServedToNobody(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.dies(w.reads(zoho.Want{}))

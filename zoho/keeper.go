@@ -171,8 +171,8 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			return Served{}, ErrClosed
 		}
 		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
-			if dead != nil {
-				return Served{}, f.err
+			if w.Rejected != nil {
+				return Served{}, f.err // what there is may be what the complaint is about
 			}
 			return k.makeDo(r, a, w, f.err)
 		}

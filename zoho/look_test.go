@@ -132,3 +132,19 @@ func TestTokensAreServedNoMoreOnceTheirRevocationWasAskedFor(t *testing.T) {
 		}
 	})
 }
+
+func TestRevokedTokensStayDeadThoughThatCouldNotBeStored(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0] // in a cache of one
+		w.reads(zoho.Want{})
+		w.disk.set(func(d *disk) { d.saving = func(context.Context, int) error { return errStorage } })
+		if _, err := w.keeper.Revoke(w.Context(), w.account); err == nil {
+			t.Error("nothing was said of the broken storage")
+		}
+		w.disk.set(func(d *disk) { d.saving = nil })
+		if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil {
+			t.Fatal(err)
+		}
+		w.reads(zoho.Want{MaxAge: time.Hour})
+	})
+}
