@@ -13,6 +13,7 @@
 //   - expires_in is milliseconds when expires_in_sec stands beside it (answer.go)
 //   - ten mints in ten minutes, ten live access tokens for one refresh token: the
 //     eleventh silently kills the oldest (budget.go)
+//   - whatever kills a token, a reader's 401 is the first to tell (complaint.go)
 //   - everything belongs to one data centre: codes, tokens, even the client
 //     secret (datacenter.go)
 //

@@ -65,9 +65,10 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 }
 
 // Token returns an access token that meets the wish as far as Zoho's limits let
-// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly, ErrClosed and ErrMoved,
-// an *Error never (a failed call becomes a HeldError), storage errors as they come,
-// and the context's own when the caller leaves: the mint goes on without it.
+// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly, ErrClosed and
+// ErrMoved, an *Error only if tokens are dead on arrival (a failed call becomes a
+// HeldError), storage errors as they come, and the context's own when the caller
+// leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
 	arrived, asked := k.landed.Load(), a
 	var flown *flight   // what this read waited for
