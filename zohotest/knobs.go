@@ -108,7 +108,8 @@ type Knobs struct {
 
 	// Resource side.
 
-	DeadTokenStatus int // 401; PhoneBridge answers 400
+	DeadTokenStatus int  // 401; PhoneBridge answers 400
+	ZUIDString      bool // /oauth/user/info has ZUID as text, as one fixture does; captured answers have a number
 
 	// PKCE and devices.
 

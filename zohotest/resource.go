@@ -5,6 +5,7 @@ package zohotest
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -122,9 +123,17 @@ func (s *Simulator) userInfo(c *call) answer {
 	}
 	user := s.userOf(at)
 	first, last, _ := strings.Cut(user.Name, " ")
-	return jsonAnswer(200, map[string]string{
-		"ZUID": user.ZUID, "Email": user.Email, "Display_Name": user.Name, "First_Name": first, "Last_Name": last,
+	return jsonAnswer(200, map[string]any{
+		"ZUID": s.shownZUID(user), "Email": user.Email, "Display_Name": user.Name, "First_Name": first, "Last_Name": last,
 	})
+}
+
+// shownZUID is a number, unless the knob or a test's own id makes it text.
+func (s *Simulator) shownZUID(user User) any {
+	if n, err := strconv.ParseInt(user.ZUID, 10, 64); err == nil && !s.knobs.ZUIDString {
+		return n
+	}
+	return user.ZUID
 }
 
 // serverInfo is GET /oauth/serverinfo: the data centres this one knows of.

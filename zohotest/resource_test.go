@@ -93,6 +93,26 @@ func TestTheAPIsKnobs(t *testing.T) {
 	})
 }
 
+func TestAUsersNumberIsANumberUnlessTheKnobSaysText(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		info := a.probes("eu")["accounts"]
+		token := a.connects("eu", "scope", everyScope).accessToken()
+		zuid := a.zoho.User("eu").ZUID
+		if r := a.get(info, token); !strings.Contains(r.body, `"ZUID":`+zuid+`}`) {
+			t.Errorf("answered %s", r.body)
+		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.ZUIDString = true })
+		if r := a.get(info, token); r.text("ZUID") != zuid {
+			t.Errorf("as text answered %s", r.body)
+		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.ZUIDString = false })
+		a.zoho.AddUser(zohotest.User{Email: a.zoho.User("eu").Email, DataCenter: "eu", ZUID: "not a number"})
+		if r := a.get(info, token); r.text("ZUID") != "not a number" {
+			t.Errorf("a test's own id was answered as %s", r.body)
+		}
+	})
+}
+
 func TestEachHostServesOnlyItsOwn(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		for _, address := range []string{
