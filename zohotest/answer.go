@@ -80,8 +80,8 @@ func (s *Simulator) refuse(code string) answer {
 }
 
 // throttled is the answer to one mint too many (Zoho, captured by several
-// clients). English is captured; the translations are ours, because what
-// matters is only that Zoho translates both values.
+// clients). English and the Chinese description are captured; the Japanese is
+// ours, because what matters is only that Zoho translates both values.
 func (s *Simulator) throttled() answer {
 	body := map[string]string{
 		"error":             "Access Denied",
@@ -89,7 +89,7 @@ func (s *Simulator) throttled() answer {
 	}
 	switch s.knobs.ThrottleLanguage {
 	case "zh":
-		body["error"], body["error_description"] = "拒绝访问", "您连续发出的请求过多。请稍后再试。"
+		body["error"], body["error_description"] = "拒绝访问", "您已连续提出过多请求，请稍后再试。"
 	case "ja":
 		body["error"], body["error_description"] = "アクセスが拒否されました", "連続したリクエストが多すぎます。しばらくしてからもう一度お試しください。"
 	}

@@ -147,7 +147,7 @@ func TestTheThrottlesKnobs(t *testing.T) {
 		"Chinese": {
 			func(k *zohotest.Knobs) { k.ThrottleLanguage, k.Mints = "zh", 1 },
 			func(a app, token string) {
-				if r := a.refresh("eu", token); r.error() != "拒绝访问" || r.text("status") != "failure" {
+				if r := a.refresh("eu", token); r.error() != "拒绝访问" || r.text("error_description") != "您已连续提出过多请求，请稍后再试。" || r.text("status") != "failure" {
 					a.Errorf("answered %d %s", r.status, r.body)
 				}
 			},
