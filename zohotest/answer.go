@@ -79,22 +79,29 @@ func (s *Simulator) refuse(code string) answer {
 	return s.oauthError(code)
 }
 
+// A throttleAnswer has its fields in the order of captured answers.
+type throttleAnswer struct {
+	Description string `json:"error_description"`
+	Error       string `json:"error"`
+	Status      string `json:"status,omitempty"`
+}
+
 // throttled is the answer to one mint too many (Zoho, captured by several
 // clients). English and the Chinese description are captured; the Japanese is
 // ours, because what matters is only that Zoho translates both values.
 func (s *Simulator) throttled() answer {
-	body := map[string]string{
-		"error":             "Access Denied",
-		"error_description": "You have made too many requests continuously. Please try again after some time.",
+	body := throttleAnswer{
+		Description: "You have made too many requests continuously. Please try again after some time.",
+		Error:       "Access Denied",
 	}
 	switch s.knobs.ThrottleLanguage {
 	case "zh":
-		body["error"], body["error_description"] = "拒绝访问", "您已连续提出过多请求，请稍后再试。"
+		body.Description, body.Error = "您已连续提出过多请求，请稍后再试。", "拒绝访问"
 	case "ja":
-		body["error"], body["error_description"] = "アクセスが拒否されました", "連続したリクエストが多すぎます。しばらくしてからもう一度お試しください。"
+		body.Description, body.Error = "連続したリクエストが多すぎます。しばらくしてからもう一度お試しください。", "アクセスが拒否されました"
 	}
 	if s.knobs.ThrottleField {
-		body["status"] = "failure"
+		body.Status = "failure"
 	}
 	a := jsonAnswer(s.knobs.ThrottleStatus, body)
 	a.retryAfter(s.knobs.ThrottleRetryAfter)

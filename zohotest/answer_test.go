@@ -33,6 +33,40 @@ func TestATokenAnswerHasZohosFieldsAndHeaders(t *testing.T) {
 	})
 }
 
+// order is the names of an answer's fields as they stand on the wire.
+func (r reply) order() string {
+	var names []string
+	for _, found := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(r.body, -1) {
+		names = append(names, found[1])
+	}
+	return strings.Join(names, " ")
+}
+
+func TestAnswersHaveTheirFieldsInTheOrderOfCapturedOnes(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		connected := a.connects("eu")
+		refreshed := a.refresh("eu", connected.refreshToken())
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LegacyExpiresIn = true })
+		legacy := a.refresh("eu", connected.refreshToken())
+		openID := a.connects("eu", "scope", "openid")
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Mints = 0 })
+		for _, test := range []struct {
+			reply
+			want string
+		}{
+			{connected, "access_token refresh_token scope api_domain token_type expires_in"},
+			{refreshed, "access_token scope api_domain token_type expires_in"},
+			{legacy, "access_token scope api_domain token_type expires_in_sec expires_in"},
+			{openID, "access_token refresh_token scope api_domain token_type expires_in_sec expires_in id_token"},
+			{a.refresh("eu", connected.refreshToken()), "error_description error status"},
+		} {
+			if got := test.order(); got != test.want {
+				t.Errorf("answered %s, want the order %s", test.body, test.want)
+			}
+		}
+	})
+}
+
 func TestTheAnswersKnobs(t *testing.T) {
 	for name, test := range map[string]struct {
 		knob func(*zohotest.Knobs)

@@ -171,23 +171,36 @@ func (s *Simulator) throttle() answer {
 	return s.throttled()
 }
 
+// A tokenAnswer has its fields in the order of captured answers. Where
+// expires_in_sec and id_token stand is our choice.
+type tokenAnswer struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	APIDomain    string `json:"api_domain,omitempty"`
+	TokenType    string `json:"token_type"`
+	ExpiresInSec int64  `json:"expires_in_sec,omitempty"`
+	ExpiresIn    any    `json:"expires_in,omitempty"` // int64, or a string
+	IDToken      string `json:"id_token,omitempty"`
+}
+
 // tokens is the success answer; rt is nil where no refresh token is shown.
 func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
-	body := map[string]any{"access_token": at.token, "token_type": "Bearer"}
+	body := tokenAnswer{AccessToken: at.token, TokenType: "Bearer"}
 	marks := []*bool{&at.delivered}
 	if rt != nil {
-		body["refresh_token"] = rt.token
+		body.RefreshToken = rt.token
 		marks = append(marks, &rt.delivered)
 	}
 	if !s.knobs.OmitScope {
-		body["scope"] = s.answeredScopes(at.scopes)
+		body.Scope = s.answeredScopes(at.scopes)
 	}
 	if !s.knobs.OmitAPIDomain {
-		body["api_domain"] = s.apiDomain(c.site)
+		body.APIDomain = s.apiDomain(c.site)
 	}
-	s.expiry(body)
+	s.expiry(&body)
 	if rt != nil && slices.ContainsFunc(at.scopes, openID) {
-		body["id_token"] = s.idToken(c.site, at)
+		body.IDToken = s.idToken(c.site, at)
 	}
 	a := jsonAnswer(200, body)
 	a.issued = marks
@@ -206,19 +219,19 @@ func (s *Simulator) apiDomain(at *site) string {
 }
 
 // expiry writes expires_in in today's form, or in that of 2019 and before.
-func (s *Simulator) expiry(body map[string]any) {
+func (s *Simulator) expiry(body *tokenAnswer) {
 	if s.knobs.OmitExpiresIn {
 		return
 	}
 	seconds := int64(s.knobs.AccessTokenLifetime.Seconds())
 	shown := seconds
 	if s.knobs.LegacyExpiresIn {
-		body["expires_in_sec"] = seconds
+		body.ExpiresInSec = seconds
 		shown = s.knobs.AccessTokenLifetime.Milliseconds()
 	}
-	body["expires_in"] = shown
+	body.ExpiresIn = shown
 	if s.knobs.ExpiresInString {
-		body["expires_in"] = strconv.FormatInt(shown, 10)
+		body.ExpiresIn = strconv.FormatInt(shown, 10)
 	}
 }
 
