@@ -31,32 +31,41 @@ type answer struct {
 	undelivered bool // it arrives whole and worthless
 }
 
-// jsonAnswer has the headers of captured answers (Server: ZGS and so on).
 func jsonAnswer(status int, body any) answer {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		panic("zohotest: " + err.Error())
 	}
-	return answer{status: status, body: encoded, header: http.Header{
-		"Server":                    {"ZGS"},
-		"Content-Type":              {"application/json;charset=UTF-8"},
-		"Content-Language":          {"en-US"},
-		"Cache-Control":             {"no-store"},
-		"Strict-Transport-Security": {"max-age=63072000"},
-	}}
+	return answer{status: status, body: encoded, header: zohoHeader("Content-Type", "application/json;charset=UTF-8")}
 }
 
 func htmlAnswer(status int, body []byte) answer {
-	return answer{status: status, body: body, header: http.Header{
-		"Server":           {"ZGS"},
-		"Content-Type":     {"text/html;charset=UTF-8"},
-		"Content-Language": {"en-US"},
-		"Cache-Control":    {"no-store"},
-	}}
+	return answer{status: status, body: body, header: zohoHeader("Content-Type", "text/html;charset=UTF-8")}
 }
 
 func redirectAnswer(to string) answer {
-	return answer{status: http.StatusFound, header: http.Header{"Server": {"ZGS"}, "Location": {to}, "Cache-Control": {"no-store"}}}
+	return answer{status: http.StatusFound, header: zohoHeader("Location", to)}
+}
+
+// zohoHeader has what captured token answers have, and no Cache-Control, which
+// they lack although RFC 6749 demands it. Which headers there are is captured,
+// also the names of two cookies; where captures do not show the value it is the
+// most common one.
+func zohoHeader(name, value string) http.Header {
+	return http.Header{
+		name:                        {value},
+		"Server":                    {"ZGS"},
+		"Content-Language":          {"en-US"},
+		"Strict-Transport-Security": {"max-age=63072000"},
+		"X-Content-Type-Options":    {"nosniff"},
+		"X-Xss-Protection":          {"1"},
+		"X-Frame-Options":           {"SAMEORIGIN"},
+		"Set-Cookie": {
+			randomHex(5) + "=" + randomHex(16) + "; Path=/",
+			"iamcsr=" + randomHex(16) + "; Path=/; Secure",
+			"_zcsr_tmp=" + randomHex(16) + "; Path=/; Secure",
+		},
+	}
 }
 
 func (a *answer) retryAfter(d time.Duration) {

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,48 @@ func TestATokenAnswerHasZohosFieldsAndHeaders(t *testing.T) {
 		}
 		if r.header.Get("Content-Type") != "application/json;charset=UTF-8" || r.header.Get("Server") != "ZGS" || r.header.Get("Retry-After") != "" {
 			t.Errorf("headers are %v", r.header)
+		}
+	})
+}
+
+func TestEveryAnswerHasTheHeadersOfCapturedOnes(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.AutoConsent = true })
+		for name, r := range map[string]reply{
+			"a token":    a.connects("eu"),
+			"a refusal":  a.refresh("eu", "1000.x.y"),
+			"a page":     a.get(a.zoho.AccountsURL("eu")+"/oauth/v2/token", ""),
+			"a redirect": a.get(a.consentURL("us"), ""),
+		} {
+			for header, want := range map[string]string{
+				"Server": "ZGS", "X-Content-Type-Options": "nosniff", "X-Xss-Protection": "1", "X-Frame-Options": "SAMEORIGIN",
+				"Strict-Transport-Security": "max-age=63072000", "Cache-Control": "", "Retry-After": "",
+			} {
+				if got := r.header.Get(header); got != want {
+					t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+				}
+			}
+			var cookies []string
+			for _, cookie := range (&http.Response{Header: r.header}).Cookies() {
+				cookies = append(cookies, cookie.Name)
+			}
+			if len(cookies) != 3 || !slices.Contains(cookies, "iamcsr") || !slices.Contains(cookies, "_zcsr_tmp") {
+				t.Errorf("%s: cookies are %v", name, cookies)
+			}
+		}
+	})
+}
+
+func TestTheStatusLineHasNoReason(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		resp, err := a.http.Get(a.zoho.AccountsURL("eu") + "/oauth/serverinfo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.Status != "200 " { // as net/http reads "HTTP/1.1 200 "
+			t.Errorf("the status is %q", resp.Status)
 		}
 	})
 }

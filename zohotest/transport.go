@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -56,7 +57,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // response is the answer as net/http's client would have read it.
 func (a answer) response(req *http.Request) *http.Response {
 	resp := &http.Response{
-		Status:     fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
+		Status:     strconv.Itoa(a.status) + " ", // Zoho's line has no reason
 		StatusCode: a.status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        a.header.Clone(),
