@@ -51,7 +51,7 @@
 //	GET  /oauth/v3/device                its page
 //	GET  /oauth/serverinfo
 //	GET  /oauth/user/info                scope AaaServer.profile.READ
-//	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ
+//	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ; v2 to v7 alike
 //	GET  /api/v1/organizations           Zoho Desk, scope Desk.basic.READ
 //
 // Instance-level consent (/oauth/v2/org/auth) and portals are not. The access

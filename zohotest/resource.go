@@ -70,7 +70,7 @@ func (s *Simulator) crmRefusal(v verdict) answer {
 	return jsonAnswer(s.knobs.DeadTokenStatus, body("INVALID_TOKEN", "invalid oauth token"))
 }
 
-// crmUsers is GET /crm/v8/users; always the token's own user.
+// crmUsers is GET /crm/v8/users, and /v2 to /v7; always the token's own user.
 func (s *Simulator) crmUsers(c *call) answer {
 	at, v := s.judge(c, "ZohoCRM.users.READ")
 	if v != accepted {
@@ -82,7 +82,7 @@ func (s *Simulator) crmUsers(c *call) answer {
 	}}})
 }
 
-// crmOrg is GET /crm/v8/org.
+// crmOrg is GET /crm/v8/org, and /v2 to /v7.
 func (s *Simulator) crmOrg(c *call) answer {
 	at, v := s.judge(c, "ZohoCRM.org.READ")
 	if v != accepted {

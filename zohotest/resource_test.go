@@ -93,6 +93,25 @@ func TestTheAPIsKnobs(t *testing.T) {
 	})
 }
 
+func TestTheCRMAnswersAlikeInEveryVersionThatClientsUse(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		token := a.connects("eu").accessToken()
+		for _, path := range []string{"/org", "/users?type=CurrentUser"} {
+			want := a.get(a.zoho.APIURL("eu")+"/crm/v8"+path, token)
+			for _, version := range []string{"v2", "v3", "v4", "v5", "v6", "v7"} {
+				if got := a.get(a.zoho.APIURL("eu")+"/crm/"+version+path, token); got.status != 200 || got.body != want.body {
+					t.Errorf("%s%s answered %d %s", version, path, got.status, got.body)
+				}
+			}
+		}
+		for _, path := range []string{"/crm/v1/org", "/crm/v9/org", "/crm/v/org", "/crm/v22/org", "/crm/v2.1/org", "/crm/org", "/crm/v8/leads", "/crm/v8", "/crm/v8/org/1"} {
+			if got := a.get(a.zoho.APIURL("eu")+path, token); got.status != 404 {
+				t.Errorf("%s answered %d %s", path, got.status, got.body)
+			}
+		}
+	})
+}
+
 func TestAUsersNumberIsANumberUnlessTheKnobSaysText(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		info := a.probes("eu")["accounts"]

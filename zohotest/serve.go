@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A call is a request as the endpoints see it.
@@ -66,14 +67,26 @@ func endpointAt(path string) (endpoint, bool) {
 		return endpoint{"serverinfo", http.MethodGet, accountsSide, (*Simulator).serverInfo}, true
 	case "/oauth/user/info":
 		return endpoint{"api", http.MethodGet, accountsSide, (*Simulator).userInfo}, true
-	case "/crm/v8/org":
-		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).crmOrg}, true
-	case "/crm/v8/users":
-		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).crmUsers}, true
 	case "/api/v1/organizations":
 		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).deskOrganizations}, true
 	}
+	switch crmPath(path) {
+	case "/org":
+		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).crmOrg}, true
+	case "/users":
+		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).crmUsers}, true
+	}
 	return endpoint{}, false
+}
+
+// crmPath is what follows the version in a path of CRM; clients in the wild use
+// v2 to v8.
+func crmPath(path string) string {
+	rest, found := strings.CutPrefix(path, "/crm/v")
+	if !found || rest == "" || rest[0] < '2' || rest[0] > '8' {
+		return ""
+	}
+	return rest[1:]
 }
 
 // maxBody is far above any OAuth request.
