@@ -24,7 +24,7 @@ type deviceCode struct {
 	scopes   []string
 	offline  bool
 	expires  time.Time
-	polls    map[string]time.Time // last, by data centre
+	polls    map[string]time.Time // when the interval began, by data centre
 
 	user     *User // who approved, if anybody did
 	rejected bool
@@ -86,11 +86,14 @@ func (s *Simulator) devicePoll(c *call) answer {
 		return s.refuse("invalid_code")
 	}
 	last, polled := d.polls[c.site.Name]
-	d.polls[c.site.Name] = s.now()
+	early := polled && s.now().Sub(last) < s.knobs.DeviceInterval
+	if !early || s.knobs.EarlyPollRestarts {
+		d.polls[c.site.Name] = s.now()
+	}
 	switch {
-	case polled && s.now().Sub(last) < s.knobs.DeviceInterval:
+	case early:
 		s.counts.PolledTooFast++
-		s.violate(PolledTooFast, "device code %s at %s, %s after the last poll", short(d.code), c.site.Name, s.now().Sub(last))
+		s.violate(PolledTooFast, "device code %s at %s, %s into the interval", short(d.code), c.site.Name, s.now().Sub(last))
 		return s.deviceFeedback("slow_down")
 	case !s.now().Before(d.expires):
 		return s.deviceFeedback("expired")

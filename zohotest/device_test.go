@@ -83,14 +83,47 @@ func TestADeviceThatPollsTooFastIsSlowedDownAndBlamed(t *testing.T) {
 		a.polls("us", code)
 		passes(30*time.Second - 1)
 		a.wantError(a.polls("us", code), "slow_down")
+		passes(1) // the early poll did not restart the clock
+		a.wantError(a.polls("us", code), "authorization_pending")
 		passes(30*time.Second - 1)
 		a.wantError(a.polls("us", code), "slow_down")
-		passes(30 * time.Second)
-		a.wantError(a.polls("us", code), "authorization_pending")
 		a.wantViolation(zohotest.PolledTooFast, 2)
 		if got := a.zoho.Counts(); got.PolledTooFast != 2 || got.DeviceCalls != 5 || got.ByGrant["device_token"] != 4 {
 			t.Errorf("counts are %+v", got)
 		}
+	})
+}
+
+func TestAnEarlyPollRestartsTheClockIfTheKnobSaysSo(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.EarlyPollRestarts = true })
+		a = a.device()
+		code := a.starts("us").text("device_code")
+		a.polls("us", code)
+		for range 2 {
+			passes(30*time.Second - 1)
+			a.wantError(a.polls("us", code), "slow_down")
+		}
+		passes(30 * time.Second)
+		a.wantError(a.polls("us", code), "authorization_pending")
+		a.wantViolation(zohotest.PolledTooFast, 2)
+	})
+}
+
+func TestAnIntervalOfFiveSecondsIsToldInMillisecondsAndKept(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.DeviceInterval = 5 * time.Second })
+		a = a.device()
+		started := a.starts("us")
+		if started.json["interval"] != 5000.0 || started.json["expires_in"] != 300000.0 {
+			t.Errorf("it started with %s", started.body)
+		}
+		code := started.text("device_code")
+		a.polls("us", code)
+		passes(5*time.Second - 1)
+		a.wantError(a.polls("us", code), "slow_down")
+		passes(1)
+		a.wantError(a.polls("us", code), "authorization_pending")
 	})
 }
 

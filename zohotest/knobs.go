@@ -115,7 +115,8 @@ type Knobs struct {
 
 	MobileNeedsPKCE    bool          // mobile clients without a challenge are refused: true
 	DeviceCodeLifetime time.Duration // 5m
-	DeviceInterval     time.Duration // between polls: 30s
+	DeviceInterval     time.Duration // between polls: 30s; 5s was seen as well
+	EarlyPollRestarts  bool          // a poll that comes too early begins the interval anew: false, since Zoho asks for one poll per interval and says no more
 	DeviceSeconds      bool          // interval and expires_in are seconds, not milliseconds
 	DeviceErrorStatus  int           // of a poll's {"error":...}: 200
 }
