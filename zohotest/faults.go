@@ -83,7 +83,7 @@ func (s *Simulator) takeFault(endpoint, dc string) (Fault, bool) {
 
 // before is what a fault does to a call that the ledger has not seen; ok says
 // that the call may go on.
-func (s *Simulator) before(ctx context.Context, f Fault) (a answer, ok bool) {
+func (s *Simulator) before(ctx context.Context, c *call, f Fault) (a answer, ok bool) {
 	switch f.Kind {
 	case Status5xx:
 		a = page(or(f.Status, 503), "Service Unavailable", "The server is temporarily unable to service your request.")
@@ -103,6 +103,9 @@ func (s *Simulator) before(ctx context.Context, f Fault) (a answer, ok bool) {
 	case Refuse:
 		s.mu.Lock()
 		a = s.oauthError(or(f.Error, "general_error"))
+		if throttle, full := s.failureCosts(c); full {
+			a = throttle
+		}
 		s.mu.Unlock()
 	case Throttle:
 		s.mu.Lock()

@@ -37,6 +37,7 @@ type Knobs struct {
 	MintKey            Key           // PerRefreshToken, or PerClient
 	ClientMints        int           // the same for client credentials, which have no refresh token; per client: 10
 	ExchangeIsMint     bool          // the access token of a code exchange takes a place: true
+	FailuresCount      bool          // a refused refresh takes a place of its key, too, and a full window throttles it: false; nobody knows
 	SlidingWindow      bool          // count the last MintWindow instead of windows that start with their first mint: false
 	Lockout            time.Duration // length of the block; 0: until the window ends
 	RejectedExtend     bool          // a refused attempt starts a whole new block: false

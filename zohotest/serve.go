@@ -35,8 +35,10 @@ type endpoint struct {
 	answer func(*Simulator, *call) answer
 }
 
-// authPath is where a browser starts.
-const authPath = "/oauth/v2/auth"
+const (
+	authPath  = "/oauth/v2/auth" // where a browser starts
+	tokenPath = "/oauth/v2/token"
+)
 
 // endpointAt finds what answers at a path.
 func endpointAt(path string) (endpoint, bool) {
@@ -57,7 +59,7 @@ func endpointAt(path string) (endpoint, bool) {
 		return endpoint{"device", http.MethodPost, accountsSide, (*Simulator).deviceStart}, true
 	case "/oauth/v3/device/token":
 		return endpoint{"device", http.MethodPost, accountsSide, (*Simulator).devicePoll}, true
-	case "/oauth/v2/token":
+	case tokenPath:
 		return endpoint{"token", http.MethodPost, accountsSide, (*Simulator).token}, true
 	case "/oauth/v2/token/revoke":
 		return endpoint{"revoke", http.MethodPost, accountsSide, (*Simulator).revokeOld}, true
@@ -147,7 +149,7 @@ func (s *Simulator) answerTo(ctx context.Context, c *call) answer {
 	fault, struck := s.takeFault(at.name, c.site.Name)
 	s.mu.Unlock()
 	if struck {
-		if a, ok := s.before(ctx, fault); !ok {
+		if a, ok := s.before(ctx, c, fault); !ok {
 			return a
 		}
 	}

@@ -136,6 +136,55 @@ func TestTheThrottlesKnobs(t *testing.T) {
 				a.wantThrottled(a.exchange("eu", a.consents("eu").Get("code")))
 			},
 		},
+		"refused refreshes of a token count against it": {
+			func(k *zohotest.Knobs) { k.FailuresCount = true },
+			func(a app, token string) {
+				other := a.connects("eu").refreshToken()
+				a.mints(3, token) // four with the exchange
+				a.wantError(a.refresh("eu", token, "client_secret", "wrong"), "invalid_client_secret")
+				a.wantError(a.refresh("eu", token, "client_id", "1000.NOBODY"), "invalid_client")
+				a.wantError(a.refresh("us", token), "invalid_code")
+				a.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Endpoint: "token", Times: 1})
+				a.wantError(a.refresh("eu", token), "general_error")
+				a.mints(2, token)
+				a.wantThrottled(a.refresh("eu", token))
+				a.wantThrottled(a.refresh("eu", token, "client_secret", "wrong"))
+				a.mints(1, other)
+				passes(10 * time.Minute)
+				a.wantError(a.refresh("eu", token, "client_secret", "wrong"), "invalid_client_secret")
+				a.mints(9, token)
+				a.wantThrottled(a.refresh("eu", token))
+			},
+		},
+		"refused refreshes of what is no token count against it": {
+			func(k *zohotest.Knobs) { k.FailuresCount = true },
+			func(a app, token string) {
+				for range 10 {
+					a.wantError(a.refresh("eu", "1000.made.up"), "invalid_code")
+				}
+				a.wantThrottled(a.refresh("eu", "1000.made.up"))
+				a.mints(9, token)
+			},
+		},
+		"refused refreshes of a client count against it": {
+			func(k *zohotest.Knobs) { k.FailuresCount, k.MintKey = true, zohotest.PerClient },
+			func(a app, token string) {
+				a.wantError(a.refresh("eu", "1000.made.up"), "invalid_code")
+				a.wantError(a.refresh("eu", token, "client_secret", "wrong"), "invalid_client_secret")
+				a.wantError(a.refresh("eu", token, "client_id", "1000.NOBODY"), "invalid_client")
+				a.mints(7, token)
+				a.wantThrottled(a.refresh("eu", token))
+			},
+		},
+		"refused refreshes cost nothing": {
+			func(k *zohotest.Knobs) {},
+			func(a app, token string) {
+				for range 20 {
+					a.wantError(a.refresh("eu", token, "client_secret", "wrong"), "invalid_client_secret")
+				}
+				a.mints(9, token)
+			},
+		},
 		"status 200": {
 			func(k *zohotest.Knobs) { k.ThrottleStatus, k.Mints = 200, 1 },
 			func(a app, token string) {

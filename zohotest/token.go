@@ -23,7 +23,7 @@ func (s *Simulator) token(c *call) answer {
 	}
 	client, failure := s.authenticate(c)
 	if failure != "" {
-		return s.refuse(failure)
+		return s.refuseToken(c, failure)
 	}
 	switch grant {
 	case "authorization_code":
@@ -40,10 +40,7 @@ func (s *Simulator) token(c *call) answer {
 // header. Another data centre's secret is invalid_client, a wrong one
 // invalid_client_secret (Zoho, access-token).
 func (s *Simulator) authenticate(c *call) (client *Client, failure string) {
-	id, secret := c.form.Get("client_id"), c.form.Get("client_secret")
-	if c.basic && id == "" && secret == "" {
-		id, secret = c.basicID, c.basicSecret
-	}
+	id, secret := c.client()
 	client = s.clients[id]
 	if client == nil || !client.enabled(c.site) || client.Type == ClientBased {
 		return nil, "invalid_client"
@@ -55,6 +52,49 @@ func (s *Simulator) authenticate(c *call) (client *Client, failure string) {
 		return nil, "invalid_client"
 	}
 	return nil, "invalid_client_secret"
+}
+
+// client is who asks, as it says itself.
+func (c *call) client() (id, secret string) {
+	id, secret = c.form.Get("client_id"), c.form.Get("client_secret")
+	if c.basic && id == "" && secret == "" {
+		return c.basicID, c.basicSecret
+	}
+	return id, secret
+}
+
+// refuseToken is refuse, at the price that the failure has.
+func (s *Simulator) refuseToken(c *call, code string) answer {
+	if a, full := s.failureCosts(c); full {
+		return a
+	}
+	return s.refuse(code)
+}
+
+// failureCosts takes a place for a refresh that fails, if the knob says so. In a
+// full window the answer is the throttle instead.
+func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
+	if !s.knobs.FailuresCount || c.r.URL.Path != tokenPath || c.form.Get("grant_type") != "refresh_token" {
+		return answer{}, false
+	}
+	token := c.form.Get("refresh_token")
+	mints, key := s.window("refused", token), "refresh token "+short(token)
+	if rt := s.findRefreshToken(token); rt != nil {
+		mints = rt.mints
+	}
+	if s.knobs.MintKey == PerClient {
+		id, _ := c.client()
+		client := s.clients[id]
+		if client == nil {
+			return answer{}, false
+		}
+		mints, key = s.clientWindow(client, c.site), "client "+id
+	}
+	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
+		return s.tripped(key, s.knobs.Mints), true
+	}
+	mints.take(s.now())
+	return answer{}, false
 }
 
 // exchange turns a code into tokens.
@@ -98,11 +138,11 @@ func verifies(verifier, challenge, method string) bool {
 func (s *Simulator) refresh(c *call, client *Client) answer {
 	rt := s.findRefreshToken(c.form.Get("refresh_token"))
 	if rt == nil || rt.client != client.ID {
-		return s.refuse("invalid_code")
+		return s.refuseToken(c, "invalid_code")
 	}
 	if rt.dc != c.site.Name {
 		s.violate(WrongDataCenter, "refresh token %s of %s at %s", short(rt.token), rt.dc, c.site.Name)
-		return s.refuse(s.knobs.WrongDataCenterError)
+		return s.refuseToken(c, s.knobs.WrongDataCenterError)
 	}
 	mints, key := rt.mints, "refresh token "+short(rt.token)
 	if s.knobs.MintKey == PerClient {
