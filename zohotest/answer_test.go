@@ -142,6 +142,42 @@ func TestTheAnswersKnobs(t *testing.T) {
 	}
 }
 
+func TestWhatIsOldOrExpandedIsAMatterOfTheClientAndOfTheService(t *testing.T) {
+	const scopes = "ZohoCRM.modules.ALL Site24x7.Admin.ALL Desk.tickets.ALL"
+	const crm, monitor, desk = "ZohoCRM.modules.ALL", "Site24x7.Admin.READ Site24x7.Admin.CREATE Site24x7.Admin.UPDATE Site24x7.Admin.DELETE",
+		"Desk.tickets.READ Desk.tickets.CREATE Desk.tickets.UPDATE Desk.tickets.DELETE"
+	const allCRM = "ZohoCRM.modules.READ ZohoCRM.modules.CREATE ZohoCRM.modules.UPDATE ZohoCRM.modules.DELETE"
+	for name, test := range map[string]struct {
+		knob   func(*zohotest.Knobs)
+		client zohotest.Client
+		scope  string
+		legacy bool
+	}{
+		"as it comes": {scope: crm + " " + monitor + " Desk.tickets.ALL"},
+		"an old client": {client: zohotest.Client{LegacyExpiresIn: true, ExpandScopes: true},
+			scope: allCRM + " " + monitor + " " + desk, legacy: true},
+		"services that the knobs name": {knob: func(k *zohotest.Knobs) {
+			k.LegacyExpiresInServices, k.ExpandScopesServices = []string{"ZohoBooks", "zohocrm"}, []string{"desk"}
+		}, scope: crm + " Site24x7.Admin.ALL " + desk, legacy: true},
+		"services that are not asked for": {knob: func(k *zohotest.Knobs) {
+			k.LegacyExpiresInServices, k.ExpandScopesServices = []string{"ZohoBooks"}, nil
+		}, scope: scopes},
+	} {
+		bubble(t, func(t *testing.T, a app) {
+			if test.knob != nil {
+				a.zoho.Knobs(test.knob)
+			}
+			a = a.as(a.zoho.AddClient(test.client))
+			connected := a.connects("eu", "scope", scopes)
+			for _, r := range []reply{connected, a.refresh("eu", connected.refreshToken())} {
+				if r.text("scope") != test.scope || (r.json["expires_in"] == 3600000.0) != test.legacy || (r.json["expires_in_sec"] == 3600.0) != test.legacy {
+					t.Errorf("%s: answered %s", name, r.body)
+				}
+			}
+		})
+	}
+}
+
 func TestRefreshTokensRotateOnlyIfTheKnobSaysSo(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })

@@ -29,6 +29,11 @@ type Client struct {
 	DataCenter   string            `json:"data_center"`       // where it is registered
 	Enabled      []string          `json:"enabled,omitempty"` // data centres switched on; nil: all but isolated ones, for a self client its own
 	Owner        string            `json:"owner,omitempty"`   // e-mail of a self client's account; empty: the data centre's default user
+
+	// These hold for this client; knobs of the same names hold for all.
+
+	LegacyExpiresIn bool `json:"legacy_expires_in,omitempty"`
+	ExpandScopes    bool `json:"expand_scopes,omitempty"`
 }
 
 // secret is what this client must show in a data centre.

@@ -75,7 +75,7 @@ func TestAScriptCanPlayTheUserAndReadTheLedger(t *testing.T) {
 			t.Errorf("the fault answered %d", r.status)
 		}
 		must[object](s, "DELETE", "/faults", "")
-		must[object](s, "PATCH", "/knobs", `{"mints":0,"mint_window":"5m","ThrottleLanguage":"zh"}`)
+		must[object](s, "PATCH", "/knobs", `{"mints":0,"mint_window":"5m","ThrottleLanguage":"zh","expand_scopes_services":["Desk"]}`)
 		if r := a.as(self).refresh("eu", first.refreshToken()); r.error() != "拒绝访问" {
 			t.Errorf("the knobs answered %s", r.body)
 		}

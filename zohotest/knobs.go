@@ -82,13 +82,16 @@ type Knobs struct {
 	WrongDataCenterError string // for a code or refresh token of another data centre: invalid_code; Zoho names none
 	RotateRefreshTokens  bool   // a refresh answers with a new refresh token and ends the old one; Zoho does not
 	OmitScope            bool   // no scope in answers
-	ExpandScopes         bool   // ALL is answered as READ, CREATE, UPDATE and DELETE
+	ExpandScopes         bool   // ALL is answered as READ, CREATE, UPDATE and DELETE; see also Client
 	OmitAPIDomain        bool   // no api_domain in answers
 	APIDomainSlash       bool   // api_domain ends in "/"
 	AccountsPageDomain   bool   // api_domain is https://api.zoho.eu, as the accounts pages print it
-	LegacyExpiresIn      bool   // expires_in_sec, and expires_in in milliseconds
+	LegacyExpiresIn      bool   // expires_in_sec, and expires_in in milliseconds; see also Client, since it is a property of old ones
 	ExpiresInString      bool   // expires_in is a string
 	OmitExpiresIn        bool   // no expires_in at all
+
+	ExpandScopesServices    []string // first parts of scopes for which ExpandScopes holds whoever asks: Site24x7; CRM echoes ALL
+	LegacyExpiresInServices []string // LegacyExpiresIn holds where one of the scopes is of these: none
 
 	// Scopes.
 
@@ -156,6 +159,7 @@ func defaultKnobs() Knobs {
 		BadGrantTypeError:    "invalid_client",
 		PKCEError:            "invalid_code",
 		WrongDataCenterError: "invalid_code",
+		ExpandScopesServices: []string{"Site24x7"},
 
 		OrganizationServices: []string{
 			"ZohoCRM", "ZohoBigin", "Desk", "ZohoBooks", "ZohoInvoice", "ZohoInventory",
@@ -194,6 +198,8 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	s.mu.Unlock()
 	changed.UnknownScopes = slices.Clone(changed.UnknownScopes)
 	changed.OrganizationServices = slices.Clone(changed.OrganizationServices)
+	changed.ExpandScopesServices = slices.Clone(changed.ExpandScopesServices)
+	changed.LegacyExpiresInServices = slices.Clone(changed.LegacyExpiresInServices)
 	if err := change(&changed); err != nil {
 		return err
 	}

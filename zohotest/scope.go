@@ -48,16 +48,19 @@ func (s *Simulator) allows(granted []string, needed string) bool {
 	return false
 }
 
+// ofService says whether a scope belongs to one of these services.
+func ofService(scope string, services []string) bool {
+	service, _, _ := strings.Cut(scope, ".")
+	return slices.ContainsFunc(services, func(s string) bool { return strings.EqualFold(s, service) })
+}
+
 // answeredScopes is the scope field of an answer: spaces between, and ALL
-// taken apart if the knob says so.
-func (s *Simulator) answeredScopes(scopes []string) string {
-	if !s.knobs.ExpandScopes {
-		return strings.Join(scopes, " ")
-	}
+// taken apart for whom the knobs say so.
+func (s *Simulator) answeredScopes(client *Client, scopes []string) string {
 	var expanded []string
 	for _, scope := range scopes {
 		stem, all := strings.CutSuffix(scope, ".ALL")
-		if !all {
+		if !all || !s.knobs.ExpandScopes && !client.ExpandScopes && !ofService(scope, s.knobs.ExpandScopesServices) {
 			expanded = append(expanded, scope)
 			continue
 		}

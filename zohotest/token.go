@@ -226,6 +226,7 @@ type tokenAnswer struct {
 
 // tokens is the success answer; rt is nil where no refresh token is shown.
 func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
+	client := s.clients[at.client]
 	body := tokenAnswer{AccessToken: at.token, TokenType: "Bearer"}
 	marks := []*bool{&at.delivered}
 	if rt != nil {
@@ -233,12 +234,12 @@ func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
 		marks = append(marks, &rt.delivered)
 	}
 	if !s.knobs.OmitScope {
-		body.Scope = s.answeredScopes(at.scopes)
+		body.Scope = s.answeredScopes(client, at.scopes)
 	}
 	if !s.knobs.OmitAPIDomain {
 		body.APIDomain = s.apiDomain(c.site)
 	}
-	s.expiry(&body)
+	s.expiry(&body, client, at.scopes)
 	if rt != nil && slices.ContainsFunc(at.scopes, openID) {
 		body.IDToken = s.idToken(c.site, at)
 	}
@@ -258,14 +259,15 @@ func (s *Simulator) apiDomain(at *site) string {
 	return domain
 }
 
-// expiry writes expires_in in today's form, or in that of 2019 and before.
-func (s *Simulator) expiry(body *tokenAnswer) {
+// expiry writes expires_in in today's form, or in that of old clients.
+func (s *Simulator) expiry(body *tokenAnswer, client *Client, scopes []string) {
 	if s.knobs.OmitExpiresIn {
 		return
 	}
 	seconds := int64(s.knobs.AccessTokenLifetime.Seconds())
 	shown := seconds
-	if s.knobs.LegacyExpiresIn {
+	ofLegacy := func(scope string) bool { return ofService(scope, s.knobs.LegacyExpiresInServices) }
+	if s.knobs.LegacyExpiresIn || client.LegacyExpiresIn || slices.ContainsFunc(scopes, ofLegacy) {
 		body.ExpiresInSec = seconds
 		shown = s.knobs.AccessTokenLifetime.Milliseconds()
 	}
