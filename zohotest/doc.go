@@ -32,11 +32,13 @@
 //
 // # Settings and trouble
 //
-// [Knobs] holds every value on which Zoho's pages or observers disagree; New
-// fills in the documented or most often observed one. [Fault] breaks the wire,
-// before a token is minted or after. An answer counts as delivered unless a
-// fault tore it or the request's context was over when it was written; over
-// sockets a client that leaves unnoticed in that instant counts as served.
+// [Knobs] holds every value on which Zoho's pages or observers disagree, or
+// which nobody knows; New fills in the documented or most often observed one.
+// What varies with the client or the service can be set for one alone: see
+// [Client] and the knobs that list services. [Fault] breaks the wire, before a
+// token is minted or after. An answer counts as delivered unless a fault tore it
+// or the request's context was over when it was written; over sockets a client
+// that leaves unnoticed in that instant counts as served.
 //
 // # What is simulated
 //
@@ -54,8 +56,10 @@
 //	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ; v2 to v7 alike
 //	GET  /api/v1/organizations           Zoho Desk, scope Desk.basic.READ
 //
-// Instance-level consent (/oauth/v2/org/auth) and portals are not. The access
-// token of an exchange takes a place in its refresh token's window. Where
+// Instance-level consent (/oauth/v2/org/auth) and portals are not. Token answers
+// and throttles have the fields, their order and the headers of captured ones;
+// over sockets the status line has a reason phrase, which Zoho's has not. The
+// access token of an exchange takes a place in its refresh token's window. Where
 // Zoho's pages are silent the choice is named at the knob or in the code.
 //
 // # Control
