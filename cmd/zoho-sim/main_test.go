@@ -90,7 +90,7 @@ func post(t *testing.T, address, contentType, body string) map[string]any {
 
 func TestAScriptCanConnectAnAccountAndIsToldOfItsMistakes(t *testing.T) {
 	r, printed := start(t, "-client-id", "1000.ME", "-client-secret", "shh-shh-shh", "-redirect-uri", "http://localhost:1/cb", "-access-token-lifetime", "5m")
-	for _, wanted := range []string{"client_id=1000.ME client_secret=shh-shh-shh", "us=" + r.AccountsURLs["us"], "ae=" + r.AccountsURLs["ae"], r.Control} {
+	for _, wanted := range []string{"client_id=1000.ME client_secret=shh-shh-shh redirect_uri=\"http://localhost:1/cb\" accounts_urls=\"", "us=" + r.AccountsURLs["us"], "ae=" + r.AccountsURLs["ae"], r.Control} {
 		if !strings.Contains(printed, wanted) {
 			t.Errorf("%q is not in what it printed:\n%s", wanted, printed)
 		}

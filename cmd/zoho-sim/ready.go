@@ -55,9 +55,9 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 	for _, dc := range zoho.DataCenters() {
 		pairs = append(pairs, dc+"="+r.AccountsURLs[dc])
 	}
-	fmt.Fprintf(out, "Point the secrets engine here:\n\n  vault write zoho/config client_id=%s client_secret=%s accounts_urls=%q\n",
-		r.ClientID, r.ClientSecret, strings.Join(pairs, ","))
-	fmt.Fprintf(out, "\nConsent pages (redirect URI %s) and APIs:\n\n", r.RedirectURI)
+	fmt.Fprintf(out, "Point the secrets engine here:\n\n  vault write zoho/config client_id=%s client_secret=%s redirect_uri=%q accounts_urls=%q\n",
+		r.ClientID, r.ClientSecret, r.RedirectURI, strings.Join(pairs, ","))
+	fmt.Fprintf(out, "\nConsent pages and APIs:\n\n")
 	for _, dc := range zoho.DataCenters() {
 		fmt.Fprintf(out, "  %-4s %s/oauth/v2/auth   %s/crm/v8/org\n", dc, r.AccountsURLs[dc], r.APIURLs[dc])
 	}
