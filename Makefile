@@ -15,7 +15,7 @@ help: ## list the verbs
 build: ## build the plugin and the Zoho simulator into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
-check: ## what takes seconds: formatting, vet, shell syntax, modules
+check: ## formatting, shell syntax, modules, vet, staticcheck: seconds with warm caches, else minutes
 	@scripts/check
 
 test: check unit acceptance ## everything

@@ -66,9 +66,7 @@ func (w *world) end() {
 	for _, s := range w.simulators {
 		wrong = append(wrong, s.unexpectedViolations(w.violations)...)
 	}
-	for _, leak := range w.leaks() {
-		wrong = append(wrong, leak)
-	}
+	wrong = append(wrong, w.leaks()...)
 	for _, s := range w.simulators {
 		s.stop(syscall.SIGKILL)
 	}
