@@ -33,12 +33,20 @@
 //	zoho METHOD PATH [JSON]        ask the simulator's control API
 //	capture NAME [FIELD]           put the last output into the environment: all of it, one field (a.b.c) of it as
 //	                               JSON, or one parameter (?code) of it as an address
-//	until [-within=DURATION] [!] PATTERN vault ARG...|zoho METHOD PATH
-//	                               repeat until the output matches, at most a minute if not said otherwise
+//	until [-within=DURATION] [!] PATTERN COMMAND [-- COMMAND]...
+//	                               repeat vault ARG... or zoho METHOD PATH, in this order, until the output of the
+//	                               last one matches, at most two minutes if not said otherwise
 //	tokens-in FILE N               watch FILE until it has shown N tokens; each must be alive at Zoho while it is shown
 //	canary TEXT...                 what must not be told either
 //	no-secret-in FILE...           fail if a secret is in a file
 //	expect-violation PATTERN       this story makes Zoho complain, and is right to
+//
+// # Time
+//
+// A story must not depend on the speed of the machine: what is said of a state
+// that passes is asked for with until, what takes time takes it on the simulator's
+// clock (zoho POST /advance), and where Vault's own clock has to run, whoever
+// must come in time has half a minute. A wait is only ever too long.
 //
 // # After every story
 //

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a process may take to start or stop, on a busy machine.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 type process struct {
 	stage *stage

@@ -151,9 +151,9 @@ func runVault(ts *testscript.TestScript, args []string) (stdout string, err erro
 	return stdout, err
 }
 
-// untilCommand repeats a command, because a person would.
+// untilCommand repeats commands, because a person would, until the answer of the
+// last one is as wished.
 func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
-	usage := func() { ts.Fatalf("usage: until [-within=DURATION] [!] PATTERN vault ARG...|zoho METHOD PATH") }
 	limit, want := patience, true
 	if len(args) > 0 && strings.HasPrefix(args[0], "-within=") {
 		var err error
@@ -164,27 +164,28 @@ func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 && args[0] == "!" {
 		want, args = false, args[1:]
 	}
-	if len(args) < 3 || args[1] == "zoho" && len(args) != 4 {
-		usage()
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until [-within=DURATION] [!] PATTERN COMMAND [-- COMMAND]...")
 	}
-	var ask func() (string, error)
-	switch what := args[2:]; args[1] {
-	case "vault":
-		ask = func() (string, error) { return runVault(ts, what) }
-	case "zoho":
-		ask = func() (string, error) {
-			answer, err := zohoOf(ts).ask(what[0], what[1], nil)
-			return string(answer), err
-		}
-	default:
-		usage()
-	}
-	pattern, err := regexp.Compile(args[0])
+	pattern, err := regexp.Compile("(?m)" + args[0]) // as stdout and stderr do
 	ts.Check(err)
+	var asks []func() (string, error)
+	for rest := args[1:]; rest != nil; {
+		command := rest
+		if end := slices.Index(rest, "--"); end >= 0 {
+			command, rest = rest[:end], rest[end+1:]
+		} else {
+			rest = nil
+		}
+		asks = append(asks, question(ts, command))
+	}
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); ; <-tick.C {
-		answer, err := ask()
+		var answer string
+		for _, ask := range asks {
+			answer, err = ask()
+		}
 		if err == nil && pattern.MatchString(answer) == want {
 			return
 		}
@@ -192,6 +193,21 @@ func untilCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("not within %s; the last answer: %v\n%s", limit, err, answer)
 		}
 	}
+}
+
+// question is a command that until can repeat.
+func question(ts *testscript.TestScript, command []string) func() (string, error) {
+	switch {
+	case len(command) > 1 && command[0] == "vault":
+		return func() (string, error) { return runVault(ts, command[1:]) }
+	case len(command) == 3 && command[0] == "zoho":
+		return func() (string, error) {
+			answer, err := zohoOf(ts).ask(command[1], command[2], nil)
+			return string(answer), err
+		}
+	}
+	ts.Fatalf("until repeats vault ARG... and zoho METHOD PATH, not %q", command)
+	return nil
 }
 
 func pluginKillCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -229,7 +229,7 @@ func tokensInCommand(ts *testscript.TestScript, neg bool, args []string) {
 	var seen []string
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(2 * patience); len(seen) < want; <-tick.C {
+	for deadline := time.Now().Add(patience); len(seen) < want; <-tick.C {
 		if time.Now().After(deadline) {
 			ts.Fatalf("%s has shown %d tokens, not %d", args[0], len(seen), want)
 		}
