@@ -77,7 +77,7 @@ func (c Callback) DataCenter(table Table) (DataCenter, bool, error) {
 	var named bool
 	if c.AccountsServer != "" {
 		if dc, named = table.ByAccountsURL(c.AccountsServer); !named {
-			return DataCenter{}, false, fmt.Errorf("the accounts server in the callback address is not one this mount knows (%s); if it is a genuine new Zoho data center, add it to accounts_urls in config first", table.Names())
+			return DataCenter{}, false, fmt.Errorf("the accounts server in the callback address is not one this mount knows (%s); if it is a genuine new Zoho data center, add it to accounts_urls in config first", table.Servers())
 		}
 	}
 	if c.Location != "" {

@@ -122,6 +122,15 @@ func (t Table) Names() string {
 	return strings.Join(names, ", ")
 }
 
+// Servers returns the hosts of the accounts servers in force, for error texts.
+func (t Table) Servers() string {
+	hosts := make([]string, len(t.centers))
+	for i, dc := range t.centers {
+		_, hosts[i], _ = strings.Cut(dc.AccountsURL, "://")
+	}
+	return strings.Join(hosts, ", ")
+}
+
 // ByName finds a data centre by its name, in any case.
 func (t Table) ByName(name string) (DataCenter, bool) {
 	return t.find(func(dc DataCenter) bool { return strings.EqualFold(dc.Name, strings.TrimSpace(name)) })
