@@ -73,12 +73,14 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 	if err != nil {
 		return nil, k.failed(ctx, a, r, AsError(err), now, done)
 	}
-	k.observe(Event{Account: a, Token: answer.Token, Took: done.Sub(now)})
 	next := r.pruned(a, done)
 	next.minted(answer, a.Variant)
 	next.landed = k.landed.Add(1)
 	next.rotated = answer.RefreshToken
-	return k.save(ctx, a, next)
+	token, err := k.save(ctx, a, next)
+	// Last: what must happen waits behind no log line.
+	k.observe(Event{Account: a, Token: answer.Token, Took: done.Sub(now)})
+	return token, err
 }
 
 // save stores a record with what is not stored of it, and returns the last of the
