@@ -79,17 +79,6 @@ type derived struct {
 	rendered atomic.Pointer[rendered]
 }
 
-// grant names the grant of a credential, and the variant of its tokens. Zoho counts
-// mints and live tokens per refresh token, whatever the client secret; client
-// credentials per client, whatever the scopes.
-func (c *credential) grant() (id, variant string) {
-	if c.GrantType == grantClient {
-		return zoho.Fingerprint(c.AccountsURL, c.ClientID, grantClient),
-			zoho.Fingerprint(zoho.FormatScopes(c.Requested), c.SOID)
-	}
-	return zoho.Fingerprint(c.AccountsURL, c.ClientID, string(c.RefreshToken)), ""
-}
-
 // derive joins a credential with the client in force.
 func (k *known) derive(c *client) (*derived, error) {
 	if d := k.derived.Load(); d != nil && d.client == c {
@@ -109,7 +98,7 @@ func (k *known) derive(c *client) (*derived, error) {
 	}
 	d := &derived{
 		client: c, dc: dc, account: k.accountOf(c.at(dc), c),
-		want: zoho.Want{MaxAge: orDefault(k.MaxAge, c.MaxAge), MinTTL: orDefault(k.MinTTL, c.MinTTL)},
+		want: k.want(c),
 	}
 	k.derived.Store(d)
 	return d, nil
@@ -147,9 +136,15 @@ func (k *known) accountOf(at *zoho.Client, c *client) zoho.Account {
 // stranded is what is left of a credential that config no longer fits: good for
 // revoking where it came from, which needs no client, and for nothing else.
 func (k *known) stranded(c *client) *derived {
-	at := c.at(zoho.DataCenter{AccountsURL: k.AccountsURL})
-	at.ID, at.Secret = k.ClientID, ""
-	return &derived{client: c, account: k.accountOf(at, c)}
+	return &derived{
+		client: c, dc: zoho.DataCenter{Name: k.DataCenter, AccountsURL: k.AccountsURL}, account: k.accountOf(c.revoker(k.ClientID, k.AccountsURL), c),
+		want: k.want(c),
+	}
+}
+
+// want is what a read of the credential wishes for.
+func (k *known) want(c *client) zoho.Want {
+	return zoho.Want{MaxAge: orDefault(k.MaxAge, c.MaxAge), MinTTL: orDefault(k.MinTTL, c.MinTTL)}
 }
 
 func orDefault(own *time.Duration, fallback time.Duration) time.Duration {
@@ -164,7 +159,7 @@ func (b *backend) account(d *derived, s logical.Storage) *zoho.Account {
 	lent := &struct {
 		account zoho.Account
 		shelf   shelf
-	}{d.account, shelf{storage: s, mount: b, credential: d.account.Name, grant: d.account.Grant}}
+	}{d.account, shelf{storage: s, mount: b, credential: d.account.Name, id: d.account.ID, grant: d.account.Grant}}
 	lent.account.Shelf = &lent.shelf
 	return &lent.account
 }

@@ -13,9 +13,10 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -33,7 +34,8 @@ access token. Zoho's limits (ten mints in ten minutes, ten live tokens for one
 grant) are kept however many clients read.
 `
 
-// Factory makes a backend; it is the logical.Factory to serve.
+// Factory makes a backend; it is a logical.Factory. A process that serves several
+// mounts takes that of its Process.
 func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 	return NewFactory(nil)(ctx, conf)
 }
@@ -41,8 +43,13 @@ func Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend,
 // NewFactory returns a factory whose backends speak to Zoho over transport; nil
 // means a transport made from the mount's own configuration.
 func NewFactory(transport http.RoundTripper) logical.Factory {
+	return NewSmallFactory(transport, rememberedCredentials)
+}
+
+// NewSmallFactory is NewFactory with caches for so many credentials.
+func NewSmallFactory(transport http.RoundTripper, remembered int) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-		b := newBackend(transport)
+		b := newBackend(transport, remembered)
 		return b, b.Setup(ctx, conf)
 	}
 }
@@ -50,32 +57,41 @@ func NewFactory(transport http.RoundTripper) logical.Factory {
 // backend is one mount. Its parts hold what outlives a request.
 type backend struct {
 	*framework.Backend
-	memory  *memory
-	keeper  *zoho.Keeper
-	retired *retirement
-	spent   spentCodes
-	// names serialises changes of one credential's stored entry; never held while
-	// Zoho is asked.
-	names []*locksutil.LockEntry
+	memory      *memory
+	keeper      *zoho.Keeper
+	credentials *credentials
+	consents    *consent.Consents
+	world       *world
+	ledger      *ledger.Ledger
+	spent       spentCodes
+	// configuring keeps config from being deleted while a credential is connected.
+	// It comes before the lock of a credential's name.
+	configuring *configuring
 	// background ends with the mount.
 	background context.Context
 	stop       context.CancelFunc
 	spawning   sync.Mutex // guards work against stop
 	work       sync.WaitGroup
 	metrics    metrics
+	process    *Process // nil in tests
 }
 
-func newBackend(transport http.RoundTripper) *backend {
-	b := &backend{memory: newMemory(transport), names: locksutil.CreateLocks(), spent: spentCodes{at: map[string]time.Time{}}}
+func newBackend(transport http.RoundTripper, remembered int) *backend {
+	m := newMemory(transport, remembered)
+	b := &backend{memory: m, consents: m.consents, credentials: newCredentials(m), spent: spentCodes{at: map[string]time.Time{}}, configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
-	b.keeper = zoho.NewKeeper(rememberedCredentials, b.observe)
-	b.retired = &retirement{memory: b.memory, keeper: b.keeper, log: func() hclog.Logger { return b.Logger() }, rests: map[string]rest{}}
+	b.keeper = zoho.NewKeeper(remembered, b.observe)
+	b.world = &world{b.credentials, b.keeper}
+	b.ledger = ledger.New(b.world, func() hclog.Logger { return b.Logger() })
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,
 		Help:           strings.TrimSpace(help),
 		RunningVersion: Version,
 		PathsSpecial: &logical.Paths{
-			SealWrapStorage: []string{configKey, credsPrefix, tokenPrefix, pendingPrefix, retiredPrefix, holderPrefix},
+			SealWrapStorage: []string{
+				configKey, credsPrefix, tokenPrefix, consent.Prefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.TallyPrefix,
+				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
+			},
 		},
 		// The order is the order of matching: what is read most comes first.
 		Paths: []*framework.Path{
@@ -85,10 +101,11 @@ func newBackend(transport http.RoundTripper) *backend {
 			b.pathRevoke(), b.pathRevokeAll(), pathMetrics(&b.metrics),
 			pathDataCenters(b.memory), pathDataCentersList(b.memory),
 		},
-		Secrets:      []*framework.Secret{leaseSecret()},
-		Invalidate:   b.invalidate,
-		PeriodicFunc: b.periodic,
-		Clean:        b.clean,
+		Secrets:        []*framework.Secret{leaseSecret()},
+		InitializeFunc: b.initialize,
+		Invalidate:     b.invalidate,
+		PeriodicFunc:   b.periodic,
+		Clean:          b.clean,
 	}
 	return b
 }
@@ -100,21 +117,4 @@ func (b *backend) invalidate(_ context.Context, key string) {
 		return
 	}
 	b.memory.forget(key)
-}
-
-// periodic tidies up retired grants. Vault holds its state lock meanwhile, so the
-// calls to Zoho run behind it.
-func (b *backend) periodic(_ context.Context, req *logical.Request) error {
-	if b.WriteSafeReplicationState() && b.retired.begin() {
-		b.spawn(func(ctx context.Context) { b.retired.sweep(ctx, req.Storage) })
-	}
-	return nil
-}
-
-// locked runs work as the only change of a credential's stored entry.
-func (b *backend) locked(name string, work func() error) error {
-	lock := locksutil.LockForKey(b.names, name)
-	lock.Lock()
-	defer lock.Unlock()
-	return work()
 }

@@ -13,12 +13,13 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
 // config is what is stored at config.
 type config struct {
-	versioned
+	store.Versioned
 	ClientID         string                 `json:"client_id"`
 	ClientSecret     zoho.Secret            `json:"client_secret,omitempty"`
 	ClientSecrets    map[string]zoho.Secret `json:"client_secrets,omitempty"`
@@ -94,8 +95,6 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		return nil, refuse("client_id holds spaces or quotes; copy it again from Zoho's API console")
 	case c.ClientSecret == "" && len(c.ClientSecrets) == 0:
 		return nil, refuse("client_secret is missing; copy it from Zoho's API console")
-	case c.MinTTL >= c.MaxTokenLifetime:
-		return nil, refuse("min_ttl must be below the lifetime of an access token (%s)", c.MaxTokenLifetime)
 	case c.MintLimit < 1 || c.MintLimit > 1000:
 		return nil, refuse("mint_limit must be between 1 and 1000; Zoho's limit is 10")
 	case c.LiveTokenLimit < 1 || c.LiveTokenLimit > 1000:
@@ -106,6 +105,8 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		return nil, refuse("request_timeout must be between 1s and 1m")
 	case c.MaxTokenLifetime < time.Minute || c.MaxTokenLifetime > 24*time.Hour:
 		return nil, refuse("max_token_lifetime must be between 1m and 24h; Zoho's tokens live 1h")
+	case c.MinTTL > c.MaxTokenLifetime-leastUse:
+		return nil, tooLong(c.MaxTokenLifetime)
 	}
 	for name, secret := range c.ClientSecrets {
 		if secret == "" {
@@ -156,6 +157,8 @@ func secretsAgain(old, next config, f *fields) error {
 		changed = "data_center"
 	case !maps.Equal(old.AccountsURLs, next.AccountsURLs):
 		changed = "accounts_urls"
+	case old.CAPEM != next.CAPEM:
+		changed = "ca_pem" // with an authority of one's own any host can pose as Zoho
 	default:
 		return nil
 	}

@@ -1,16 +1,20 @@
-// How does a credential end? It is forgotten at once, and its grant is revoked at
+// How does a credential end? It is forgotten at once, and its grants are revoked at
 // Zoho as soon as Zoho agrees.
 
 package backend
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/zoho"
 )
 
-// deleteCreds forgets a credential and has its grant revoked.
+// deleteCreds forgets a credential and has its grants revoked.
 func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
 	if err := validName(name); err != nil {
@@ -22,58 +26,86 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return nil, err
 	}
 	f.bool("revoke", &revoke)
-	var entry *retiredGrant
-	err := b.locked(name, func() error {
-		// First, so that a consent ends that has no credential yet.
-		if err := req.Storage.Delete(ctx, pendingPrefix+name); err != nil {
+	var old *known
+	var doubt string
+	err := b.credentials.remove(ctx, req.Storage, name, func(k *known) (err error) {
+		// A consent ends too, also one that has no credential yet.
+		if err := b.consents.Drop(ctx, req.Storage, name); err != nil || k == nil {
 			return err
 		}
-		k, err := b.memory.credential(ctx, req.Storage, name)
-		if err != nil {
-			return err
+		doubt, err = b.ledger.Doubt(ctx, req.Storage, k.ledgerGrant(), ledger.Sentence{Name: name, Revoke: revoke, AtOnce: true})
+		if errors.Is(err, ledger.ErrRevoking) {
+			err = nil // it is gone before its credential is
 		}
-		// The note is written first: a crash in between revokes nothing, since the
-		// credential still holds the grant.
-		if k.RefreshToken != "" {
-			if entry, err = b.retired.note(ctx, req.Storage, k, true, revoke); err != nil {
-				return err
-			}
-		}
-		if err := req.Storage.Delete(ctx, credsPrefix+name); err != nil {
-			return err
-		}
-		b.memory.forget(credsPrefix + name)
-		if entry == nil {
-			return nil
-		}
-		return req.Storage.Delete(ctx, holderKey(entry.GrantID, name))
+		old = k
+		return err
 	})
-	if isAbsent(err) {
-		return nil, nil // deleting twice is no error
-	}
 	if err != nil {
 		return nil, err
 	}
+	if old == nil { // deleting twice is no error
+		if revoke {
+			return nil, nil
+		}
+		return nil, b.pardon(ctx, req.Storage, name)
+	}
+	// From here on the work is finished whether or not the caller stays.
+	ctx = context.WithoutCancel(ctx)
+	warning := b.endGrants(ctx, req.Storage, old, doubt, revoke)
 	b.metrics.deleted.Add(1)
 	b.Logger().Info("credential deleted", "credential", name, "revoke", revoke)
 	b.send(eventDeleted, name)
-	if !revoke || entry == nil {
+	if warning == "" {
 		return nil, nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	held, err := b.retired.held(ctx, req.Storage, entry)
 	resp := &logical.Response{}
-	if err == nil && held {
-		b.retired.drop(ctx, req.Storage, entry)
-		resp.AddWarning("the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one")
-		return resp, nil
-	}
-	if err == nil {
-		err = b.retired.settle(ctx, req.Storage, entry)
-	}
-	if err == nil {
-		return nil, nil
-	}
-	resp.AddWarning("the credential is deleted, but its grant is not yet revoked at Zoho: " + err.Error() + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account")
+	resp.AddWarning(warning)
 	return resp, nil
+}
+
+// endGrants revokes the grants that a deleted credential had, and returns what is
+// left to say of them.
+func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, doubt string, revoke bool) (warning string) {
+	id, _ := k.grant()
+	held, err := b.ledger.Settle(ctx, s, id, k.name, doubt)
+	if !revoke {
+		return ""
+	}
+	if held {
+		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
+	} else if err == nil {
+		err = b.ledger.Revoke(ctx, s, id)
+	}
+	for _, f := range k.Former {
+		if _, failed := b.endFormer(ctx, s, k.name, f); err == nil {
+			err = failed
+		}
+	}
+	if err != nil {
+		text := err.Error()
+		if zoho.AsError(err) == nil {
+			text = b.told(err)
+		}
+		warning = "the credential is deleted, but its grant is not yet revoked at Zoho: " + text + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account"
+	}
+	return warning
+}
+
+// pardon forgets what is still to be revoked of a credential that is deleted: its
+// accounts server is gone for ever, or the grant is wanted after all.
+func (b *backend) pardon(ctx context.Context, s logical.Storage, name string) error {
+	ids, err := b.ledger.Due(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		g, err := b.ledger.Condemned(ctx, s, id)
+		if err == nil && g != nil && g.Condemned.Name == name {
+			err = b.ledger.Pardon(ctx, s, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

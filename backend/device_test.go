@@ -3,6 +3,7 @@
 package backend_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,14 +18,19 @@ func TestDeviceConsentIsFollowedByReading(t *testing.T) {
 		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
 		started := m.write("authorize/tv", data{"flow": "device"}).Data
 		code := started["user_code"].(string)
+		shown := len(m.shown.String())
 		for range 4 { // at once: Zoho must not be asked four times
-			m.refused(logical.ReadOperation, "creds/tv", nil, 400, code, "waiting")
+			m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting", "authorize/tv")
 		}
 		if state := m.read("status/tv")["state"]; state != "awaiting_consent" {
 			t.Errorf("state is %v", state)
 		}
 		passes(31 * time.Second)
-		m.refused(logical.ReadOperation, "creds/tv", nil, 400, code)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")
+		// Whoever has the code can bind the credential to an account of their own.
+		if strings.Contains(m.shown.String()[shown:], code) {
+			t.Error("a reader is shown the user code")
+		}
 		if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
 			t.Fatal(err)
 		}
@@ -139,6 +145,6 @@ func TestCodeThatWinsOverADeviceConsentStaysConnected(t *testing.T) {
 		if second == code || m.read("status/tv")["state"] != "awaiting_consent" {
 			t.Fatal("the second consent is not waiting")
 		}
-		m.refused(logical.ReadOperation, "creds/tv", nil, 400, second)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")
 	})
 }

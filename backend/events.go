@@ -62,20 +62,3 @@ func (b *backend) send(kind, name string, more ...string) {
 		}
 	})
 }
-
-// spawn runs work that ends with the mount.
-func (b *backend) spawn(work func(ctx context.Context)) {
-	b.spawning.Lock()
-	defer b.spawning.Unlock()
-	if b.background.Err() == nil {
-		b.work.Go(func() { work(b.background) })
-	}
-}
-
-// clean ends what runs in the background.
-func (b *backend) clean(context.Context) {
-	b.spawning.Lock()
-	b.stop()
-	b.spawning.Unlock()
-	b.work.Wait()
-}

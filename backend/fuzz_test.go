@@ -103,7 +103,7 @@ func FuzzStoredValues(f *testing.F) {
 			var v struct {
 				Version int `json:"version"`
 			}
-			readable := json.Unmarshal(value, &v) == nil && v.Version <= 1
+			readable := json.Unmarshal(value, &v) == nil && v.Version <= 2
 			if now := m.storage.contents(t)[key]; !readable && now != string(value) {
 				t.Errorf("a damaged or newer value at %s was overwritten by reading: %q is %q now", key, value, now)
 			}
@@ -123,7 +123,7 @@ func TestValueOfANewerReleaseSaysToUpgrade(t *testing.T) {
 		m.consent("crm", nil, zohotest.Consent{})
 		for key, path := range map[string]string{"config": "config", "creds/crm": "creds/crm", "pending/crm": "status/crm"} {
 			old := m.storage.contents(t)[key]
-			newer := strings.Replace(old, `"version":1`, `"version":2`, 1)
+			newer := strings.Replace(old, `"version":2`, `"version":3`, 1)
 			put := func(value string) {
 				if err := m.storage.Storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}); err != nil {
 					t.Fatal(err)
@@ -153,12 +153,12 @@ func TestValueOfANewerReleaseSaysToUpgrade(t *testing.T) {
 				continue
 			}
 			old := m.storage.contents(t)[key]
-			if err := m.storage.Storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(`{"version":2}`)}); err != nil {
+			if err := m.storage.Storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(`{"version":3}`)}); err != nil {
 				t.Fatal(err)
 			}
 			m.restart()
 			m.refused(logical.ReadOperation, "creds/crm", nil, 500, "newer release")
-			if now := m.storage.contents(t)[key]; now != `{"version":2}` {
+			if now := m.storage.contents(t)[key]; now != `{"version":3}` {
 				t.Error("a newer record was overwritten")
 			}
 			if err := m.storage.Storage.Put(t.Context(), &logical.StorageEntry{Key: key, Value: []byte(old)}); err != nil {

@@ -219,7 +219,7 @@ func TestSettingsAreRefusedBeforeACodeIsSpent(t *testing.T) {
 func TestNewerFormatIsNamedEvenIfItsFieldsHaveOtherTypes(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
-		newer := &logical.StorageEntry{Key: "creds/crm", Value: []byte(`{"version":2,"max_age":"10m","refresh_token":{"x":1}}`)}
+		newer := &logical.StorageEntry{Key: "creds/crm", Value: []byte(`{"version":3,"max_age":"10m","refresh_token":{"x":1}}`)}
 		if err := m.storage.Storage.Put(t.Context(), newer); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/store"
 )
 
 func (b *backend) pathCredsList() *framework.Path {
@@ -51,7 +53,7 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framew
 		// Read past the cache: a list must not push out what is in use.
 		k := &known{name: name}
 		c := &k.credential
-		if err := get(ctx, req.Storage, credsPrefix+name, c); err != nil {
+		if err := store.Get(ctx, req.Storage, credsPrefix+name, c); err != nil {
 			b.Logger().Warn("a credential cannot be listed", "credential", name, "error", err)
 			info[name] = map[string]any{"error": "not readable; see Vault's log"}
 			continue

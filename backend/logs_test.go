@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -44,6 +45,7 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				passes(time.Minute)
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
 				m.token("crm")
+				synctest.Wait() // after a failure the next call runs behind the answer
 			}, "kind=throttled", false},
 			{"no access token from Zoho", func() {
 				passes(11 * time.Minute)

@@ -18,6 +18,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -28,6 +30,7 @@ const rememberedCredentials = 10_000
 type memory struct {
 	// transport is fixed by tests; nil means one made from the configuration.
 	transport http.RoundTripper
+	consents  *consent.Consents
 	client    atomic.Pointer[client]
 	creds     *lru.Cache[string, *known]
 	// logKey outlives a change of the configuration, which never changes it.
@@ -43,17 +46,19 @@ type known struct {
 	credential
 	name string
 	// device is a device consent that waits beside this credential; nil without one.
-	device atomic.Pointer[pending]
+	device atomic.Pointer[consent.Consent]
 	// derived is the account for one client, remade when the client changes.
 	derived atomic.Pointer[derived]
 }
 
-func newMemory(transport http.RoundTripper) *memory {
-	creds, err := lru.New[string, *known](rememberedCredentials)
+func newMemory(transport http.RoundTripper, size int) *memory {
+	creds, err := lru.New[string, *known](size)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &memory{transport: transport, creds: creds}
+	m := &memory{transport: transport, creds: creds}
+	m.consents = consent.New(m.consented)
+	return m
 }
 
 // forget drops what was derived from the value at a storage key.
@@ -64,11 +69,20 @@ func (m *memory) forget(key string) {
 	if key == configKey {
 		m.client.Store(nil)
 	}
-	for _, prefix := range []string{credsPrefix, pendingPrefix} {
+	for _, prefix := range []string{credsPrefix, consent.Prefix} {
 		if name, found := strings.CutPrefix(key, prefix); found {
 			m.creds.Remove(name)
 		}
 	}
+}
+
+// consented drops a credential when the device consent beside it changed.
+func (m *memory) consented(name string, c *consent.Consent) {
+	device := c != nil && c.Flow == consent.Device
+	if k, known := m.creds.Peek(name); known && k.device.Load() == nil && !device {
+		return // readers of this credential go on
+	}
+	m.forget(consent.Prefix + name)
 }
 
 func (m *memory) generation() uint64 {
@@ -93,8 +107,8 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 	}
 	generation := m.generation()
 	var stored config
-	err := get(ctx, s, configKey, &stored)
-	if errors.Is(err, errAbsent) {
+	err := store.Get(ctx, s, configKey, &stored)
+	if errors.Is(err, store.ErrAbsent) {
 		return nil, refuse("no Zoho client is configured on this mount; register one in Zoho's API console and write its client_id and client_secret to config first")
 	}
 	if err != nil {
@@ -119,19 +133,19 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	}
 	generation := m.generation()
 	k := &known{name: name}
-	err := get(ctx, s, credsPrefix+name, &k.credential)
-	if errors.Is(err, errAbsent) {
+	err := store.Get(ctx, s, credsPrefix+name, &k.credential)
+	if errors.Is(err, store.ErrAbsent) {
 		return nil, absent("no credential named %q; connect it with authorize/%s first", name, name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	var p pending
-	switch err := get(ctx, s, pendingPrefix+name, &p); {
-	case err == nil && p.Flow == flowDevice:
-		k.device.Store(&p)
-	case err != nil && !errors.Is(err, errAbsent):
+	c, err := m.consents.Get(ctx, s, name)
+	if err != nil {
 		return nil, err
+	}
+	if c != nil && c.Flow == consent.Device && c.Spent == "" {
+		k.device.Store(c)
 	}
 	m.keep(generation, func() { m.creds.Add(name, k) })
 	return k, nil

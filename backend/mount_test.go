@@ -50,8 +50,13 @@ type data map[string]any
 // newMount mounts the engine on empty storage.
 func newMount(t testing.TB) *mount {
 	t.Helper()
+	return newMountOn(t, zohotest.New())
+}
+
+// newMountOn mounts the engine once more, on empty storage of its own.
+func newMountOn(t testing.TB, sim *zohotest.Simulator) *mount {
+	t.Helper()
 	system := logical.TestSystemView()
-	sim := zohotest.New()
 	m := &mount{t: t, zoho: sim, wire: &wire{zoho: sim.Transport()}, storage: &storage{Storage: &logical.InmemStorage{}}, system: system, logs: &syncBuffer{}, events: logical.NewMockEventSender(), shown: &syncBuffer{}}
 	m.restart()
 	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
@@ -81,6 +86,16 @@ func (m *mount) another() logical.Backend {
 		m.t.Fatal(err)
 	}
 	return b
+}
+
+// initialize tells the backend that it is mounted, as Vault does, and waits for what
+// that started.
+func (m *mount) initialize() {
+	m.t.Helper()
+	if err := m.backend.Initialize(context.Background(), &logical.InitializationRequest{Storage: m.storage}); err != nil {
+		m.t.Fatal(err)
+	}
+	synctest.Wait()
 }
 
 // standby makes the node one of a replicated Vault; its storage can be written or

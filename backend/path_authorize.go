@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"golang.org/x/oauth2"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -25,7 +26,7 @@ func (b *backend) pathAuthorize() *framework.Path {
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "authorize", OperationSuffix: "credential"},
 		Fields: map[string]*framework.FieldSchema{
 			"name":         nameField("Name of the credential to connect."),
-			"flow":         {Type: framework.TypeString, Default: "code", Description: "How the person consents: code, in the browser that lands on the redirect URI, or device, by typing a short code on any device (non-browser clients).", AllowedValues: []any{flowCode, flowDevice}},
+			"flow":         {Type: framework.TypeString, Default: "code", Description: "How the person consents: code, in the browser that lands on the redirect URI, or device, by typing a short code on any device (non-browser clients).", AllowedValues: []any{consent.Code, consent.Device}},
 			"scopes":       {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for, separated by commas or spaces. Default: scopes in config."},
 			"add_scopes":   {Type: framework.TypeCommaStringSlice, Description: "Scopes to add to the connected credential's own grant, without a consent from scratch (Zoho's incremental authorization)."},
 			"redirect_uri": {Type: framework.TypeString, Description: "Where the browser lands, exactly as registered in Zoho's API console. Default: redirect_uri in config."},
@@ -67,8 +68,8 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	p := pending{
-		Flow: flowCode, RedirectURI: c.RedirectURI, Scopes: c.Scopes, DataCenter: c.DataCenter,
+	p := consent.Consent{
+		Flow: consent.Code, RedirectURI: c.RedirectURI, Scopes: c.Scopes, DataCenter: c.DataCenter,
 		State: rand.Text(), Expires: time.Now().Add(consentLife).UTC().Truncate(time.Second),
 	}
 	var extra []string
@@ -95,9 +96,9 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	switch {
 	case f.sent("add_scopes"):
 		address, err = b.beginScopes(ctx, req.Storage, c, name, f, extra, &p)
-	case p.Flow == flowDevice:
+	case p.Flow == consent.Device:
 		err = b.beginDevice(ctx, c, dc, f, &p)
-	case p.Flow == flowCode:
+	case p.Flow == consent.Code:
 		address, err = beginCode(c, dc, &p)
 	default:
 		err = refuse("unknown flow %q; use code or device", shorten(p.Flow))
@@ -105,27 +106,27 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	if err := b.storePending(ctx, req.Storage, name, &p); err != nil {
+	if err := b.consents.Start(ctx, req.Storage, name, &p); err != nil {
 		return nil, err
 	}
 	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
 	answer := map[string]any{
 		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes,
 	}
-	if p.Flow == flowDevice {
+	if p.Flow == consent.Device {
 		answer["user_code"], answer["verification_url"], answer["interval"] = p.UserCode, p.VerificationURL, seconds(p.Interval)
 	} else {
 		answer["authorization_url"], answer["state"], answer["redirect_uri"] = address, p.State, p.RedirectURI
 	}
 	resp := &logical.Response{Data: answer}
-	if warning := b.census(ctx, req.Storage, c); warning != "" && p.Flow != flowScopes {
+	if warning := b.census(ctx, req.Storage, c); warning != "" && p.Flow != consent.Scopes {
 		resp.AddWarning(warning)
 	}
 	return resp, nil
 }
 
 // beginCode completes a consent in a browser.
-func beginCode(c *client, dc zoho.DataCenter, p *pending) (address string, err error) {
+func beginCode(c *client, dc zoho.DataCenter, p *consent.Consent) (address string, err error) {
 	if len(p.Scopes) == 0 {
 		return "", errNoScopes()
 	}
@@ -147,16 +148,4 @@ func errNoScopes() error {
 
 func errNoRedirect() error {
 	return refuse("redirect_uri is missing; name one that is registered in Zoho's API console, here or in config (a self client has none: make its code in the console and write it to creds/<name>)")
-}
-
-// storePending writes a consent down, in place of one that was not finished.
-func (b *backend) storePending(ctx context.Context, s logical.Storage, name string, p *pending) error {
-	return b.locked(name, func() error {
-		err := put(ctx, s, pendingPrefix+name, p)
-		if p.Flow == flowDevice {
-			// A credential in memory carries when to ask about it.
-			b.memory.forget(credsPrefix + name)
-		}
-		return err
-	})
 }

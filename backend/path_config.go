@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -22,7 +23,7 @@ func configFields() map[string]*framework.FieldSchema {
 	sensitive := &framework.DisplayAttributes{Sensitive: true}
 	return map[string]*framework.FieldSchema{
 		"client_id":          {Type: framework.TypeString, Description: "Client ID of the OAuth client, from Zoho's API console. Required on create. Changing it requires the secret again."},
-		"client_secret":      {Type: framework.TypeString, Description: "Client secret. Required on create; never shown. In a write that changes client_id, data_center or accounts_urls it must be given again.", DisplayAttrs: sensitive},
+		"client_secret":      {Type: framework.TypeString, Description: "Client secret. Required on create; never shown. In a write that changes client_id, data_center, accounts_urls or ca_pem it must be given again.", DisplayAttrs: sensitive},
 		"client_secrets":     {Type: framework.TypeKVPairs, Description: "Client secrets by data center (eu=...,in=...), for clients that have a secret of their own in each. A data center not named here uses client_secret. Never shown.", DisplayAttrs: sensitive},
 		"data_center":        {Type: framework.TypeString, Default: "us", Description: "Home data center, where the client is registered: us, eu, in, au, jp, ca, sa, uk, cn, ae, or one added with accounts_urls."},
 		"accounts_urls":      {Type: framework.TypeKVPairs, Description: "Accounts servers by data center (eu=https://accounts.zoho.eu). Adds to or overrides the built-in table, for new data centers, portals and simulators. https only; plain http for loopback addresses alone."},
@@ -39,6 +40,9 @@ func configFields() map[string]*framework.FieldSchema {
 		"pkce":               {Type: framework.TypeBool, Default: false, Description: "Add PKCE (S256) to consents; needed for mobile and desktop clients."},
 	}
 }
+
+// configKey is where the client is stored.
+const configKey = "config"
 
 func (b *backend) pathConfig() *framework.Path {
 	taken := configFields()
@@ -99,12 +103,7 @@ func existence(key func(name string) string) framework.ExistenceFunc {
 
 func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	f := newFields(req, data)
-	var c *client
-	// Two writes at once must not lose one another's fields.
-	err := b.locked(configKey, func() (err error) {
-		c, err = b.changeConfig(ctx, req, f)
-		return err
-	})
+	c, err := b.changeConfig(ctx, req, f)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +127,12 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 
 // changeConfig stores the configuration with the fields that were sent.
 func (b *backend) changeConfig(ctx context.Context, req *logical.Request, f *fields) (*client, error) {
+	// Two writes at once must not lose one another's fields.
+	b.configuring.alone()
+	defer b.configuring.done()
 	var old config
-	err := get(ctx, req.Storage, configKey, &old)
-	created := errors.Is(err, errAbsent)
+	err := store.Get(ctx, req.Storage, configKey, &old)
+	created := errors.Is(err, store.ErrAbsent)
 	switch {
 	case created && req.Operation == logical.PatchOperation:
 		return nil, absent("there is no config to patch; create it with a write")
@@ -154,7 +156,7 @@ func (b *backend) changeConfig(ctx context.Context, req *logical.Request, f *fie
 			return nil, err
 		}
 	}
-	err = put(ctx, req.Storage, configKey, &next)
+	err = store.Put(ctx, req.Storage, configKey, &next)
 	b.memory.forget(configKey)
 	return c, err
 }
@@ -164,8 +166,8 @@ func (b *backend) readConfig(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	var c config
-	err := get(ctx, req.Storage, configKey, &c)
-	if errors.Is(err, errAbsent) {
+	err := store.Get(ctx, req.Storage, configKey, &c)
+	if errors.Is(err, store.ErrAbsent) {
 		return nil, absent("no Zoho client is configured on this mount; write client_id and client_secret to config")
 	}
 	if err != nil {
@@ -207,17 +209,23 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, data *
 	if err := (&fields{FieldData: data}).only("delete"); err != nil {
 		return nil, err
 	}
+	b.configuring.alone() // no credential is connected meanwhile
+	defer b.configuring.done()
 	names, err := req.Storage.List(ctx, credsPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing credentials: %w", err)
 	}
+	if n := b.credentials.obtaining(); n > 0 {
+		return nil, refuse("config is in use: %d grants are being obtained from Zoho right now; delete it when they are done", n)
+	}
 	if len(names) > 0 {
 		return nil, refuse("config is still used by %d credentials; delete them first, so that their grants are revoked at Zoho", len(names))
 	}
-	if err := req.Storage.Delete(ctx, configKey); err != nil {
-		return nil, fmt.Errorf("deleting config: %w", err)
-	}
+	err = store.Delete(ctx, req.Storage, configKey)
 	b.memory.forget(configKey)
+	if err != nil {
+		return nil, err
+	}
 	b.Logger().Info("config deleted")
 	return nil, nil
 }

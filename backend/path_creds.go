@@ -38,6 +38,7 @@ func (b *backend) pathCreds() *framework.Path {
 			"refresh_token":   {Type: framework.TypeString, Description: "A refresh token to import; proven by one refresh before it is stored.", DisplayAttrs: sensitive},
 			"max_age":         read(framework.FieldSchema{Type: framework.TypeDurationSecond, Description: "How old an access token may be to be handed out again. In a write: a setting of this credential; in a read: for this read. Default: max_age in config."}),
 			"min_ttl":         read(framework.FieldSchema{Type: framework.TypeDurationSecond, Description: "How long the access token should live on. In a write: a setting of this credential; in a read: a demand, answered with an error when it can't be met. Default: min_ttl in config."}),
+			"rejected":        read(framework.FieldSchema{Type: framework.TypeString, Description: "In a read: the token_id of a token that Zoho rejected with a 401. It is handed out no more, and a new one is asked for, once for all who say so."}),
 			"grant_type":      {Type: framework.TypeString, Description: "client_credentials: mint from the client's own credentials (self clients), for scopes and soid; proven by one mint before it is stored. Otherwise left out."},
 			"scopes":          {Type: framework.TypeCommaStringSlice, Description: "With grant_type=client_credentials: the scopes to mint for."},
 			"soid":            {Type: framework.TypeString, Description: "With grant_type=client_credentials: the organization, <service>.<zsoid> such as ZohoCRM.600000434, for apps with several organizations."},
@@ -68,6 +69,9 @@ func (b *backend) pathCreds() *framework.Path {
 Reading gives a Zoho access token that lives at least min_ttl, as far as Zoho's
 limits let it. The answer has no lease: ttl says in how many seconds a newer token
 would be handed out, and Vault Agent follows it.
+
+If Zoho answers a token with 401, read again with rejected=<token_id>: that token is
+handed out no more, and a new one is asked for within Zoho's limits.
 
 Writing connects the credential with exactly one of: callback_url (the address that
 the browser landed on after authorize/<name>), code (also a self client's),
@@ -141,6 +145,7 @@ func tokenFields() map[string]*framework.FieldSchema {
 		"api_domain":          {Type: framework.TypeString, Description: "General API gateway of the account."},
 		"data_center":         {Type: framework.TypeString, Description: "Data center of the account."},
 		"scopes":              {Type: framework.TypeStringSlice, Description: "Scopes of the token."},
+		"token_id":            {Type: framework.TypeString, Description: "Names the token. After a 401 from Zoho read again with rejected=<token_id>."},
 		"issue_time":          {Type: framework.TypeTime, Description: "When it was minted."},
 		"expire_time":         {Type: framework.TypeTime, Description: "When it dies."},
 		"last_vault_rotation": {Type: framework.TypeTime, Description: "When it was minted, in the field that agents look for."},

@@ -35,7 +35,7 @@ func (b *backend) pathRevoke() *framework.Path {
 		HelpSynopsis: "Revoke the access tokens of one credential, after a leak.",
 		HelpDescription: `
 Revokes every access token that this engine has minted for the credential and that
-still lives. They are handed out no more even if Zoho can't be reached; writing
+still lives, those of grants that a reconnect replaced included. They are handed out no more even if Zoho can't be reached; writing
 again tries those that are left. The grant stays, and the next read mints anew, as
 far as Zoho's limits let it: revoking does not give mints back.`,
 	}
@@ -62,7 +62,8 @@ was not reached before the request ended is named; writing again goes on.`,
 	}
 }
 
-// revokeTokens revokes the living access tokens of one credential.
+// revokeTokens revokes the living access tokens of one credential, those of the
+// grants that it had before included.
 func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name string) (int, error) {
 	k, err := b.memory.credential(ctx, s, name)
 	if err != nil {
@@ -77,8 +78,52 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 		d = k.stranded(c) // a leaked token has to die all the same
 	}
 	revoked, err := b.keeper.Revoke(ctx, b.account(d, s))
+	for _, f := range k.Former {
+		n, failed := b.endFormer(ctx, s, name, f)
+		revoked += n
+		if err == nil {
+			err = failed
+		}
+	}
 	b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", err == nil)
 	return revoked, err
+}
+
+// endFormer revokes a grant that a credential had before, or, where the grant is
+// somebody else's too, its access tokens. It returns how many of them lived.
+func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string, f former) (revoked int, err error) {
+	if f.GrantType != grantClient {
+		g, err := b.ledger.Hasten(ctx, s, f.ID, name)
+		if err != nil {
+			return 0, err
+		}
+		if g != nil {
+			return b.endGrant(ctx, s, f.ID)
+		}
+		if g, err = b.ledger.Get(ctx, s, f.ID); err != nil || g == nil {
+			return 0, err
+		}
+	}
+	c, err := b.memory.config(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	return b.keeper.Revoke(ctx, &zoho.Account{
+		ID: f.ID, Name: name, Variant: f.Variant, Client: c.revoker(f.ClientID, f.AccountsURL), Limits: c.limits,
+		Shelf: &shelf{storage: s, mount: b, credential: name},
+	})
+}
+
+// endGrant revokes a condemned grant with its access tokens.
+func (b *backend) endGrant(ctx context.Context, s logical.Storage, id string) (revoked int, err error) {
+	state, err := b.world.look(ctx, s, id)
+	if err != nil {
+		return 0, err
+	}
+	if err := b.ledger.Revoke(ctx, s, id); err != nil {
+		return 0, err
+	}
+	return len(state.Tokens), nil
 }
 
 func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -137,9 +182,33 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	}
 	close(queue)
 	workers.Wait()
+	// What is left of credentials that were deleted.
+	due, err := b.ledger.Due(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range due {
+		g, err := b.ledger.Condemned(ctx, req.Storage, id)
+		if err != nil || g == nil || !g.Condemned.Revoke {
+			continue
+		}
+		name := g.Condemned.Name
+		revoked, err := b.endFormer(ctx, req.Storage, name, former{ID: id})
+		result, known := results[name].(map[string]any)
+		if !known {
+			result = map[string]any{"revoked": 0}
+			results[name] = result
+		}
+		total += revoked
+		result["revoked"] = result["revoked"].(int) + revoked
+		if err != nil && result["error"] == nil {
+			failed++
+			result["error"] = b.told(explain(err, consentAgain(name)))
+		}
+	}
 	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "results": results}}
 	if failed > 0 {
-		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", failed, len(names)))
+		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", failed, len(results)))
 	}
 	return resp, nil
 }

@@ -5,13 +5,13 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -58,6 +58,8 @@ func (b *backend) pathStatus() *framework.Path {
 					"disabled":            {Type: framework.TypeBool, Description: "Whether reads are refused."},
 					"custom_metadata":     {Type: framework.TypeKVPairs, Description: "Your own notes."},
 					"retired_grants":      {Type: framework.TypeInt, Description: "Earlier grants of this credential that are still to be revoked at Zoho."},
+					"retired_tokens":      {Type: framework.TypeInt, Description: "Access tokens of theirs that still live; revoke/<name> ends them."},
+					"rejected_time":       {Type: framework.TypeTime, Description: "When a reader or a probe last said that Zoho rejects a token."},
 					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
 					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
 					"next_command":        {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
@@ -96,19 +98,19 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err := validName(name); err != nil {
 		return nil, err
 	}
-	var p pending
-	err := get(ctx, req.Storage, pendingPrefix+name, &p)
-	if err != nil && !errors.Is(err, errAbsent) {
+	p, err := b.consents.Get(ctx, req.Storage, name)
+	if err != nil {
 		return nil, err
 	}
-	waiting := err == nil && p.Flow != flowSpent && time.Now().Before(p.Expires)
+	waiting := p.Waits(time.Now())
 
 	k, err := b.memory.credential(ctx, req.Storage, name)
 	if isAbsent(err) && waiting {
 		return &logical.Response{Data: map[string]any{
 			"state": stateAwaitingConsent, "data_center": p.DataCenter, "requested_scopes": list(p.Scopes),
 			"consent_expire_time": stamp(p.Expires),
-			"remedy":              nextStep(&p, name),
+			"remedy":              nextStep(p, name),
+			"next_command":        nextCommand(p, req.MountPoint, name),
 		}}, nil
 	}
 	if err != nil {
@@ -134,19 +136,12 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if k.Person.ZUID != "" {
 		answer["zoho_user"], answer["zoho_email"] = k.Person.ZUID, k.Person.Email
 	}
-	retired, err := b.retired.waiting(ctx, req.Storage, maxListed)
-	if err != nil {
+	if err := b.describeFormer(ctx, req.Storage, k, answer); err != nil {
 		return nil, err
 	}
-	earlier := 0
-	for _, r := range retired {
-		if r.Name == name && r.RefreshToken != k.RefreshToken {
-			earlier++
-		}
-	}
-	answer["retired_grants"] = earlier
 	if waiting {
 		answer["consent_expire_time"] = stamp(p.Expires)
+		answer["next_command"] = nextCommand(p, req.MountPoint, name)
 	}
 	d, err := k.derive(c)
 	if err != nil {
@@ -171,12 +166,48 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	return &logical.Response{Data: answer}, nil
 }
 
+// describeFormer adds what still lives of the grants that a credential had before.
+func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *known, answer map[string]any) error {
+	grants, tokens := 0, 0
+	for _, f := range k.Former {
+		if f.GrantType != grantClient {
+			g, err := b.ledger.Condemned(ctx, s, f.ID)
+			if err != nil {
+				return err
+			}
+			if g == nil {
+				continue // gone, or another credential's
+			}
+			grants++
+		}
+		state, err := b.world.look(ctx, s, f.ID)
+		if err != nil {
+			return err
+		}
+		for _, t := range state.Tokens {
+			if t.Variant == f.Variant {
+				tokens++
+			}
+		}
+	}
+	answer["retired_grants"], answer["retired_tokens"] = grants, tokens
+	return nil
+}
+
 // nextStep says how a pending consent goes on.
-func nextStep(p *pending, name string) string {
-	if p.Flow == flowDevice {
-		return "open " + p.VerificationURL + ", type the code " + p.UserCode + " and accept; then read creds/" + name
+func nextStep(p *consent.Consent, name string) string {
+	if p.Flow == consent.Device {
+		return "open " + p.VerificationURL + ", type the code that authorize/" + name + " answered and accept; then read creds/" + name
 	}
 	return "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url"
+}
+
+// nextCommand is what to type when the person has consented.
+func nextCommand(p *consent.Consent, mountPoint, name string) string {
+	if p.Flow == consent.Device {
+		return "vault read " + mountPoint + credsPrefix + name
+	}
+	return "vault write " + mountPoint + credsPrefix + name + " callback_url=-"
 }
 
 // health is the state of a connected grant.
@@ -209,12 +240,17 @@ func describe(answer map[string]any, s zoho.State, again string, now time.Time) 
 		answer["next_mint_time"] = stamp(s.NextMint)
 	}
 	answer["state"] = health(s, now)
+	if !s.Rejected.IsZero() {
+		answer["rejected_time"] = stamp(s.Rejected)
+	}
 	f := s.Failure
 	if f == nil {
 		return
 	}
 	answer["last_error"], answer["last_error_time"] = f.Text, stamp(f.Since)
-	answer["remedy"] = remedy(f.Kind, f.About, f.Code, again)
+	if answer["state"] != stateReady {
+		answer["remedy"] = remedy(f.Kind, f.About, f.Code, again)
+	}
 	if f.Until.After(now) {
 		answer["hold_until"], answer["hold_reason"] = stamp(f.Until), string(f.Kind)
 	}

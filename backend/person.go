@@ -31,15 +31,20 @@ func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, d
 
 // notePerson stores whose account a grant is in, if that is news.
 func (b *backend) notePerson(ctx context.Context, s logical.Storage, k *known, person zoho.Person) {
-	err := b.locked(k.name, func() error {
-		now, err := b.memory.credential(ctx, s, k.name)
-		if err != nil || now.RefreshToken != k.RefreshToken || now.Person == person {
-			return err
+	id, _ := k.grant()
+	news := false
+	_, err := b.credentials.change(ctx, s, k.name, func(now *known) (*credential, error) {
+		if now == nil || now.RefreshToken != k.RefreshToken || now.Person == person {
+			return nil, nil
 		}
-		next := &known{name: k.name, credential: now.credential}
+		news = true
+		next := now.credential
 		next.Person = person
-		return b.storeCredential(ctx, s, next)
+		return &next, nil
 	})
+	if err == nil && news && k.RefreshToken != "" {
+		err = b.ledger.Own(ctx, s, id, person.ZUID)
+	}
 	if err != nil {
 		b.Logger().Debug("whose account it is could not be stored", "credential", k.name, "error", err)
 	}

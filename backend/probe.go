@@ -22,7 +22,8 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	if err != nil {
 		return nil, err
 	}
-	state, err := b.keeper.Look(ctx, b.account(d, req.Storage))
+	account := b.account(d, req.Storage)
+	state, err := b.keeper.Look(ctx, account)
 	if err != nil {
 		return nil, err
 	}
@@ -32,15 +33,18 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	token := state.Newest
 	resp := &logical.Response{Data: map[string]any{"token_accepted": true}}
 	person, err := d.account.Client.UserInfo(ctx, token.AccessToken)
-	if err := probed(resp, err, profileScope); err != nil {
+	if err := b.probed(ctx, resp, account, token, err, profileScope); err != nil {
 		return nil, explain(err, k.again())
+	}
+	if resp.Data["token_accepted"] == false {
+		return resp, nil // a second question would say the same
 	}
 	if err == nil {
 		resp.Data["zoho_user"], resp.Data["zoho_email"], resp.Data["zoho_name"] = person.ZUID, person.Email, person.Name
 		b.notePerson(ctx, req.Storage, k, person)
 	}
 	org, err := d.account.Client.CRMOrganization(ctx, firstOf(token.APIDomain, k.APIDomain, d.dc.APIDomain), token.AccessToken)
-	if err := probed(resp, err, "ZohoCRM.org.READ"); err != nil {
+	if err := b.probed(ctx, resp, account, token, err, "ZohoCRM.org.READ"); err != nil {
 		return nil, explain(err, k.again())
 	}
 	if err == nil {
@@ -49,14 +53,16 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	return resp, nil
 }
 
-// probed notes what the answer to a probe means: a refusal is an answer as well.
-func probed(resp *logical.Response, err error, scope string) error {
+// probed notes what the answer to a probe means: a refusal is an answer as well. A
+// token that Zoho calls dead is handed out no more.
+func (b *backend) probed(ctx context.Context, resp *logical.Response, account *zoho.Account, token *zoho.Token, err error, scope string) error {
 	e := zoho.AsError(err)
 	switch {
 	case err == nil:
 	case e != nil && e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
 		resp.Data["token_accepted"] = false
-		resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one")
+		resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one. It is handed out no more; the next read asks for a new one")
+		return b.keeper.Reject(ctx, account, token)
 	case e != nil && e.Kind == zoho.Refused:
 		resp.AddWarning("the scope " + scope + " is not granted, so Zoho does not tell more")
 	default:

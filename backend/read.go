@@ -50,6 +50,19 @@ func plainRead(req *logical.Request) (name string, ok bool) {
 // serve answers a read. parameters is nil where there are none.
 func (b *backend) serve(ctx context.Context, s logical.Storage, name string, parameters *framework.FieldData) (*logical.Response, error) {
 	b.metrics.reads.Add(1)
+	resp, err := b.serveOnce(ctx, s, name, parameters)
+	if errors.Is(err, zoho.ErrMoved) {
+		// Zoho replaced the refresh token while this read was looking: the credential
+		// points to the new one by now.
+		resp, err = b.serveOnce(ctx, s, name, parameters)
+	}
+	if errors.Is(err, zoho.ErrMoved) {
+		err = explain(err, "")
+	}
+	return resp, err
+}
+
+func (b *backend) serveOnce(ctx context.Context, s logical.Storage, name string, parameters *framework.FieldData) (*logical.Response, error) {
 	k, err := b.memory.credential(ctx, s, name)
 	if isAbsent(err) {
 		k, err = b.awaited(ctx, s, name, err)
@@ -78,6 +91,9 @@ func (b *backend) serve(ctx context.Context, s logical.Storage, name string, par
 		}
 	}
 	served, err := b.keeper.Token(ctx, b.account(d, s), want)
+	if errors.Is(err, zoho.ErrMoved) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, explain(err, k.again())
 	}
@@ -111,7 +127,7 @@ func (b *backend) awaited(ctx context.Context, s logical.Storage, name string, m
 // wish reads the parameters of one read.
 func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, error) {
 	f := &fields{FieldData: data}
-	if err := f.only("read", "max_age", "min_ttl"); err != nil {
+	if err := f.only("read", "max_age", "min_ttl", "rejected"); err != nil {
 		return want, err
 	}
 	f.duration("max_age", &want.MaxAge, want.MaxAge)
@@ -119,10 +135,25 @@ func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, erro
 		f.duration("min_ttl", &want.MinTTL, want.MinTTL)
 		want.Demand = true
 	}
-	if f.err == nil && want.MinTTL >= c.MaxTokenLifetime {
-		return want, refuse("min_ttl must be below the lifetime of an access token (%s); ask for less", c.MaxTokenLifetime)
+	var rejected string
+	if f.text("rejected", &rejected); rejected != "" {
+		if f.err == nil && !isTokenID(rejected) {
+			return want, refuse("rejected is not a token_id; name the token that Zoho rejected by the token_id that its read answered, never by its value")
+		}
+		want.Rejected = func(t *zoho.Token) bool { return tokenID(t) == rejected }
+	}
+	if f.err == nil && want.MinTTL > c.MaxTokenLifetime-leastUse {
+		return want, tooLong(c.MaxTokenLifetime)
 	}
 	return want, f.err
+}
+
+// leastUse is how long a token must be good for beyond min_ttl: with less, agents
+// would spin.
+const leastUse = minHold
+
+func tooLong(lifetime time.Duration) error {
+	return refuse("min_ttl must be at least %s below the lifetime of an access token (%s); ask for less", leastUse, lifetime)
 }
 
 // render makes the answer. All but ttl is constant for the life of one token:
@@ -145,6 +176,7 @@ func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any
 			"api_domain":          firstOf(t.APIDomain, k.APIDomain, d.dc.APIDomain),
 			"data_center":         k.DataCenter,
 			"scopes":              list(scopes),
+			"token_id":            tokenID(t),
 			"issue_time":          stamp(t.Issued),
 			"expire_time":         stamp(t.Expires),
 			"last_vault_rotation": stamp(t.Issued),
@@ -156,6 +188,19 @@ func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any
 	data := maps.Clone(cached.data)
 	data["rotation_period"], data["ttl"] = rotationPeriod(t, want), ttl(s, want, time.Now())
 	return data
+}
+
+// tokenIDLength is enough to tell a grant's tokens apart.
+const tokenIDLength = 16
+
+// tokenID names a token without giving it away: whoever met a refusal with it says so
+// by this name.
+func tokenID(t *zoho.Token) string {
+	return zoho.Fingerprint("token_id", string(t.AccessToken))[:tokenIDLength]
+}
+
+func isTokenID(s string) bool {
+	return len(s) == tokenIDLength && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // rotationPeriod is how far apart a steady reader's tokens are.

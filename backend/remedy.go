@@ -94,6 +94,8 @@ func explain(err error, again string) error {
 		return &answer{status: http.StatusTooManyRequests, text: throttled.Error(), retryAfter: throttled.Wait}
 	case errors.As(err, &tooLong):
 		return refuse("%s", tooLong.Error())
+	case errors.Is(err, zoho.ErrClosed), errors.Is(err, zoho.ErrMoved):
+		return &answer{status: http.StatusServiceUnavailable, text: err.Error(), retryAfter: time.Second}
 	}
 	if e := zoho.AsError(err); e != nil {
 		return explained(e.Kind, fmt.Sprintf("%s: %s", e.Error(), remedy(e.Kind, e.About, e.Code, again)), e.RetryAfter)

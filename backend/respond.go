@@ -46,7 +46,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	if name, ok := plainRead(req); ok {
 		resp, err := b.serve(ctx, req.Storage, name, nil)
 		if err != nil {
-			return b.respond(err)
+			return b.respond(ctx, err)
 		}
 		return resp, nil
 	}
@@ -55,7 +55,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	if len(req.Data) > 0 && !lease {
 		if path := b.Route(req.Path); path != nil {
 			if err := usable(req, path.Fields); err != nil {
-				return b.respond(err)
+				return b.respond(ctx, err)
 			}
 		}
 	}
@@ -68,7 +68,10 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	}
 	resp, err := b.Backend.HandleRequest(ctx, req)
 	if err != nil {
-		return b.respond(err)
+		return b.respond(ctx, err)
+	}
+	if req.Operation == logical.HelpOperation {
+		tidyOpenAPI(resp)
 	}
 	return resp, nil
 }
@@ -91,18 +94,20 @@ func (b *backend) told(err error) string {
 	return "internal error; the cause is in Vault's log"
 }
 
-func (b *backend) respond(err error) (*logical.Response, error) {
+func (b *backend) respond(ctx context.Context, err error) (*logical.Response, error) {
+	var a *answer
 	switch {
 	case errors.Is(err, zoho.ErrReadOnly), errors.Is(err, logical.ErrReadOnly):
 		// The bare sentinel makes Vault forward the request to a node that can write.
 		return nil, logical.ErrReadOnly
 	case errors.Is(err, logical.ErrUnsupportedPath), errors.Is(err, logical.ErrUnsupportedOperation):
 		return nil, err
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &a):
+	case ctx.Err() != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		// Over the bridge storage fails with a status of its own when the caller leaves.
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "the request ended before Zoho answered; read again, nothing is lost")
 	}
-	var a *answer
-	if !errors.As(err, &a) {
+	if a == nil {
 		b.Logger().Error("request failed", "error", err)
 		text := "internal error; the cause is in Vault's log"
 		if errors.Is(err, zoho.ErrNewerFormat) {
@@ -209,7 +214,7 @@ func verb(op logical.Operation) string {
 func fieldNames(op logical.Operation, fields map[string]*framework.FieldSchema) string {
 	var names []string
 	for name, schema := range fields {
-		if name == "name" || schema.Query && (name == "revoke") != (op == logical.DeleteOperation) {
+		if name == "name" || schema.Query && !belongs(name, op) {
 			continue
 		}
 		if schema.Query || verb(op) == "a write" {

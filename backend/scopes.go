@@ -7,15 +7,15 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
 // beginScopes starts the consent to more scopes and returns the address to open.
-func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client, name string, f *fields, extra []string, p *pending) (address string, err error) {
+func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client, name string, f *fields, extra []string, p *consent.Consent) (address string, err error) {
 	if len(extra) == 0 {
 		return "", refuse("add_scopes is empty; name the scopes to add")
 	}
@@ -41,7 +41,7 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 	if err := checkRedirect(p.RedirectURI); err != nil {
 		return "", err
 	}
-	p.Flow, p.Scopes, p.DataCenter = flowScopes, extra, k.DataCenter
+	p.Flow, p.Scopes, p.DataCenter, p.GrantID = consent.Scopes, extra, k.DataCenter, d.account.ID
 	address, err = d.account.Client.ExtraScopesURL(ctx, k.RefreshToken, p.RedirectURI, p.State, extra)
 	if err != nil {
 		return "", explain(err, k.again())
@@ -50,52 +50,55 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 }
 
 // finishScopes mints once to see what the grant can do now, and stores that.
-func (b *backend) finishScopes(ctx context.Context, w connectRequest, p *pending) (*known, []string, error) {
+func (b *backend) finishScopes(ctx context.Context, w connectRequest, c *consent.Consent) (*known, []string, error) {
 	if w.callback.Err != "" || !w.callback.Enhanced {
-		if err := w.storage.Delete(ctx, pendingPrefix+w.name); err != nil {
+		if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
 			return nil, nil, err
 		}
-		return nil, nil, refuse("the scopes were not added: the person declined, or what was written is not the address of that consent; the credential works as before. Start again with authorize/%s add_scopes=%s", w.name, zoho.FormatScopes(p.Scopes))
+		return nil, nil, refuse("the scopes were not added: the person declined, or what was written is not the address of that consent; the credential works as before. Start again with authorize/%s add_scopes=%s", w.name, zoho.FormatScopes(c.Scopes))
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.client.RequestTimeout+20*time.Second)
-	defer cancel()
 	old, d, err := b.derived(ctx, w.storage, w.name)
 	if err != nil {
 		return nil, nil, err
+	}
+	if c.GrantID != "" && c.GrantID != d.account.ID {
+		if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, otherGrant(w.name, c)
 	}
 	token, err := b.keeper.Prove(ctx, b.account(d, w.storage))
 	if err != nil {
 		return nil, nil, explain(err, old.again())
 	}
-	k := &known{name: w.name}
-	err = b.locked(w.name, func() error {
-		now, err := b.memory.credential(ctx, w.storage, w.name)
-		if err != nil {
-			return err
+	k, err := b.credentials.change(ctx, w.storage, w.name, func(now *known) (*credential, error) {
+		if now == nil || now.RefreshToken != old.RefreshToken {
+			return nil, otherGrant(w.name, c)
 		}
-		k.credential = now.credential
-		for _, scope := range p.Scopes {
-			if !slices.ContainsFunc(k.Requested, func(s string) bool { return strings.EqualFold(s, scope) }) {
-				k.Requested = append(slices.Clone(k.Requested), scope)
+		next := now.credential
+		for _, scope := range c.Scopes {
+			if !slices.ContainsFunc(next.Requested, func(s string) bool { return strings.EqualFold(s, scope) }) {
+				next.Requested = append(slices.Clone(next.Requested), scope)
 			}
 		}
 		if len(token.Scopes) > 0 {
-			k.Granted = token.Scopes
+			next.Granted = token.Scopes
 		}
-		if err := w.change(&k.settings); err != nil {
-			return err
-		}
-		if err := b.storeCredential(ctx, w.storage, k); err != nil {
-			return err
-		}
-		// Last: there is no code in that address, so it may be written again until
-		// what it brought is stored.
-		return w.storage.Delete(ctx, pendingPrefix+w.name)
+		return &next, w.change(&next.settings)
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+	// Last: there is no code in that address, so it may be written again until what
+	// it brought is stored.
+	if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
+		return nil, nil, err
+	}
+	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(c.Scopes))
 	b.learnPerson(ctx, w, k, d.dc, token)
-	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(p.Scopes))
-	return k, scopeWarnings(p.Scopes, token.Scopes), nil
+	return k, scopeWarnings(c.Scopes, token.Scopes), nil
+}
+
+func otherGrant(name string, c *consent.Consent) error {
+	return refuse("the scopes were added to a grant that credential %q has no more: it was connected anew, or deleted, meanwhile; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(c.Scopes))
 }

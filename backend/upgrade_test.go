@@ -42,6 +42,7 @@ func TestFormat1IsReadAsItWasWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMount(t)
 		storedBy(t, m, "format1")
+		m.initialize()
 		if c := m.read("config"); c["client_id"] != "1000.FORMAT1" || c["min_ttl"] != 300 || c["pkce"] != true {
 			t.Errorf("config is %v", c)
 		}
@@ -53,6 +54,11 @@ func TestFormat1IsReadAsItWasWritten(t *testing.T) {
 		status := m.read("status/crm")
 		if status["mints_left"] != 8 || status["data_center"] != "eu" || status["retired_grants"] != 1 {
 			t.Errorf("status is %v", status)
+		}
+		for _, key := range m.storage.keys(t) {
+			if strings.HasPrefix(key, "retired/") || strings.HasPrefix(key, "holder/") {
+				t.Errorf("%s was not moved forward", key)
+			}
 		}
 		if state := m.read("status/tv")["state"]; state != "awaiting_consent" {
 			t.Errorf("the pending consent is %v", state)
@@ -74,7 +80,7 @@ func TestNewerFormatIsRefusedAndLeftAlone(t *testing.T) {
 					if err := json.Unmarshal(value, &fields); err != nil {
 						t.Fatal(err)
 					}
-					fields["version"], fields["invented_later"] = 2, "keep me"
+					fields["version"], fields["invented_later"] = 3, "keep me"
 					newer, err := json.Marshal(fields)
 					if err != nil {
 						t.Fatal(err)

@@ -37,6 +37,9 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if f.sent("revoke") {
 		return nil, refuse("revoke belongs to a delete; leave it out")
 	}
+	if f.sent("rejected") {
+		return nil, refuse("rejected belongs to a read (GET with ?rejected=<token_id>); leave it out")
+	}
 	w := connectRequest{name: name, client: c, storage: req.Storage}
 	source, err := w.read(f)
 	if err != nil {
@@ -50,8 +53,8 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil {
 			f.err = checkMetadata(s.CustomMetadata)
 		}
-		if f.err == nil && s.MinTTL != nil && *s.MinTTL >= c.MaxTokenLifetime {
-			return refuse("min_ttl must be below the lifetime of an access token (%s)", c.MaxTokenLifetime)
+		if f.err == nil && s.MinTTL != nil && *s.MinTTL > c.MaxTokenLifetime-leastUse {
+			return tooLong(c.MaxTokenLifetime)
 		}
 		return f.err
 	}
@@ -70,7 +73,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	var warnings []string
 	switch source {
 	case grantRefresh, grantClient:
-		k, warnings, err = b.prove(ctx, w, source)
+		k, warnings, err = b.bring(ctx, w, source)
 	case "code":
 		k, warnings, err = b.connect(ctx, w)
 	default:
@@ -81,7 +84,9 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	}
 	d, err := k.derive(c)
 	if err != nil {
-		return nil, err
+		// Stored all the same; config no longer fits it.
+		d = k.stranded(c)
+		warnings = append(warnings, err.Error())
 	}
 	if warning := b.census(ctx, req.Storage, c); warning != "" && source != "" {
 		warnings = append(warnings, warning)
@@ -90,27 +95,11 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 }
 
 func (b *backend) changeSettings(ctx context.Context, w connectRequest) (*known, error) {
-	k := &known{name: w.name}
-	err := b.locked(w.name, func() error {
-		stored, err := b.memory.credential(ctx, w.storage, w.name)
-		if err != nil && !isAbsent(err) {
-			return err
+	return b.credentials.change(ctx, w.storage, w.name, func(old *known) (*credential, error) {
+		if old == nil {
+			return nil, refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name)
 		}
-		if err != nil {
-			return refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name)
-		}
-		k.credential = stored.credential
-		if err := w.change(&k.settings); err != nil {
-			return err
-		}
-		return b.storeCredential(ctx, w.storage, k)
+		next := old.credential
+		return &next, w.change(&next.settings)
 	})
-	return k, err
-}
-
-// storeCredential writes a credential and drops the old one from memory.
-func (b *backend) storeCredential(ctx context.Context, s logical.Storage, k *known) error {
-	err := put(ctx, s, credsPrefix+k.name, &k.credential)
-	b.memory.forget(credsPrefix + k.name)
-	return err
 }

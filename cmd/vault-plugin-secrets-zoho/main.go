@@ -2,7 +2,11 @@
 package main
 
 import (
+	"context"
 	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/plugin"
@@ -11,12 +15,36 @@ import (
 )
 
 func main() {
+	// Vault reads what is logged. When Vault is gone a log line must not end the
+	// process: it may hold a grant that exists nowhere else.
+	signal.Ignore(syscall.SIGPIPE)
+	var process backend.Process
+	go endWithVault(&process, os.Getppid())
 	logger := hclog.New(&hclog.LoggerOptions{Name: "vault-plugin-secrets-zoho", JSONFormat: true})
 	// One process serves every mount of this plugin. Vault and the plugin agree on
 	// mutual TLS by themselves.
-	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: backend.Factory, Logger: logger})
+	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: process.Factory, Logger: logger})
 	if err != nil {
 		logger.Error("the plugin ended; Vault starts it, it is not meant to be run by hand", "error", err)
 		os.Exit(1)
 	}
+}
+
+const (
+	// between is how long it takes at most to notice that Vault is gone.
+	between = time.Second
+	// finishing is longer than any call to Zoho and its revocation take.
+	finishing = 3 * time.Minute
+)
+
+// endWithVault ends the process when Vault has ended without ending it: killed, or
+// crashed. What must be done is done first; secrets are then in no memory any more.
+func endWithVault(process *backend.Process, vault int) {
+	for os.Getppid() == vault {
+		time.Sleep(between)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), finishing)
+	defer cancel()
+	process.Finish(ctx)
+	os.Exit(0)
 }

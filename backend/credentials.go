@@ -1,0 +1,296 @@
+// Who changes a stored credential? This type alone, one change at a time, so that
+// whatever looks first and acts then is right. What is being obtained for a name is
+// known here too, so that a delete can end it.
+
+package backend
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+const credsPrefix = "creds/" // + name
+
+// Grant types, as status shows them.
+const (
+	grantCode    = "authorization_code"
+	grantRefresh = "refresh_token"
+	grantDevice  = "device_code"
+	grantClient  = "client_credentials"
+)
+
+// credential is one grant and its settings.
+type credential struct {
+	store.Versioned
+	// ClientID is the client it was connected with; no other can use it.
+	ClientID   string `json:"client_id"`
+	DataCenter string `json:"data_center"`
+	// AccountsURL issued the grant, and is where it has to be revoked.
+	AccountsURL  string      `json:"accounts_url"`
+	GrantType    string      `json:"grant_type"`
+	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
+	APIDomain    string      `json:"api_domain,omitempty"`
+	// SOID is the organisation of a client-credentials grant.
+	SOID      string    `json:"soid,omitempty"`
+	Requested []string  `json:"requested_scopes,omitempty"`
+	Granted   []string  `json:"granted_scopes,omitempty"`
+	Connected time.Time `json:"connected"`
+	Created   time.Time `json:"created"`
+	// Person is whose account it is, where the scopes let that be asked.
+	Person zoho.Person `json:"person,omitzero"`
+	// Code is the fingerprint of the code that bought the grant: it is spent.
+	Code string `json:"code,omitempty"`
+	// Former are the grants that this one took the place of and that may still live,
+	// with their access tokens.
+	Former []former `json:"former,omitempty"`
+	settings
+}
+
+// former is a grant that a credential pointed to before. Its refresh token, if it
+// had one, is in the ledger.
+type former struct {
+	ID          string `json:"id"`
+	ClientID    string `json:"client_id"`
+	AccountsURL string `json:"accounts_url"`
+	DataCenter  string `json:"data_center"`
+	// Client credentials have no refresh token; Variant tells which tokens of theirs
+	// were this credential's.
+	GrantType string `json:"grant_type"`
+	Variant   string `json:"variant,omitempty"`
+	// Revoke is false for one that Zoho replaced by itself.
+	Revoke bool      `json:"revoke,omitempty"`
+	Until  time.Time `json:"until"` // it was in use until then
+}
+
+// settings are what a credential may set apart from the mount's defaults.
+type settings struct {
+	MaxAge *time.Duration `json:"max_age,omitempty"`
+	MinTTL *time.Duration `json:"min_ttl,omitempty"`
+	// Leased adds a lease to reads, for clients that know nothing else.
+	Leased         bool              `json:"leased,omitempty"`
+	Disabled       bool              `json:"disabled,omitempty"`
+	CustomMetadata map[string]string `json:"custom_metadata,omitempty"`
+}
+
+// formerGrants bounds how many grants a credential remembers that it had.
+const formerGrants = 64
+
+// grant names the grant of a credential, and the variant of its tokens. Zoho counts
+// mints and live tokens per refresh token, whatever the client secret; client
+// credentials per client, whatever the scopes.
+func (c *credential) grant() (id, variant string) {
+	if c.GrantType == grantClient {
+		return zoho.Fingerprint(c.AccountsURL, c.ClientID, grantClient),
+			zoho.Fingerprint(zoho.FormatScopes(c.Requested), c.SOID)
+	}
+	return zoho.Fingerprint(c.AccountsURL, c.ClientID, string(c.RefreshToken)), ""
+}
+
+// ledgerGrant is what the ledger keeps of a credential's grant.
+func (c *credential) ledgerGrant() ledger.Grant {
+	id, _ := c.grant()
+	return ledger.Grant{
+		ID: id, RefreshToken: c.RefreshToken, ClientID: c.ClientID, AccountsURL: c.AccountsURL,
+		DataCenter: c.DataCenter, ZUID: c.Person.ZUID,
+	}
+}
+
+// succeed makes c take the place of old: it keeps what belongs to the name rather
+// than to the grant, and remembers the grants that went before.
+func (c *credential) succeed(old *credential, revoke bool) {
+	c.Created = c.Connected
+	if old == nil {
+		return
+	}
+	c.Created, c.settings = old.Created, old.settings
+	id, variant := old.grant()
+	now := time.Now().UTC()
+	before := append(old.Former[:len(old.Former):len(old.Former)], former{
+		ID: id, ClientID: old.ClientID, AccountsURL: old.AccountsURL, DataCenter: old.DataCenter,
+		GrantType: old.GrantType, Variant: variant, Revoke: revoke, Until: now,
+	})
+	current, variant := c.grant()
+	c.Former = nil
+	for _, f := range before {
+		// A token lives a day at most, whatever is configured.
+		if (f.ID != current || f.Variant != variant) && now.Sub(f.Until) < 25*time.Hour {
+			c.Former = append(c.Former, f)
+		}
+	}
+	c.Former = c.Former[max(0, len(c.Former)-formerGrants):]
+}
+
+// Remember makes a credential remember a grant that it had before.
+func (c *credentials) Remember(ctx context.Context, s logical.Storage, name string, f ledger.Former) error {
+	_, err := c.change(ctx, s, name, func(old *known) (*credential, error) {
+		if old == nil || !f.Revoke {
+			return nil, nil
+		}
+		if id, _ := old.grant(); id == f.ID || slices.ContainsFunc(old.Former, func(known former) bool { return known.ID == f.ID }) {
+			return nil, nil
+		}
+		next := old.credential
+		next.Former = append(slices.Clone(next.Former), former{
+			ID: f.ID, ClientID: f.ClientID, AccountsURL: f.AccountsURL, DataCenter: f.DataCenter, Revoke: f.Revoke, Until: time.Now().UTC(),
+		})
+		return &next, nil
+	})
+	return err
+}
+
+// credentials owns what is stored at creds/.
+type credentials struct {
+	memory *memory
+	locks  *store.Locks
+
+	mu       sync.Mutex
+	attempts map[*attempt]bool
+	// idle is closed when the last attempt ends.
+	idle chan struct{}
+}
+
+// attempt is a write that obtains a grant for a name from Zoho.
+type attempt struct {
+	name string
+	// cancelled: the credential was deleted meanwhile. The lock of its name guards it.
+	cancelled bool
+}
+
+func newCredentials(m *memory) *credentials {
+	return &credentials{memory: m, locks: store.NewLocks(), attempts: map[*attempt]bool{}}
+}
+
+// begin announces that a grant is being obtained for a name; end has to follow.
+func (c *credentials) begin(name string) *attempt {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := &attempt{name: name}
+	if len(c.attempts) == 0 {
+		c.idle = make(chan struct{})
+	}
+	c.attempts[a] = true
+	return a
+}
+
+func (c *credentials) end(a *attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if delete(c.attempts, a); len(c.attempts) == 0 {
+		close(c.idle)
+	}
+}
+
+// obtained waits until no grant is being obtained, or the context ends.
+func (c *credentials) obtained(ctx context.Context) {
+	for {
+		c.mu.Lock()
+		idle := c.idle
+		none := len(c.attempts) == 0
+		c.mu.Unlock()
+		if none {
+			return
+		}
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// obtaining returns how many grants are being obtained.
+func (c *credentials) obtaining() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.attempts)
+}
+
+// cancel ends the attempts for a name, whose lock is held.
+func (c *credentials) cancel(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for a := range c.attempts {
+		if a.name == name {
+			a.cancelled = true
+		}
+	}
+}
+
+// Still runs work while the credential of a name does not change.
+func (c *credentials) Still(name string, work func() error) error {
+	return c.locks.Locked(name, work)
+}
+
+// change replaces the credential of a name by what next returns, given what is there:
+// nil where nothing is. It is the only change meanwhile. A nil next changes nothing.
+func (c *credentials) change(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (k *known, err error) {
+	err = c.Still(name, func() error {
+		old, err := c.memory.credential(ctx, s, name)
+		if isAbsent(err) {
+			old, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		changed, err := next(old)
+		if err != nil {
+			return err
+		}
+		if changed == nil {
+			k = old
+			return nil
+		}
+		k = &known{name: name, credential: *changed}
+		defer c.memory.forget(credsPrefix + name)
+		return store.Put(ctx, s, credsPrefix+name, &k.credential)
+	})
+	return k, err
+}
+
+// remove deletes the credential of a name after before has run, with what is there,
+// or nil; whatever is being obtained for the name comes to nothing.
+func (c *credentials) remove(ctx context.Context, s logical.Storage, name string, before func(old *known) error) error {
+	return c.Still(name, func() error {
+		c.cancel(name)
+		old, err := c.memory.credential(ctx, s, name)
+		if isAbsent(err) {
+			old, err = nil, nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := before(old); err != nil || old == nil {
+			return err
+		}
+		defer c.memory.forget(credsPrefix + name)
+		return store.Delete(ctx, s, credsPrefix+name)
+	})
+}
+
+// Grants returns the grant that a credential points to, and those before it.
+func (c *credentials) Grants(ctx context.Context, s logical.Storage, name string) (*ledger.Grant, []ledger.Former, error) {
+	k, err := c.memory.credential(ctx, s, name)
+	if isAbsent(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	current := k.ledgerGrant()
+	var before []ledger.Former
+	for _, f := range k.Former {
+		before = append(before, ledger.Former{
+			Grant:  ledger.Grant{ID: f.ID, ClientID: f.ClientID, AccountsURL: f.AccountsURL, DataCenter: f.DataCenter},
+			Revoke: f.Revoke && f.GrantType != grantClient,
+		})
+	}
+	return &current, before, nil
+}

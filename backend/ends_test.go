@@ -1,0 +1,313 @@
+// What if somebody leaves: the caller, the mount, Vault itself? What must be done is
+// done first, and nobody waits for Zoho for long.
+
+package backend_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend"
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// device configures a device client and starts a consent by it.
+func (m *mount) device(name string) (userCode string) {
+	m.t.Helper()
+	device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+	m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL", "max_age": "50m"})
+	return m.write("authorize/"+name, data{"flow": "device"}).Data["user_code"].(string)
+}
+
+func TestUnmountWaitsAWhileForZohoAndNoLonger(t *testing.T) {
+	for what, work := range map[string]func(m *mount){
+		"a device poll": func(m *mount) {
+			m.device("tv")
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "device"})
+			passes(62 * time.Second)
+			_, _ = m.try(logical.ReadOperation, "creds/tv", nil)
+		},
+		"a device poll beside a credential": func(m *mount) {
+			if err := m.zoho.ApproveDevice(m.device("tv"), zohotest.Consent{}); err != nil {
+				m.t.Fatal(err)
+			}
+			passes(31 * time.Second)
+			m.token("tv")
+			m.start("tv")
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "device"})
+			passes(31 * time.Second)
+			m.token("tv")
+		},
+		"a mint": func(m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang})
+			passes(62 * time.Second)
+			_, _ = m.try(logical.ReadOperation, "creds/crm", data{"min_ttl": "59m59s"})
+		},
+		"an exchange": func(m *mount) {
+			m.configure(nil)
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang})
+			passes(62 * time.Second)
+			_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				var others sync.WaitGroup
+				others.Go(func() { work(m) })
+				synctest.Wait()
+				passes(63 * time.Second)
+				m.zoho.ClearFaults() // what hangs hangs on
+				start := time.Now()
+				m.backend.Cleanup(context.Background())
+				if took := time.Since(start); took > 4*time.Second {
+					t.Errorf("the unmount took %s", took)
+				}
+				others.Wait()
+				passes(time.Minute) // what was left to itself ends
+			})
+		})
+	}
+}
+
+func TestExchangeUnderWayIsFinishedBeforeAReload(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 2 * time.Second, Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		m.backend.Cleanup(context.Background())
+		// The process is gone: nothing that it does now counts.
+		stored := m.storage.contents(t)
+		if _, connected := stored["creds/crm"]; !connected {
+			t.Error("what the code bought died with the process")
+		}
+		others.Wait()
+		m.restart()
+		m.token("crm")
+	})
+}
+
+func TestCallerThatHangsUpIsNoFaultOfTheEngine(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.cold()
+		ctx, hangUp := context.WithCancel(context.Background())
+		// Over the bridge storage has an error of its own for this.
+		gone := func(op, key string) error {
+			hangUp()
+			return errors.New("rpc error: code = Canceled desc = context canceled")
+		}
+		m.storage.before.Store(&gone)
+		_, err := m.request(ctx, logical.ReadOperation, "creds/crm", nil)
+		m.storage.working()
+		if coded, ok := err.(logical.HTTPCodedError); !ok || coded.Code() != 503 {
+			t.Errorf("got %v", err)
+		}
+		if strings.Contains(m.logs.String(), "[ERROR]") {
+			t.Error("a caller that left is logged as an error")
+		}
+	})
+}
+
+func TestDeleteDuringTheFirstConnectIsNotUndone(t *testing.T) {
+	for what, work := range map[string]func(m *mount) func(){
+		"a code": func(m *mount) func() {
+			m.configure(nil)
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			return func() {
+				m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "deleted", "authorize/crm")
+			}
+		},
+		"a device": func(m *mount) func() {
+			if err := m.zoho.ApproveDevice(m.device("crm"), zohotest.Consent{}); err != nil {
+				m.t.Fatal(err)
+			}
+			passes(31 * time.Second)
+			return func() { m.refused(logical.ReadOperation, "creds/crm", nil, 400, "deleted", "authorize/crm") }
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				connect := work(m)
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+				var others sync.WaitGroup
+				others.Go(connect)
+				synctest.Wait()
+				m.delete("creds/crm")
+				others.Wait()
+				m.refused(logical.ReadOperation, "creds/crm", nil, 404)
+				m.settled(0)
+			})
+		})
+	}
+}
+
+func TestImportIsNotUndeletedEither(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("other")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() {
+			m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}, 400, "deleted", "nothing was stored")
+		})
+		synctest.Wait()
+		m.delete("creds/crm")
+		others.Wait()
+		m.refused(logical.ReadOperation, "creds/crm", nil, 404)
+		m.settled(1)
+		m.token("other")
+	})
+}
+
+func TestConfigIsNotDeletedWhileAGrantIsBeingObtained(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		m.refused(logical.DeleteOperation, "config", nil, 400, "being obtained")
+		others.Wait()
+		m.token("crm")
+	})
+}
+
+func TestConsentsThatNobodyFinishesGoWithinADay(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		for i := range 20 {
+			m.write(fmt.Sprintf("authorize/c%d", i), nil)
+			passes(time.Minute)
+		}
+		m.connect("crm")
+		for range 24 {
+			passes(time.Hour)
+			m.tick()
+		}
+		for _, key := range m.storage.keys(t) {
+			if strings.HasPrefix(key, "pending/") {
+				t.Errorf("%s is left", key)
+			}
+		}
+		before := m.storage.operations.Load()
+		for range 60 {
+			passes(time.Minute)
+			m.tick()
+		}
+		if n := m.storage.operations.Load() - before; n != 0 {
+			t.Errorf("an idle mount makes %d storage operations in an hour", n)
+		}
+	})
+}
+
+// stuckLog is a log that nobody reads any more: the first line of trouble never ends.
+type stuckLog struct{ released chan struct{} }
+
+func (l stuckLog) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "could not be stored") {
+		<-l.released
+	}
+	return len(p), nil
+}
+
+func TestGrantThatCannotBeStoredIsRevokedThoughNobodyReadsTheLog(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		conf := logical.TestBackendConfig()
+		log := stuckLog{make(chan struct{})}
+		conf.System, conf.StorageView, conf.EventsSender = m.system, m.storage, m.events
+		conf.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Trace})
+		m.backend.Cleanup(context.Background())
+		b, err := backend.NewFactory(m.wire)(context.Background(), conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.backend = b
+		gone := func(op, key string) error {
+			if m.zoho.Counts().Exchanges > 0 {
+				return errDisk // Vault died while Zoho answered
+			}
+			return nil
+		}
+		m.storage.before.Store(&gone)
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		if left := m.zoho.RefreshTokens(); len(left) != 0 {
+			t.Error("the grant lives on behind a log line")
+		}
+		close(log.released)
+		others.Wait()
+		m.storage.working()
+	})
+}
+
+func TestGrantThatNeitherVaultNorZohoTakesIsTriedOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		m.storage.failing("due/")
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked", "retried")
+		m.tick()
+		m.storage.working()
+		m.zoho.ClearFaults()
+		passes(time.Minute)
+		m.tick()
+		passes(time.Minute)
+		m.tick()
+		if left := m.zoho.RefreshTokens(); len(left) != 0 {
+			t.Errorf("%d grants live on", len(left))
+		}
+	})
+}
+
+func TestRotatedGrantThatCannotBeStoredIsNeitherLostNorMintedAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		m.write("creds/sibling", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+		passes(61 * time.Minute)
+		m.storage.failing("due/")
+		_, err := m.try(logical.ReadOperation, "creds/crm", nil)
+		if err == nil {
+			t.Error("a token is handed out whose grant is not stored")
+		}
+		m.storage.working()
+		refreshes := m.zoho.Counts().Refreshes
+		first := m.token("crm")
+		if m.token("crm") != first {
+			t.Error("rotation defeats max_age")
+		}
+		if n := m.zoho.Counts().Refreshes - refreshes; n != 0 {
+			t.Errorf("it cost %d more mints", n)
+		}
+		if m.token("sibling") != first {
+			t.Error("the sibling that shares the grant was left behind")
+		}
+		m.restart()
+		m.token("crm")
+		m.delete("creds/sibling")
+		m.token("crm")
+		m.delete("creds/crm")
+		m.settled(0)
+	})
+}

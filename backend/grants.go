@@ -1,0 +1,70 @@
+// What does the ledger need of this mount? Where a credential points, what its tokens
+// are doing, and one call to Zoho that revokes.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// world is the mount as its ledger asks it.
+type world struct {
+	*credentials
+	keeper *zoho.Keeper
+}
+
+// Revoke implements ledger.World.
+func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) error {
+	c, err := w.memory.config(ctx, s)
+	var a *answer
+	if errors.As(err, &a) { // the mount has no config any more
+		c, err = newClient(defaultConfig(), w.memory.transport)
+	}
+	if err != nil {
+		return err
+	}
+	return c.revoker(g.ClientID, g.AccountsURL).Revoke(ctx, g.RefreshToken, zoho.RefreshToken)
+}
+
+// revoker returns what can revoke tokens of a client at an accounts server. The
+// secret goes only where it belongs; the older form of revocation needs none.
+func (c *client) revoker(clientID, accountsURL string) *zoho.Client {
+	at := c.at(zoho.DataCenter{AccountsURL: accountsURL})
+	at.ID, at.Secret = clientID, ""
+	if dc, found := c.table.ByAccountsURL(accountsURL); found && c.ClientID == clientID {
+		at.Secret = c.secret(dc.Name)
+	}
+	return at
+}
+
+// look returns what the keeper knows of a grant, whoever holds it.
+func (w *world) look(ctx context.Context, s logical.Storage, id string) (zoho.State, error) {
+	limits := zoho.DefaultLimits
+	if c, err := w.memory.config(ctx, s); err == nil {
+		limits = c.limits
+	}
+	return w.keeper.Look(ctx, &zoho.Account{ID: id, Client: &zoho.Client{}, Limits: limits, Shelf: &shelf{storage: s}})
+}
+
+// Tokens implements ledger.World.
+func (w *world) Tokens(ctx context.Context, s logical.Storage, id string) (alive, matters time.Time, err error) {
+	state, err := w.look(ctx, s, id)
+	return state.Alive, state.Matters, err
+}
+
+// Alone implements ledger.World.
+func (w *world) Alone(ctx context.Context, id string, work func() error) error {
+	return w.keeper.Alone(ctx, id, work)
+}
+
+// DropTokens implements ledger.World.
+func (w *world) DropTokens(ctx context.Context, s logical.Storage, id string) error {
+	return s.Delete(ctx, tokenPrefix+id)
+}

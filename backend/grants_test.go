@@ -1,0 +1,201 @@
+// Who ends a grant, and who must not? What one request notes, no other takes away.
+
+package backend_test
+
+import (
+	"encoding/pem"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestExchangeThatTimesOutDoesNotKeepAReplacedGrantAlive(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		first := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": first}) })
+		synctest.Wait()
+		m.connect("crm")
+		others.Wait()
+		m.settled(1)
+		m.token("crm")
+	})
+}
+
+func TestDevicePollThatTimesOutDoesNotKeepAReplacedGrantAlive(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		approve := func(code string) {
+			if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
+				t.Fatal(err)
+			}
+			passes(31 * time.Second)
+			m.token("crm")
+			synctest.Wait() // asked in the background, where there is a good credential
+		}
+		approve(m.device("crm"))
+		m.write("config", data{"request_timeout": "1m"})
+		code := m.start("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "device", Times: 1})
+		approve(code)
+		approve(m.start("crm"))
+		passes(2 * time.Minute)
+		m.settled(1)
+		m.token("crm")
+	})
+}
+
+// start starts a device consent and returns what the person types.
+func (m *mount) start(name string) string {
+	m.t.Helper()
+	return m.write("authorize/"+name, data{"flow": "device"}).Data["user_code"].(string)
+}
+
+func TestFailingReconnectDoesNotStopARevocationThatADeletePromised(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "token", Times: 1})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		var others sync.WaitGroup
+		others.Go(func() { m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400) })
+		synctest.Wait()
+		if resp := m.delete("creds/crm"); resp == nil || len(resp.Warnings) == 0 {
+			t.Fatal("the delete does not say that revocation is retried")
+		}
+		others.Wait()
+		m.zoho.ClearFaults()
+		m.settled(0)
+	})
+}
+
+func TestAddedScopesEndNoOtherConsentAndTouchNoOtherGrant(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		landed := m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		second := m.consent("crm", nil, zohotest.Consent{})
+		others.Wait()
+		if granted := fmt.Sprint(m.read("status/crm")["granted_scopes"]); !strings.Contains(granted, "ZohoCRM.users.READ") {
+			t.Errorf("the scopes were not added: %s", granted)
+		}
+		m.write("creds/crm", data{"callback_url": second})
+		m.token("crm")
+
+		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		others.Go(func() {
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "no more", "add_scopes")
+		})
+		synctest.Wait()
+		m.connect("crm")
+		others.Wait()
+		if granted := fmt.Sprint(m.read("status/crm")["granted_scopes"]); strings.Contains(granted, "ZohoCRM.users.READ") {
+			t.Errorf("another grant's scopes are %s", granted)
+		}
+	})
+}
+
+func TestSettingsOfACredentialThatConfigNoLongerFitsAreStoredAndToldSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.write("config", data{"client_id": "1000.ANOTHER", "client_secret": "another", "verify": false})
+		resp := m.write("creds/crm", data{"disabled": true})
+		if resp.Data["disabled"] != true || len(resp.Warnings) == 0 {
+			t.Errorf("got %v %q", resp.Data, resp.Warnings)
+		}
+		m.configure(nil)
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "disabled")
+	})
+}
+
+func TestConsentCostsTheSameHoweverManyCredentialsThereAre(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.LiveRefreshTokens = -1, -1 })
+		m.configure(nil)
+		cost := func(name string) (authorize, finish int64) {
+			m.restart()
+			m.read("datacenters/eu")
+			n := m.storage.operations.Load()
+			landed := m.consent(name, nil, zohotest.Consent{})
+			authorize = m.storage.operations.Load() - n
+			m.write("creds/"+name, data{"callback_url": landed})
+			return authorize, m.storage.operations.Load() - n - authorize
+		}
+		few1, few2 := cost("first")
+		for i := range 300 {
+			m.connect(fmt.Sprintf("c%d", i))
+		}
+		many1, many2 := cost("last")
+		// Beyond twenty there is the crowd to look up.
+		if many1 > few1+2 || many2 > few2+4 {
+			t.Errorf("a consent costs %d and %d storage operations among few, %d and %d among 300", few1, few2, many1, many2)
+		}
+		resp := m.write("authorize/more", nil)
+		if len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "20 per user") {
+			t.Errorf("nobody is warned: %q", resp.Warnings)
+		}
+	})
+}
+
+func TestAuthorityIsNotChangedWithoutTheSecret(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		server := httptest.NewUnstartedServer(nil)
+		server.StartTLS()
+		defer server.Close()
+		authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+		m.refused(logical.UpdateOperation, "config", data{"ca_pem": authority}, 400, "ca_pem", "client_secret again")
+		m.write("config", data{"ca_pem": authority, "client_secret": m.zoho.DefaultClient().Secret, "verify": false})
+	})
+}
+
+func TestGrantWhoseServerIsGoneForEverCanBeForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		passes(2 * time.Hour)
+		m.tick()
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		passes(2 * time.Hour)
+		m.tick()
+		if keys := fmt.Sprint(m.storage.keys(t)); keys != "[config]" {
+			t.Errorf("left are %s", keys)
+		}
+		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+	})
+}
+
+func TestGrantThatIsBeingRevokedCannotBeImported(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 5 * time.Second, Endpoint: "revoke"})
+		var others sync.WaitGroup
+		others.Go(func() { m.delete("creds/crm") })
+		synctest.Wait()
+		m.refused(logical.UpdateOperation, "creds/other", data{"refresh_token": token}, 400, "being revoked")
+		others.Wait()
+		m.zoho.ClearFaults()
+		m.settled(0)
+	})
+}

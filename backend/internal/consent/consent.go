@@ -1,0 +1,209 @@
+// Package consent knows the consents that wait: started, spent, finished. It alone
+// writes and deletes what is stored of them, and compares it first: whoever started
+// a consent ends that one and no other.
+//
+//	(nothing) --Start--> started --Spend--> spent --Finish--> (nothing)
+//	                        ^                 |
+//	                        +----Unspend------+   the code never left
+//
+// Start takes the place of a consent that was not finished. One that nobody finishes
+// is deleted by Sweep some time after it has expired; one that was spent, when its
+// code is surely dead: until then the same code is recognised.
+package consent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// Prefix + name is the key of the consent that waits for a credential.
+const Prefix = "pending/"
+
+// CodeLife is longer than any code lives. Zoho, "self-client": up to ten minutes.
+const CodeLife = 15 * time.Minute
+
+// Flows of a consent.
+const (
+	Code   = "code"
+	Device = "device"
+	Scopes = "scopes" // more of them for a connected grant
+	// oldSpent is how format 1 remembered the last code that was sent.
+	oldSpent = "spent"
+)
+
+// Consent is one that was started and not finished.
+type Consent struct {
+	store.Versioned
+	// ID tells apart consents of one name.
+	ID string `json:"id,omitempty"`
+	// State comes back with the code.
+	State       string      `json:"state,omitempty"`
+	RedirectURI string      `json:"redirect_uri,omitempty"`
+	Scopes      []string    `json:"scopes,omitempty"`
+	DataCenter  string      `json:"data_center,omitempty"`
+	Verifier    zoho.Secret `json:"verifier,omitempty"`
+	Expires     time.Time   `json:"expires"`
+	// Flow is how the person consents; empty for a code that no consent here led to.
+	Flow string `json:"flow,omitempty"`
+	// GrantID is the grant that gains scopes.
+	GrantID string `json:"grant_id,omitempty"`
+	// Spent is the fingerprint of a code that was sent: then the consent is spent.
+	Spent string `json:"spent,omitempty"`
+	// The rest belongs to the device flow.
+	DeviceCode      zoho.Secret   `json:"device_code,omitempty"`
+	UserCode        string        `json:"user_code,omitempty"`
+	VerificationURL string        `json:"verification_url,omitempty"`
+	Interval        time.Duration `json:"interval,omitempty"`
+	NextPoll        time.Time     `json:"next_poll,omitzero"`
+}
+
+// Waits reports whether a person can still finish it.
+func (c *Consent) Waits(now time.Time) bool {
+	return c != nil && c.Spent == "" && c.Flow != "" && now.Before(c.Expires)
+}
+
+// same reports whether two are one consent. Format 1 gave no IDs.
+func (c *Consent) same(other *Consent) bool {
+	return c.ID == other.ID && c.State == other.State && c.DeviceCode == other.DeviceCode
+}
+
+// Consents are those of one mount.
+type Consents struct {
+	locks *store.Locks
+	// changed is told of each consent that was written, nil: deleted.
+	changed func(name string, c *Consent)
+
+	mu sync.Mutex
+	// next is when Sweep has to look again; zero: it does not know.
+	next time.Time
+}
+
+// New returns the consents of a mount. changed is told of every change.
+func New(changed func(name string, c *Consent)) *Consents {
+	return &Consents{locks: store.NewLocks(), changed: changed}
+}
+
+// Get returns the consent of a name, whatever its state, or nil.
+func (p *Consents) Get(ctx context.Context, s logical.Storage, name string) (*Consent, error) {
+	var c Consent
+	switch err := store.Get(ctx, s, Prefix+name, &c); {
+	case errors.Is(err, store.ErrAbsent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if c.Flow == oldSpent {
+		// Format 1 kept the last one for ever; after its time it says nothing.
+		c.Flow = ""
+	}
+	return &c, nil
+}
+
+// Start stores a consent in place of one that was not finished.
+func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent) error {
+	c.ID = rand.Text()
+	return p.locks.Locked(name, func() error { return p.put(ctx, s, name, c) })
+}
+
+// Spend marks the consent of a name as spent by a code, after check has agreed to
+// it; check gets nil where none is stored. It returns the consent as it was.
+func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, code zoho.Secret, check func(*Consent) error) (before, spent *Consent, err error) {
+	err = p.locks.Locked(name, func() error {
+		now, err := p.Get(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		if err := check(now); err != nil {
+			return err
+		}
+		before = now
+		// What is not needed any more is not kept: secrets above all.
+		spent = &Consent{ID: rand.Text(), Spent: zoho.Fingerprint(string(code)), Expires: time.Now().Add(CodeLife).UTC()}
+		return p.put(ctx, s, name, spent)
+	})
+	return before, spent, err
+}
+
+// Unspend puts a consent back that was spent for a code that never left; before is
+// nil where there was none.
+func (p *Consents) Unspend(ctx context.Context, s logical.Storage, name string, spent, before *Consent) error {
+	return p.swap(ctx, s, name, spent, before)
+}
+
+// Finish ends a consent, unless another one was started since.
+func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c *Consent) error {
+	return p.swap(ctx, s, name, c, nil)
+}
+
+// Change stores a consent that goes on, unless another one was started since.
+func (p *Consents) Change(ctx context.Context, s logical.Storage, name string, c *Consent) error {
+	return p.swap(ctx, s, name, c, c)
+}
+
+// Drop ends whatever consent there is for a name that is being deleted.
+func (p *Consents) Drop(ctx context.Context, s logical.Storage, name string) error {
+	return p.locks.Locked(name, func() error { return p.put(ctx, s, name, nil) })
+}
+
+// ClaimPoll returns the device consent that waits for a name, nil without one, and
+// whether the caller may ask Zoho about it now. The claim is stored before the
+// question, so that no two readers or nodes ask within one interval; it is long
+// enough for the answer, from which the next interval counts. readOnly is returned
+// where a write is needed and not allowed; expired tells that its time is over.
+func (p *Consents) ClaimPoll(ctx context.Context, s logical.Storage, name string, readOnly error) (c *Consent, claimed, expired bool, err error) {
+	err = p.locks.Locked(name, func() error {
+		if c, err = p.Get(ctx, s, name); err != nil || c == nil {
+			return err
+		}
+		if c.Flow != Device || c.Spent != "" {
+			c = nil
+			return nil
+		}
+		now := time.Now()
+		expired = !now.Before(c.Expires)
+		switch {
+		case !expired && now.Before(c.NextPoll):
+			return nil
+		case readOnly != nil:
+			return readOnly
+		case expired:
+			return p.put(ctx, s, name, nil)
+		}
+		c.NextPoll = now.Add(time.Minute + c.Interval).UTC()
+		claimed = true
+		return p.put(ctx, s, name, c)
+	})
+	return c, claimed, expired, err
+}
+
+// swap replaces a consent by the next, or by nothing, if it is still the one there.
+func (p *Consents) swap(ctx context.Context, s logical.Storage, name string, c, next *Consent) error {
+	if c == nil {
+		return nil
+	}
+	return p.locks.Locked(name, func() error {
+		now, err := p.Get(ctx, s, name)
+		if err != nil || now == nil || !now.same(c) {
+			return err
+		}
+		return p.put(ctx, s, name, next)
+	})
+}
+
+// put stores a consent, or nothing.
+func (p *Consents) put(ctx context.Context, s logical.Storage, name string, c *Consent) error {
+	defer p.changed(name, c)
+	if c == nil {
+		return store.Delete(ctx, s, Prefix+name)
+	}
+	defer p.due(c.Expires)
+	return store.Put(ctx, s, Prefix+name, c)
+}

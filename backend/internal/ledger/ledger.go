@@ -1,0 +1,486 @@
+// Package ledger knows what may become of a grant: who holds it, whether it is
+// condemned, whether Zoho is being told. It alone writes and deletes what is stored
+// of that, under one lock for each grant; everything else asks.
+//
+//	   (nothing)
+//	       | Keep: Zoho gave it, or Doubt: somebody brings it
+//	       v
+//	   in doubt <---- Doubt: its credential is about to go ----+
+//	    |     |                                                |
+//	    |     +-- Settle: a credential points to it -------> held
+//	    |                                                      |
+//	    +-- Settle: none does          Settle: its credential  |
+//	    v                              points elsewhere now    |
+//	condemned <------------------------------------------------+
+//	    |     at once, or when its last token has run out;
+//	    |     until then a Doubt and Settle may save it
+//	    |
+//	    +-- Revoke --> revoking -- Zoho agrees --> (nothing)
+//	    |
+//	    +-- only to be forgotten, nothing in its record matters --> (nothing)
+//
+// What a credential points to is the truth, and is changed by one write. A doubt is
+// noted before that write and settled after it, by looking at the credential; one
+// that a crash left is settled by Sweep. So it does not matter where a crash comes.
+//
+// A grant about which something has to be done is at due/<id>; one that is simply
+// held at grant/<id>. Where both exist, due counts: a change from one to the other
+// writes the new place before it deletes the old.
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// Prefixes of the keys that the ledger owns.
+const (
+	DuePrefix   = "due/"   // + grant id: something has to be done
+	GrantPrefix = "grant/" // + grant id: held, and nothing to do
+	TallyPrefix = "tally/" // + owner: how many grants a Zoho user gave
+	// Format 1 had these; they are read, moved forward and deleted.
+	OldRetiredPrefix = "retired/" // + grant id
+	OldHolderPrefix  = "holder/"  // + grant id + / + name
+)
+
+// Grant is what is known of a grant besides its tokens.
+type Grant struct {
+	store.Versioned
+	ID string `json:"id"`
+	// RefreshToken is empty for client credentials: there is nothing to revoke, and
+	// whoever has the client holds the grant, so that holders are not noted.
+	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
+	ClientID     string      `json:"client_id"`
+	AccountsURL  string      `json:"accounts_url"`
+	DataCenter   string      `json:"data_center,omitempty"`
+	// ZUID is the Zoho user who gave it, where that is known.
+	ZUID    string   `json:"zuid,omitempty"`
+	Holders []Holder `json:"holders,omitempty"`
+	// Condemned is what is to become of it when nobody holds it.
+	Condemned *Sentence `json:"condemned,omitempty"`
+}
+
+// Holder is a credential that mints from a grant, or may.
+type Holder struct {
+	Name  string `json:"name"`
+	Held  bool   `json:"held,omitempty"`
+	Doubt *Doubt `json:"doubt,omitempty"`
+}
+
+// Doubt says that a write is under way, after which the credential points to the
+// grant, or does not.
+type Doubt struct {
+	// ID tells who settles it: a later doubt takes the place of an earlier one.
+	ID    string    `json:"id"`
+	Since time.Time `json:"since"`
+	// Otherwise is what becomes of the grant if the credential does not point to it.
+	Otherwise Sentence `json:"otherwise"`
+}
+
+// Sentence says how a grant ends.
+type Sentence struct {
+	// Name is the credential that had it.
+	Name  string    `json:"name,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	// Revoke: at Zoho; otherwise it is only forgotten, when nothing in its record
+	// matters any more.
+	Revoke bool `json:"revoke,omitempty"`
+	// AtOnce: whatever tokens of it still live.
+	AtOnce bool `json:"at_once,omitempty"`
+	// Revoking: Zoho was told, or is being told. There is no way back.
+	Revoking bool `json:"revoking,omitempty"`
+}
+
+// ErrRevoking means that a grant is lost: Zoho is being told to revoke it.
+var ErrRevoking = errors.New("the grant is being revoked")
+
+// Former is a grant that a credential pointed to before.
+type Former struct {
+	Grant
+	// Revoke: when its last token has run out; otherwise it is only forgotten.
+	Revoke bool
+}
+
+// World is the rest of the mount, as the ledger asks it.
+type World interface {
+	// Grants returns the grant that a credential points to, nil without one, and
+	// those that it pointed to before.
+	Grants(ctx context.Context, s logical.Storage, name string) (*Grant, []Former, error)
+	// Still runs work while the credential of a name does not change.
+	Still(name string, work func() error) error
+	// Remember makes a credential remember a grant that it had before.
+	Remember(ctx context.Context, s logical.Storage, name string, f Former) error
+	// Revoke asks Zoho once to forget a grant.
+	Revoke(ctx context.Context, s logical.Storage, g *Grant) error
+	// Tokens returns until when tokens of a grant live that somebody may hold, and
+	// from when on nothing in its record matters.
+	Tokens(ctx context.Context, s logical.Storage, id string) (alive, matters time.Time, err error)
+	// Alone runs work while no token is minted from the grant.
+	Alone(ctx context.Context, id string, work func() error) error
+	// DropTokens deletes the record of a grant.
+	DropTokens(ctx context.Context, s logical.Storage, id string) error
+}
+
+// Ledger is the ledger of one mount.
+type Ledger struct {
+	world World
+	log   func() hclog.Logger
+	// grants has a lock for each grant, tallies one for each owner. Neither is held
+	// while Zoho is asked. Order: the flight of a grant, the lock of a credential's
+	// name, then these.
+	grants, tallies *store.Locks
+	sweeping        sweeping
+	// forward is set when storage holds nothing of format 1 any more.
+	forward atomic.Bool
+
+	mu sync.Mutex
+	// owed are grants that Zoho gave and that neither storage took nor Zoho took back.
+	owed map[string]*Grant
+	// gone are grants that were forgotten a short while ago: a mint that was on its
+	// way must not bring a record back that nobody owns.
+	gone map[string]time.Time
+}
+
+// New returns the ledger of a mount.
+func New(world World, log func() hclog.Logger) *Ledger {
+	return &Ledger{
+		world: world, log: log, grants: store.NewLocks(), tallies: store.NewLocks(),
+		sweeping: sweeping{rests: map[string]rest{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{},
+	}
+}
+
+// Keep notes a grant that Zoho has just given for a name, and returns the doubt to
+// settle. It writes before it reads: until then the grant is in memory alone. If no
+// credential comes to point to it, it is revoked.
+func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name string) (doubt string, err error) {
+	err = l.grants.Locked(g.ID, func() error {
+		d := newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
+		doubt = d.ID
+		l.returned(g.ID)
+		g.Holders = []Holder{{Name: name, Doubt: d}}
+		if err := l.putDue(ctx, s, &g); err != nil {
+			return err
+		}
+		// Zoho may give the same refresh token twice.
+		var quiet Grant
+		if err := store.Get(ctx, s, GrantPrefix+g.ID, &quiet); err != nil {
+			if errors.Is(err, store.ErrAbsent) {
+				return nil
+			}
+			return err
+		}
+		quiet.holder(name).Doubt = d
+		return l.putDue(ctx, s, &quiet)
+	})
+	return doubt, err
+}
+
+// Doubt notes that a credential is about to point to a grant, or to point to it no
+// more, and returns the doubt to settle. It fails with ErrRevoking if the grant is
+// lost already.
+func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence) (doubt string, err error) {
+	err = l.grants.Locked(g.ID, func() error {
+		known, err := l.load(ctx, s, g)
+		if err != nil {
+			return err
+		}
+		if c := known.Condemned; c != nil && c.Revoking {
+			return ErrRevoking
+		}
+		h := known.holder(otherwise.Name)
+		if h.Doubt != nil {
+			// Whoever began that one leaves it to us to settle, and its sentence.
+			otherwise = otherwise.or(h.Doubt.Otherwise)
+		}
+		h.Doubt = newDoubt(otherwise)
+		doubt = h.Doubt.ID
+		l.returned(g.ID)
+		return l.putDue(ctx, s, known)
+	})
+	return doubt, err
+}
+
+// or returns the harder of two sentences.
+func (c Sentence) or(other Sentence) Sentence {
+	c.Revoke, c.AtOnce = c.Revoke || other.Revoke, c.AtOnce || other.AtOnce
+	return c
+}
+
+func newDoubt(otherwise Sentence) *Doubt {
+	return &Doubt{ID: rand.Text(), Since: time.Now().UTC(), Otherwise: otherwise}
+}
+
+// Settle looks at where a credential points, and ends a doubt by that: the grant is
+// held, or its holder is gone. It reports whether any credential holds it. A doubt
+// that is not the last one is left to whoever came later.
+func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
+	err = l.world.Still(name, func() error {
+		current, former, err := l.world.Grants(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		points := current != nil && current.ID == id
+		if points {
+			for _, f := range former {
+				if f.ID == id {
+					continue // client credentials with other scopes
+				}
+				if err := l.release(ctx, s, f, name); err != nil {
+					return err
+				}
+			}
+		}
+		return l.grants.Locked(id, func() error {
+			g, err := l.find(ctx, s, id)
+			if err != nil || g == nil {
+				return err
+			}
+			held = points || len(g.Holders) > 0
+			h := g.holder(name)
+			if h.Doubt == nil || h.Doubt.ID != doubt {
+				return nil
+			}
+			if points {
+				if err := l.hold(ctx, s, g, h); err != nil {
+					return err
+				}
+				return l.settle(ctx, s, g)
+			}
+			otherwise := h.Doubt.Otherwise
+			for _, f := range former {
+				if f.ID == id {
+					otherwise = otherwise.or(Sentence{Revoke: f.Revoke})
+				}
+			}
+			if g.drop(name); len(g.Holders) == 0 {
+				g.condemn(otherwise)
+			}
+			held = len(g.Holders) > 0
+			return l.settle(ctx, s, g)
+		})
+	})
+	return held, err
+}
+
+// hold makes a credential a holder of a grant.
+func (l *Ledger) hold(ctx context.Context, s logical.Storage, g *Grant, h *Holder) error {
+	h.Held, h.Doubt = true, nil
+	if c := g.Condemned; c != nil && !c.Revoking {
+		g.Condemned = nil
+	}
+	if g.RefreshToken == "" {
+		g.drop(h.Name)
+	}
+	return l.count(ctx, s, g)
+}
+
+// release notes that a credential points to a former grant no more.
+func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name string) error {
+	return l.grants.Locked(f.ID, func() error {
+		g, err := l.find(ctx, s, f.ID)
+		if err != nil {
+			return err
+		}
+		if g == nil {
+			if f.RefreshToken != "" || f.Revoke {
+				return nil // gone
+			}
+			g = &f.Grant // client credentials, of which only the record is left
+		}
+		if h := g.holder(name); h.Doubt != nil {
+			return nil // somebody is about to point to it again
+		}
+		if g.drop(name); len(g.Holders) > 0 || g.Condemned != nil {
+			return l.settle(ctx, s, g)
+		}
+		g.condemn(Sentence{Name: name, Revoke: f.Revoke})
+		return l.settle(ctx, s, g)
+	})
+}
+
+// Know makes sure that the ledger knows a grant that a credential points to. The
+// lock of its name is held.
+func (l *Ledger) Know(ctx context.Context, s logical.Storage, g Grant, name string) error {
+	if g.RefreshToken == "" {
+		return nil
+	}
+	return l.grants.Locked(g.ID, func() error {
+		known, err := l.find(ctx, s, g.ID)
+		if err != nil {
+			return err
+		}
+		if known == nil {
+			if known, err = l.load(ctx, s, g); err != nil {
+				return err
+			}
+		} else if slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
+			return nil
+		}
+		if err := l.hold(ctx, s, known, known.holder(name)); err != nil {
+			return err
+		}
+		return l.settle(ctx, s, known)
+	})
+}
+
+// Hasten makes a grant that a credential pointed to go at once. It returns nil if
+// nothing is known of it, or if a credential holds it.
+func (l *Ledger) Hasten(ctx context.Context, s logical.Storage, id, name string) (hastened *Grant, err error) {
+	err = l.world.Still(name, func() error {
+		current, _, err := l.world.Grants(ctx, s, name)
+		if err != nil || current != nil && current.ID == id {
+			return err
+		}
+		return l.grants.Locked(id, func() error {
+			g, err := l.find(ctx, s, id)
+			if err != nil || g == nil {
+				return err
+			}
+			if h := g.holder(name); h.Doubt == nil {
+				g.drop(name) // a crash came between pointing elsewhere and settling
+			}
+			if len(g.Holders) == 0 {
+				g.condemn(Sentence{Name: name, Revoke: true, AtOnce: true})
+				hastened = g
+			}
+			return l.settle(ctx, s, g)
+		})
+	})
+	return hastened, err
+}
+
+// condemn adds a sentence; of two, the harder counts.
+func (g *Grant) condemn(sentence Sentence) {
+	sentence.Revoke = sentence.Revoke && g.RefreshToken != ""
+	if g.Condemned != nil {
+		*g.Condemned = g.Condemned.or(sentence)
+		return
+	}
+	if sentence.Since.IsZero() {
+		sentence.Since = time.Now().UTC()
+	}
+	g.Condemned = &sentence
+}
+
+// holder returns the entry of a name, which is made if there is none.
+func (g *Grant) holder(name string) *Holder {
+	i := slices.IndexFunc(g.Holders, func(h Holder) bool { return h.Name == name })
+	if i < 0 {
+		i = len(g.Holders)
+		g.Holders = append(g.Holders, Holder{Name: name})
+	}
+	return &g.Holders[i]
+}
+
+func (g *Grant) drop(name string) {
+	g.Holders = slices.DeleteFunc(g.Holders, func(h Holder) bool { return h.Name == name })
+}
+
+// quiet reports whether nothing has to be done about a grant.
+func (g *Grant) quiet() bool {
+	return g.Condemned == nil && !slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Doubt != nil })
+}
+
+// find returns what is stored of a grant, nil if nothing is. The grant's lock is
+// held, or the answer is only to be looked at.
+func (l *Ledger) find(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
+	for _, prefix := range []string{DuePrefix, GrantPrefix} {
+		var g Grant
+		err := store.Get(ctx, s, prefix+id, &g)
+		if err == nil {
+			return &g, nil
+		}
+		if !errors.Is(err, store.ErrAbsent) {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// load returns what is stored of a grant, or what is known of it otherwise.
+func (l *Ledger) load(ctx context.Context, s logical.Storage, g Grant) (*Grant, error) {
+	known, err := l.find(ctx, s, g.ID)
+	if err != nil || known != nil {
+		return known, err
+	}
+	known = &g
+	known.Holders, known.Condemned = nil, nil
+	return known, l.oldHolders(ctx, s, known)
+}
+
+// settle stores a grant where it belongs: at due while something has to be done,
+// then at grant, or nowhere if nobody holds it.
+func (l *Ledger) settle(ctx context.Context, s logical.Storage, g *Grant) error {
+	if !g.quiet() {
+		if err := l.putDue(ctx, s, g); err != nil {
+			return err
+		}
+		return store.Delete(ctx, s, GrantPrefix+g.ID)
+	}
+	if len(g.Holders) > 0 {
+		if err := store.Put(ctx, s, GrantPrefix+g.ID, g); err != nil {
+			return err
+		}
+	} else if err := store.Delete(ctx, s, GrantPrefix+g.ID); err != nil {
+		return err
+	}
+	return store.Delete(ctx, s, DuePrefix+g.ID)
+}
+
+func (l *Ledger) putDue(ctx context.Context, s logical.Storage, g *Grant) error {
+	// A write that failed may have been done all the same.
+	defer l.sweeping.added()
+	return store.Put(ctx, s, DuePrefix+g.ID, g)
+}
+
+// Get returns what is known of a grant, nil if nothing is.
+func (l *Ledger) Get(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
+	return l.find(ctx, s, id)
+}
+
+// Owe remembers a grant that could neither be stored nor revoked. Sweep goes on
+// trying both for as long as this process lives.
+func (l *Ledger) Owe(g Grant, name string) {
+	g.Holders, g.Condemned = nil, &Sentence{Name: name, Since: time.Now().UTC(), Revoke: true, AtOnce: true}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.owed[g.ID] = &g
+}
+
+// Gone reports whether a grant was forgotten a short while ago.
+func (l *Ledger) Gone(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, gone := l.gone[id]
+	return gone
+}
+
+// left notes that a grant was forgotten; returned that it is known again.
+func (l *Ledger) left(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for old, at := range l.gone {
+		if now.Sub(at) > unfinished {
+			delete(l.gone, old)
+		}
+	}
+	l.gone[id] = now
+}
+
+func (l *Ledger) returned(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.gone, id)
+}

@@ -1,0 +1,299 @@
+// What has to be done about grants, and when? Everything at due is looked at each
+// minute: what a crash cut short is brought to its end, what is condemned is revoked
+// when its time has come, and tried until Zoho agrees.
+
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// sweeping is what the sweeps remember of one another.
+type sweeping struct {
+	mu sync.Mutex
+	// empty: storage was seen to hold nothing that is due, and nothing was added
+	// since. Idle mounts are not listed again and again.
+	empty, running bool
+	// writes counts what was added, so that what comes during a sweep is not
+	// overlooked.
+	writes int
+	// rests says until when an accounts server that failed is left alone. Only one
+	// sweep runs at a time, and this is its alone.
+	rests map[string]rest
+}
+
+type rest struct {
+	until  time.Time
+	length time.Duration
+}
+
+const (
+	// An accounts server that does not revoke is asked again after a minute, then
+	// less and less often.
+	firstRest = time.Minute
+	maxRest   = time.Hour
+	// unfinished is longer than any write takes that leaves a doubt: calls of a minute
+	// at most, and storage. An older doubt was left by a crash.
+	unfinished = 5 * time.Minute
+)
+
+func (w *sweeping) added() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.empty = false
+	w.writes++
+}
+
+// Begin reports whether a sweep is due, and if so claims it.
+func (l *Ledger) Begin() bool {
+	l.mu.Lock()
+	owed := len(l.owed) > 0
+	l.mu.Unlock()
+	w := &l.sweeping
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running || w.empty && !owed {
+		return false
+	}
+	w.running = true
+	return true
+}
+
+// Sweep does what can be done. It is claimed with Begin.
+func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
+	w := &l.sweeping
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.running = false
+	}()
+	l.payDebts(ctx, s)
+	w.mu.Lock()
+	writes := w.writes
+	w.mu.Unlock()
+	ids, err := s.List(ctx, DuePrefix)
+	w.mu.Lock()
+	w.empty = err == nil && len(ids) == 0 && w.writes == writes
+	w.mu.Unlock()
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return
+		}
+		g, err := l.find(ctx, s, id)
+		if err != nil {
+			l.log().Warn("what is known of a grant cannot be read", "error", err)
+			continue
+		}
+		if g == nil {
+			continue
+		}
+		last := w.rests[g.AccountsURL]
+		asked, err := l.consider(ctx, s, g, time.Now().Before(last.until))
+		switch e := zoho.AsError(err); {
+		case err == nil && asked:
+			delete(w.rests, g.AccountsURL)
+		case err == nil:
+		case e == nil || e.Kind == zoho.Refused:
+			// This grant's own trouble: others of the same server are not held up.
+			l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err)
+		default:
+			length := min(max(2*last.length, firstRest), maxRest)
+			w.rests[g.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
+			l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err, "again_in", length.String())
+		}
+	}
+}
+
+func (g *Grant) name() string {
+	switch {
+	case g.Condemned != nil:
+		return g.Condemned.Name
+	case len(g.Holders) > 0:
+		return g.Holders[0].Name
+	}
+	return ""
+}
+
+// consider does what is due about one grant; resting tells that its server is left
+// alone. asked tells that Zoho was asked, and agreed.
+func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, resting bool) (asked bool, err error) {
+	for _, h := range g.Holders {
+		if h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
+			_, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
+			return false, err
+		}
+	}
+	switch {
+	case len(g.Holders) > 0, g.Condemned == nil:
+		if g.quiet() { // a crash came between the two places
+			return false, l.tidy(ctx, s, g.ID)
+		}
+		return false, nil
+	case !g.Condemned.Revoke:
+		return false, l.Forget(ctx, s, g.ID)
+	case resting:
+		return false, nil
+	case !g.Condemned.AtOnce:
+		alive, _, err := l.world.Tokens(ctx, s, g.ID)
+		if err != nil || alive.After(time.Now()) {
+			return false, err
+		}
+	}
+	err = l.Revoke(ctx, s, g.ID)
+	return err == nil, err
+}
+
+// tidy moves a grant to where it belongs.
+func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
+	return l.grants.Locked(id, func() error {
+		g, err := l.find(ctx, s, id)
+		if err != nil || g == nil {
+			return err
+		}
+		return l.settle(ctx, s, g)
+	})
+}
+
+// Revoke has Zoho revoke a condemned grant, and forgets it when Zoho agrees. It does
+// nothing to a grant that somebody holds.
+func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) error {
+	var g *Grant
+	err := l.grants.Locked(id, func() (err error) {
+		if g, err = l.find(ctx, s, id); err != nil || g == nil {
+			return err
+		}
+		if len(g.Holders) > 0 || g.Condemned == nil || !g.Condemned.Revoke {
+			g = nil
+			return nil
+		}
+		if g.Condemned.Revoking {
+			return nil
+		}
+		// Stored before Zoho is asked: from here on nobody can acquire it.
+		g.Condemned.Revoking = true
+		return l.putDue(ctx, s, g)
+	})
+	if err != nil || g == nil {
+		return err
+	}
+	if err := l.world.Revoke(ctx, s, g); err != nil {
+		return err
+	}
+	if err := l.Forget(ctx, s, id); err != nil {
+		return err
+	}
+	l.log().Info("grant revoked at Zoho", "credential", g.Condemned.Name)
+	return nil
+}
+
+// Forget deletes what is known of a grant that Zoho has revoked, or that is only to
+// be forgotten, once nothing in its record matters.
+func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error {
+	return l.world.Alone(ctx, id, func() error {
+		return l.grants.Locked(id, func() error {
+			g, err := l.find(ctx, s, id)
+			if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
+				return err
+			}
+			if !g.Condemned.Revoking {
+				if g.Condemned.Revoke {
+					return nil
+				}
+				_, matters, err := l.world.Tokens(ctx, s, id)
+				if err != nil || matters.After(time.Now()) {
+					return err
+				}
+			}
+			if g.RefreshToken != "" {
+				l.left(id)
+			}
+			if err := l.world.DropTokens(ctx, s, id); err != nil {
+				return fmt.Errorf("forgetting the tokens: %w", err)
+			}
+			if err := l.discount(ctx, s, g); err != nil {
+				return err
+			}
+			if err := store.Delete(ctx, s, GrantPrefix+id); err != nil {
+				return err
+			}
+			return store.Delete(ctx, s, DuePrefix+id)
+		})
+	})
+}
+
+// payDebts tries again to store, or to have revoked, what could be neither.
+func (l *Ledger) payDebts(ctx context.Context, s logical.Storage) {
+	l.mu.Lock()
+	owed := slices.Collect(maps.Values(l.owed))
+	l.mu.Unlock()
+	for _, g := range owed {
+		stored := l.grants.Locked(g.ID, func() error { return l.putDue(ctx, s, g) })
+		if stored == nil || l.world.Revoke(ctx, s, g) == nil {
+			l.mu.Lock()
+			delete(l.owed, g.ID)
+			l.mu.Unlock()
+		}
+	}
+}
+
+// SettleDebts pays them while the process is about to end. It returns when none is
+// left, or when the context ends.
+func (l *Ledger) SettleDebts(ctx context.Context, s logical.Storage) error {
+	for {
+		l.payDebts(ctx, s)
+		l.mu.Lock()
+		left := len(l.owed)
+		l.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("grants are left that are neither stored nor revoked")
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Due returns the ids of the grants about which something has to be done.
+func (l *Ledger) Due(ctx context.Context, s logical.Storage) ([]string, error) {
+	return s.List(ctx, DuePrefix)
+}
+
+// Condemned returns what is known of a condemned grant that nobody holds; nil
+// otherwise.
+func (l *Ledger) Condemned(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
+	g, err := l.find(ctx, s, id)
+	if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Pardon forgets a condemned grant without revoking it: an operator says that its
+// server is gone for ever.
+func (l *Ledger) Pardon(ctx context.Context, s logical.Storage, id string) error {
+	err := l.grants.Locked(id, func() error {
+		g, err := l.find(ctx, s, id)
+		if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
+			return err
+		}
+		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.AtOnce = false, true, true
+		return l.putDue(ctx, s, g)
+	})
+	if err != nil {
+		return err
+	}
+	return l.Forget(ctx, s, id)
+}

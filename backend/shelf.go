@@ -1,0 +1,120 @@
+// Where does the keeper keep its records? In the storage of a request, by grant.
+
+package backend
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+const tokenPrefix = "token/" // + grant id: its tokens and budget, written on each mint
+
+// shelf lends a request's storage to the keeper, for one credential.
+type shelf struct {
+	storage    logical.Storage
+	mount      *backend
+	credential string
+	id         string // of the grant
+	grant      zoho.Grant
+	// rotated is set when Zoho replaced the refresh token of a grant that was being
+	// proven, with the doubt about the new one.
+	rotated zoho.Secret
+	doubt   string
+}
+
+// Load implements zoho.Shelf.
+func (s *shelf) Load(ctx context.Context, id string) (*zoho.Record, error) {
+	entry, err := s.storage.Get(ctx, tokenPrefix+id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the token record: %w", err)
+	}
+	if entry == nil {
+		return nil, nil
+	}
+	return zoho.ParseRecord(entry.Value)
+}
+
+// Save implements zoho.Shelf.
+func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
+	if s.mount.ledger.Gone(id) {
+		return absent("credential %q was deleted meanwhile", s.credential)
+	}
+	entry, err := logical.StorageEntryJSON(tokenPrefix+id, r)
+	if err != nil {
+		return fmt.Errorf("encoding the token record: %w", err)
+	}
+	return s.storage.Put(apart(ctx), entry)
+}
+
+// apart keeps a write out of the request's own replication index: a mint outlives
+// its readers, and the bridge reads that index, unguarded, when they leave.
+func apart(ctx context.Context) context.Context {
+	return logical.IndexStateContext(ctx, &logical.WALState{})
+}
+
+// ReadOnly implements zoho.Shelf.
+func (s *shelf) ReadOnly() bool { return !s.mount.WriteSafeReplicationState() }
+
+// Rotated implements zoho.Shelf: a refresh token that came with a refresh takes the
+// place of the old one in every credential that holds it. One that is only being
+// proven is told through rotated.
+func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.Record) (id string, err error) {
+	ctx, b := apart(ctx), s.mount
+	g, err := b.ledger.Get(ctx, s.storage, s.id)
+	if err == nil && g == nil { // of format 1, and not moved forward yet
+		g, _, err = b.credentials.Grants(ctx, s.storage, s.credential)
+	}
+	if err != nil || g == nil || g.ID != s.id {
+		return "", err // deleted meanwhile
+	}
+	next := ledger.Grant{
+		ID: zoho.Fingerprint(g.AccountsURL, g.ClientID, string(refreshToken)), RefreshToken: refreshToken,
+		ClientID: g.ClientID, AccountsURL: g.AccountsURL, DataCenter: g.DataCenter, ZUID: g.ZUID,
+	}
+	doubts := map[string]string{}
+	if doubts[s.credential], err = b.ledger.Keep(ctx, s.storage, next, s.credential); err != nil {
+		return "", err
+	}
+	if err := s.Save(ctx, next.ID, r); err != nil {
+		return "", err
+	}
+	for _, h := range g.Holders {
+		if h.Held && h.Name != s.credential {
+			if doubts[h.Name], err = b.ledger.Doubt(ctx, s.storage, next, ledger.Sentence{Name: h.Name, Revoke: true}); err != nil {
+				return "", err
+			}
+		}
+	}
+	for name, doubt := range doubts {
+		pointed := false
+		_, err := b.credentials.change(ctx, s.storage, name, func(old *known) (*credential, error) {
+			pointed = old != nil && old.RefreshToken == refreshToken // asked again after a failure
+			if old == nil || old.RefreshToken != s.grant.RefreshToken {
+				return nil, nil
+			}
+			pointed = true
+			next := old.credential
+			next.RefreshToken, next.Connected = refreshToken, time.Now().UTC()
+			next.succeed(&old.credential, false)
+			return &next, nil
+		})
+		if err != nil {
+			return "", err
+		}
+		if name == s.credential && !pointed {
+			s.rotated, s.doubt = refreshToken, doubt // whoever proves it settles that
+			continue
+		}
+		if _, err := b.ledger.Settle(ctx, s.storage, next.ID, name, doubt); err != nil {
+			return "", err
+		}
+	}
+	b.Logger().Info("Zoho replaced the refresh token", "credential", s.credential)
+	return next.ID, nil
+}
