@@ -311,3 +311,24 @@ func TestRotatedGrantThatCannotBeStoredIsNeitherLostNorMintedAnew(t *testing.T) 
 		m.settled(0)
 	})
 }
+
+func TestPanicInOneRequestLeavesTheProcessToTheOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.cold()
+		torn := func(op, key string) error { panic("torn apart: " + m.zoho.DefaultClient().Secret) }
+		m.storage.before.Store(&torn)
+		for path, op := range map[string]logical.Operation{
+			"creds/crm": logical.ReadOperation, "status/crm": logical.ReadOperation, "config": logical.UpdateOperation,
+			"authorize/crm": logical.UpdateOperation, "revoke": logical.UpdateOperation,
+		} {
+			if _, err := m.try(op, path, nil); err == nil || !strings.Contains(err.Error(), "500") {
+				t.Errorf("%s %s: %v", op, path, err)
+			}
+		}
+		m.minute()
+		synctest.Wait()
+		m.storage.working()
+		m.token("crm")
+	})
+}

@@ -5,6 +5,7 @@ package backend_test
 import (
 	"encoding/pem"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -198,4 +199,43 @@ func TestGrantThatIsBeingRevokedCannotBeImported(t *testing.T) {
 		m.zoho.ClearFaults()
 		m.settled(0)
 	})
+}
+
+func TestSecretOfAnotherClientIsNotSentToRevoke(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.connect("books")
+		m.token("books")
+		m.write("config", data{"client_id": "1000.ANOTHER", "client_secret": "anothersecret", "verify": false})
+		m.tap(func(r *http.Request, _ string) (int, string) {
+			if _, secret, sent := r.BasicAuth(); sent {
+				t.Errorf("%s was sent a secret, %.8s...", r.URL.Path, secret)
+			}
+			return 0, ""
+		})
+		m.write("revoke/books", nil)
+		m.delete("creds/crm")
+		m.delete("creds/books")
+		m.settled(0)
+	})
+}
+
+func TestGrantThatIsBeingForgottenCanBeImportedAtAnyStep(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			token := m.zoho.RefreshTokens()[0].Token
+			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+			passes(2 * time.Hour)
+			reached = m.hangs(nth, m.minute, func() { m.write("creds/copy", data{"refresh_token": token}) })
+			m.token("copy")
+			passes(time.Hour)
+			m.tick()
+			m.token("copy")
+			m.delete("creds/copy")
+			m.settled(0)
+		})
+	}
 }

@@ -194,3 +194,31 @@ func TestUnknownPathAndOperationAreVaultsOwnErrors(t *testing.T) {
 		}
 	})
 }
+
+func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
+	m := newMount(t)
+	doc := m.document()
+	names := func(op *framework.OASOperation) string {
+		var names []string
+		for _, p := range op.Parameters {
+			names = append(names, p.Name)
+		}
+		return strings.Join(names, " ")
+	}
+	for path, item := range doc.Paths {
+		if !strings.HasPrefix(path, "/creds/{") {
+			continue
+		}
+		if got := names(item.Get); got != "max_age min_ttl rejected" {
+			t.Errorf("a read takes %s", got)
+		}
+		if got := names(item.Delete); got != "revoke" {
+			t.Errorf("a delete takes %s", got)
+		}
+	}
+	for name, schema := range doc.Components.Schemas {
+		if schema.Properties["revoke"] != nil || schema.Properties["rejected"] != nil {
+			t.Errorf("%s has a field that belongs to a read or a delete", name)
+		}
+	}
+}

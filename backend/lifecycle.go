@@ -5,8 +5,6 @@ package backend
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -71,7 +69,7 @@ func (b *backend) spawn(work func(ctx context.Context)) {
 	b.work.Go(func() {
 		defer func() {
 			if p := recover(); p != nil {
-				b.Logger().Error("internal fault in the background", "fault", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				b.Logger().Error("work in the background failed", "error", fault(p))
 			}
 		}()
 		work(b.background)

@@ -126,6 +126,16 @@ func (b *backend) endGrant(ctx context.Context, s logical.Storage, id string) (r
 	return len(state.Tokens), nil
 }
 
+// revokeSafely is revokeTokens in a goroutine of its own.
+func (b *backend) revokeSafely(ctx context.Context, s logical.Storage, name string) (revoked int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault(p)
+		}
+	}()
+	return b.revokeTokens(ctx, s, name)
+}
+
 func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
 	revoked, cause := b.revokeTokens(ctx, req.Storage, name)
@@ -157,7 +167,7 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	for range min(revokers, len(names)) {
 		workers.Go(func() {
 			for name := range queue {
-				revoked, err := b.revokeTokens(ctx, req.Storage, name)
+				revoked, err := b.revokeSafely(ctx, req.Storage, name)
 				result := map[string]any{"revoked": revoked}
 				mu.Lock()
 				total += revoked

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,9 +43,15 @@ func absent(format string, args ...any) error {
 // HandleRequest answers a request. It refuses unknown and unusable fields before
 // any handler runs: Vault would drop the former silently, and quote the latter,
 // secrets included.
-func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
+	// One process serves every mount: a panic here must not take the others with it.
+	defer func() {
+		if p := recover(); p != nil {
+			resp, err = b.respond(ctx, fault(p))
+		}
+	}()
 	if name, ok := plainRead(req); ok {
-		resp, err := b.serve(ctx, req.Storage, name, nil)
+		resp, err = b.serve(ctx, req.Storage, name, nil)
 		if err != nil {
 			return b.respond(ctx, err)
 		}
@@ -66,7 +73,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 			return nil, logical.ErrReadOnly
 		}
 	}
-	resp, err := b.Backend.HandleRequest(ctx, req)
+	resp, err = b.Backend.HandleRequest(ctx, req)
 	if err != nil {
 		return b.respond(ctx, err)
 	}
@@ -76,9 +83,18 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 	return resp, nil
 }
 
+// fault makes an error of a panic. What was thrown may quote anything; where it was
+// thrown may not.
+func fault(p any) error { return fmt.Errorf("internal fault: %T\n%s", p, debug.Stack()) }
+
 // HandleExistenceCheck decides between create and update by the path alone: what
 // the fields hold is HandleRequest's matter.
-func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (bool, bool, error) {
+func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checked, exists bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			_, err = b.respond(ctx, fault(p))
+		}
+	}()
 	bare := *req
 	bare.Data = nil
 	return b.Backend.HandleExistenceCheck(ctx, &bare)
