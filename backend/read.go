@@ -180,13 +180,16 @@ func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any
 			"issue_time":          stamp(t.Issued),
 			"expire_time":         stamp(t.Expires),
 			"last_vault_rotation": stamp(t.Issued),
-			"rotation_period":     0,
+			"rotation_period":     rotationPeriod(t, d.want),
 			"ttl":                 0,
 		}}
 		d.rendered.Store(cached)
 	}
 	data := maps.Clone(cached.data)
-	data["rotation_period"], data["ttl"] = rotationPeriod(t, want), ttl(s, want, time.Now())
+	data["ttl"] = ttl(s, want, time.Now())
+	if want.MaxAge != d.want.MaxAge || want.MinTTL != d.want.MinTTL || want.Demand {
+		data["rotation_period"] = rotationPeriod(t, want)
+	}
 	return data
 }
 

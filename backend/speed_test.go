@@ -105,7 +105,7 @@ func constantBackend(b *testing.B, answer map[string]any) logical.Backend {
 	text := func(name string) string { return answer[name].(string) }
 	token, tokenType, authorization, apiDomain := text("access_token"), text("token_type"), text("authorization"), text("api_domain")
 	center, issued, expires, rotated := text("data_center"), text("issue_time"), text("expire_time"), text("last_vault_rotation")
-	scopes := answer["scopes"].([]string)
+	id, scopes := text("token_id"), answer["scopes"].([]string)
 	engine := &framework.Backend{
 		BackendType: logical.TypeLogical,
 		Paths: []*framework.Path{{
@@ -121,6 +121,7 @@ func constantBackend(b *testing.B, answer map[string]any) logical.Backend {
 							"api_domain":          apiDomain,
 							"data_center":         center,
 							"scopes":              scopes,
+							"token_id":            id,
 							"issue_time":          issued,
 							"expire_time":         expires,
 							"last_vault_rotation": rotated,

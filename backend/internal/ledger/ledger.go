@@ -263,7 +263,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 					otherwise = otherwise.or(Sentence{Revoke: f.Revoke})
 				}
 			}
-			if g.drop(name); len(g.Holders) == 0 {
+			if g.drop(name); !g.held() {
 				g.condemn(otherwise)
 			}
 			held = len(g.Holders) > 0
@@ -301,10 +301,9 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 		if h := g.holder(name); h.Doubt != nil {
 			return nil // somebody is about to point to it again
 		}
-		if g.drop(name); len(g.Holders) > 0 || g.Condemned != nil {
-			return l.settle(ctx, s, g)
+		if g.drop(name); !g.held() {
+			g.condemn(Sentence{Name: name, Revoke: f.Revoke})
 		}
-		g.condemn(Sentence{Name: name, Revoke: f.Revoke})
 		return l.settle(ctx, s, g)
 	})
 }
@@ -350,8 +349,10 @@ func (l *Ledger) Hasten(ctx context.Context, s logical.Storage, id, name string)
 			if h := g.holder(name); h.Doubt == nil {
 				g.drop(name) // a crash came between pointing elsewhere and settling
 			}
-			if len(g.Holders) == 0 {
+			if !g.held() {
 				g.condemn(Sentence{Name: name, Revoke: true, AtOnce: true})
+			}
+			if len(g.Holders) == 0 {
 				hastened = g
 			}
 			return l.settle(ctx, s, g)
@@ -385,6 +386,12 @@ func (g *Grant) holder(name string) *Holder {
 
 func (g *Grant) drop(name string) {
 	g.Holders = slices.DeleteFunc(g.Holders, func(h Holder) bool { return h.Name == name })
+}
+
+// held reports whether a credential is known to point to a grant. A sentence is passed
+// when none is; while another is in doubt it is not carried out.
+func (g *Grant) held() bool {
+	return slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Held })
 }
 
 // quiet reports whether nothing has to be done about a grant.

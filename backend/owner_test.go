@@ -1,0 +1,121 @@
+// Whose is it? What one request found out is not written onto what another has put in
+// its place meanwhile.
+
+package backend_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestTwoWritesOfConfigLoseNoFieldOfOneAnother(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			reached = m.hangs(nth,
+				func() { m.write("config", data{"max_age": "5m", "verify": false}) },
+				func() { m.write("config", data{"min_ttl": "7m", "verify": false}) })
+			if c := m.read("config"); c["max_age"] != 300 || c["min_ttl"] != 420 {
+				t.Errorf("one hangs at step %d: max_age is %v, min_ttl %v", nth, c["max_age"], c["min_ttl"])
+			}
+		})
+	}
+}
+
+func TestStandbyLeasesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		m.write("creds/crm", data{"leased": true})
+		m.token("crm")
+		m.standby(consts.ReplicationPerformanceStandby, false)
+		if resp, err := m.request(t.Context(), logical.ReadOperation, "creds/crm", nil); !errors.Is(err, logical.ErrReadOnly) {
+			t.Errorf("got %v, %v; a standby can't store a lease", resp, err)
+		}
+		m.standby(0, false)
+	})
+}
+
+func TestPersonIsNotNotedOnAGrantThatCameMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"scopes": "ZohoCRM.modules.ALL AaaServer.profile.READ"})
+		m.connect("crm")
+		ada := m.read("status/crm")["zoho_user"]
+		grace := m.zoho.AddUser(zohotest.User{Email: "grace@example.com"})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "api", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("status/crm", data{"probe": true}) })
+		synctest.Wait()
+		m.write("creds/crm", data{"callback_url": m.consent("crm", nil, zohotest.Consent{Email: grace.Email})})
+		others.Wait()
+		if user := m.read("status/crm")["zoho_user"]; user != grace.ZUID {
+			t.Errorf("the account is told to be %v's; want %v, and not %v", user, grace.ZUID, ada)
+		}
+	})
+}
+
+func TestRotatedRefreshTokenIsNotStoredOverAGrantThatCameMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		passes(61 * time.Minute)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.ReadOperation, "creds/crm", nil) })
+		synctest.Wait()
+		m.write("creds/crm", data{"callback_url": landed})
+		stored := m.storage.contents(t)["creds/crm"]
+		others.Wait()
+		if now := m.storage.contents(t)["creds/crm"]; now != stored {
+			t.Error("the new consent's grant was overwritten")
+		}
+		m.token("crm")
+		m.settled(1)
+		m.token("crm")
+	})
+}
+
+func TestDeletingASiblingKillsNoGrantInUseWhateverStepOfTheImportFailed(t *testing.T) {
+	for how, fail := range failures() {
+		for nth, reached := 1, true; reached; nth++ {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				m.connect("first")
+				count := fail(m, nth)
+				_, err := m.try(logical.UpdateOperation, "creds/second", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+				reached = count() >= nth
+				m.storage.working()
+				if nth%2 == 0 {
+					m.restart()
+				}
+				m.delete("creds/first")
+				connected := strings.Contains(fmt.Sprint(m.storage.keys(t)), "creds/second")
+				for range 3 {
+					passes(61 * time.Minute)
+					m.tick()
+				}
+				if !connected && err == nil {
+					t.Errorf("%s %d: the import succeeded and left nothing", how, nth)
+				}
+				if connected {
+					m.token("second")
+					m.settled(1)
+				} else {
+					m.settled(0)
+				}
+			})
+		}
+	}
+}
