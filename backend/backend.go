@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -63,7 +62,6 @@ type backend struct {
 	consents    *consent.Consents
 	world       *world
 	ledger      *ledger.Ledger
-	spent       spentCodes
 	// configuring keeps config from being deleted while a credential is connected.
 	// It comes before the lock of a credential's name.
 	configuring *configuring
@@ -78,7 +76,7 @@ type backend struct {
 
 func newBackend(transport http.RoundTripper, remembered int) *backend {
 	m := newMemory(transport, remembered)
-	b := &backend{memory: m, consents: m.consents, credentials: newCredentials(m), spent: spentCodes{at: map[string]time.Time{}}, configuring: newConfiguring()}
+	b := &backend{memory: m, consents: m.consents, credentials: newCredentials(m), configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
 	b.world = &world{b.credentials, b.keeper}
@@ -89,7 +87,7 @@ func newBackend(transport http.RoundTripper, remembered int) *backend {
 		RunningVersion: Version,
 		PathsSpecial: &logical.Paths{
 			SealWrapStorage: []string{
-				configKey, credsPrefix, tokenPrefix, consent.Prefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.TallyPrefix,
+				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.TallyPrefix,
 				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
 			},
 		},

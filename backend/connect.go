@@ -6,6 +6,7 @@ package backend
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
@@ -68,7 +69,6 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 	}
 	var dc zoho.DataCenter
 	var finishes *consent.Consent
-	marked := false
 	before, spent, err := b.consents.Spend(ctx, w.storage, w.name, w.callback.Code, func(c *consent.Consent) (err error) {
 		if finishes, err = w.fits(c, time.Now()); err != nil {
 			return err
@@ -77,18 +77,13 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 		if finishes != nil {
 			fallback = finishes.DataCenter
 		}
-		if dc, err = w.place(fallback); err != nil {
-			return err
-		}
-		if marked = b.spent.spend(w.code()); !marked {
-			return usedCode(w.name)
-		}
-		return nil
+		dc, err = w.place(fallback)
+		return err
 	})
+	if errors.Is(err, consent.ErrSpent) {
+		err = usedCode(w.name)
+	}
 	if err != nil {
-		if marked {
-			b.spent.takeBack(w.code())
-		}
 		return nil, nil, err
 	}
 	redirect, verifier := w.redirectURI, ""
@@ -100,7 +95,6 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 	}
 	got, err := w.client.at(dc).Exchange(ctx, w.callback.Code, redirect, verifier)
 	if e := zoho.AsError(err); e != nil && !e.Sent {
-		b.spent.takeBack(w.code())
 		if err := b.consents.Unspend(ctx, w.storage, w.name, spent, before); err != nil {
 			return nil, nil, err
 		}

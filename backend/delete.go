@@ -100,7 +100,9 @@ func (b *backend) pardon(ctx context.Context, s logical.Storage, name string) er
 	}
 	for _, id := range ids {
 		g, err := b.ledger.Condemned(ctx, s, id)
-		if err == nil && g != nil && g.Condemned.Name == name {
+		// What is only waiting for its tokens to run out was not deleted, and goes on: a
+		// client may send its request twice.
+		if err == nil && g != nil && g.Condemned.Name == name && g.Condemned.AtOnce {
 			err = b.ledger.Pardon(ctx, s, id)
 		}
 		if err != nil {

@@ -229,6 +229,7 @@ func TestGrantThatIsBeingForgottenCanBeImportedAtAnyStep(t *testing.T) {
 			token := m.zoho.RefreshTokens()[0].Token
 			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
 			passes(2 * time.Hour)
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 			reached = m.hangs(nth, m.minute, func() { m.write("creds/copy", data{"refresh_token": token}) })
 			m.token("copy")
 			passes(time.Hour)

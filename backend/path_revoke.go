@@ -198,7 +198,7 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 		return nil, err
 	}
 	for _, id := range due {
-		g, err := b.ledger.Condemned(ctx, req.Storage, id)
+		g, err := b.ledger.Left(ctx, req.Storage, id)
 		if err != nil || g == nil || !g.Condemned.Revoke {
 			continue
 		}

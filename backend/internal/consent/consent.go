@@ -7,8 +7,8 @@
 //	                        +----Unspend------+   the code never left
 //
 // Start takes the place of a consent that was not finished. One that nobody finishes
-// is deleted by Sweep some time after it has expired; one that was spent, when its
-// code is surely dead: until then the same code is recognised.
+// is deleted by Sweep some time after it has expired. That a code was sent is known
+// until it is surely dead.
 package consent
 
 import (
@@ -24,8 +24,22 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// Prefix + name is the key of the consent that waits for a credential.
-const Prefix = "pending/"
+const (
+	// Prefix + name is the key of the consent that waits for a credential.
+	Prefix = "pending/"
+	// SpentPrefix + the fingerprint of a code says that it was sent to Zoho, whatever
+	// name it was written to.
+	SpentPrefix = "spent/"
+)
+
+// ErrSpent means that a code was sent to Zoho before.
+var ErrSpent = errors.New("the code was sent before")
+
+// spentCode is what is stored of a code that was sent.
+type spentCode struct {
+	store.Versioned
+	Expires time.Time `json:"expires"`
+}
 
 // CodeLife is longer than any code lives. Zoho, "self-client": up to ten minutes.
 const CodeLife = 15 * time.Minute
@@ -77,7 +91,8 @@ func (c *Consent) same(other *Consent) bool {
 
 // Consents are those of one mount.
 type Consents struct {
-	locks *store.Locks
+	// locks has one for each name, codes one for each code; the former comes first.
+	locks, codes *store.Locks
 	// changed is told of each consent that was written, nil: deleted.
 	changed func(name string, c *Consent)
 
@@ -88,7 +103,7 @@ type Consents struct {
 
 // New returns the consents of a mount. changed is told of every change.
 func New(changed func(name string, c *Consent)) *Consents {
-	return &Consents{locks: store.NewLocks(), changed: changed}
+	return &Consents{locks: store.NewLocks(), codes: store.NewLocks(), changed: changed}
 }
 
 // Get returns the consent of a name, whatever its state, or nil.
@@ -113,8 +128,9 @@ func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c 
 	return p.locks.Locked(name, func() error { return p.put(ctx, s, name, c) })
 }
 
-// Spend marks the consent of a name as spent by a code, after check has agreed to
-// it; check gets nil where none is stored. It returns the consent as it was.
+// Spend marks a code as sent, and the consent of a name as spent by it, after check
+// has agreed to that; check gets nil where none is stored. It returns the consent as it
+// was, or ErrSpent.
 func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, code zoho.Secret, check func(*Consent) error) (before, spent *Consent, err error) {
 	err = p.locks.Locked(name, func() error {
 		now, err := p.Get(ctx, s, name)
@@ -125,17 +141,44 @@ func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, co
 			return err
 		}
 		before = now
+		fingerprint, expires := zoho.Fingerprint(string(code)), time.Now().Add(CodeLife).UTC()
+		if err := p.spend(ctx, s, fingerprint, expires); err != nil {
+			return err
+		}
 		// What is not needed any more is not kept: secrets above all.
-		spent = &Consent{ID: rand.Text(), Spent: zoho.Fingerprint(string(code)), Expires: time.Now().Add(CodeLife).UTC()}
-		return p.put(ctx, s, name, spent)
+		spent = &Consent{ID: rand.Text(), Spent: fingerprint, Expires: expires}
+		if err := p.put(ctx, s, name, spent); err != nil {
+			// The code was not sent; if this can't be deleted it is good for nothing more.
+			_ = store.Delete(ctx, s, SpentPrefix+fingerprint)
+			return err
+		}
+		return nil
 	})
 	return before, spent, err
+}
+
+// spend stores that a code is being sent, unless it was before.
+func (p *Consents) spend(ctx context.Context, s logical.Storage, fingerprint string, expires time.Time) error {
+	return p.codes.Locked(fingerprint, func() error {
+		err := store.Get(ctx, s, SpentPrefix+fingerprint, &spentCode{})
+		if err == nil {
+			return ErrSpent
+		}
+		if !errors.Is(err, store.ErrAbsent) {
+			return err
+		}
+		defer p.due(expires)
+		return store.Put(ctx, s, SpentPrefix+fingerprint, &spentCode{Expires: expires})
+	})
 }
 
 // Unspend puts a consent back that was spent for a code that never left; before is
 // nil where there was none.
 func (p *Consents) Unspend(ctx context.Context, s logical.Storage, name string, spent, before *Consent) error {
-	return p.swap(ctx, s, name, spent, before)
+	if err := p.swap(ctx, s, name, spent, before); err != nil {
+		return err
+	}
+	return store.Delete(ctx, s, SpentPrefix+spent.Spent)
 }
 
 // Finish ends a consent, unless another one was started since.

@@ -33,28 +33,34 @@ func (p *Consents) Due() bool {
 	return !time.Now().Before(p.next)
 }
 
-// Sweep deletes what has expired, and reads all that wait to see which: it looks
-// again only when the next one can go, and an hour apart at least.
+// Sweep deletes what has expired, and reads all that wait to see which. It is not due
+// again before the next one can go.
 func (p *Consents) Sweep(ctx context.Context, s logical.Storage) error {
 	p.mu.Lock()
 	p.next = time.Now().Add(100 * 365 * 24 * time.Hour) // what is started from now on moves it
 	p.mu.Unlock()
-	names, err := s.List(ctx, Prefix)
-	for _, name := range names {
-		if err == nil {
-			err = p.sweep(ctx, s, name)
+	var failed error
+	for _, prefix := range []string{Prefix, SpentPrefix} {
+		names, err := s.List(ctx, prefix)
+		for _, name := range names {
+			err = errors.Join(err, p.sweep(ctx, s, prefix, name))
 		}
+		failed = errors.Join(failed, err)
 	}
-	if err != nil {
+	if failed != nil {
 		p.due(time.Now()) // again in an hour
 	}
-	return err
+	return failed
 }
 
-func (p *Consents) sweep(ctx context.Context, s logical.Storage, name string) error {
-	return p.locks.Locked(name, func() error {
-		var c Consent
-		err := store.Get(ctx, s, Prefix+name, &c)
+func (p *Consents) sweep(ctx context.Context, s logical.Storage, prefix, name string) error {
+	locks := p.locks
+	if prefix == SpentPrefix {
+		locks = p.codes
+	}
+	return locks.Locked(name, func() error {
+		var c Consent // of which a spent code has the time alone
+		err := store.Get(ctx, s, prefix+name, &c)
 		if errors.Is(err, store.ErrAbsent) {
 			return nil
 		}
@@ -64,6 +70,9 @@ func (p *Consents) sweep(ctx context.Context, s logical.Storage, name string) er
 		if time.Since(c.Expires) < kept {
 			p.due(c.Expires)
 			return nil
+		}
+		if prefix == SpentPrefix {
+			return store.Delete(ctx, s, prefix+name)
 		}
 		return p.put(ctx, s, name, nil)
 	})

@@ -150,13 +150,16 @@ type Ledger struct {
 	// gone are grants that were forgotten a short while ago: a mint that was on its
 	// way must not bring a record back that nobody owns.
 	gone map[string]time.Time
+	// doubts are those of this process that are not settled. Any other was left by a
+	// process that is dead.
+	doubts map[string]bool
 }
 
 // New returns the ledger of a mount.
 func New(world World, log func() hclog.Logger) *Ledger {
 	return &Ledger{
 		world: world, log: log, grants: store.NewLocks(), tallies: store.NewLocks(),
-		sweeping: sweeping{rests: map[string]rest{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{},
+		sweeping: sweeping{rests: map[string]rest{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]bool{},
 	}
 }
 
@@ -165,7 +168,7 @@ func New(world World, log func() hclog.Logger) *Ledger {
 // credential comes to point to it, it is revoked.
 func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name string) (doubt string, err error) {
 	err = l.grants.Locked(g.ID, func() error {
-		d := newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
+		d := l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
 		doubt = d.ID
 		l.returned(g.ID)
 		g.Holders = []Holder{{Name: name, Doubt: d}}
@@ -203,7 +206,7 @@ func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 			// Whoever began that one leaves it to us to settle, and its sentence.
 			otherwise = otherwise.or(h.Doubt.Otherwise)
 		}
-		h.Doubt = newDoubt(otherwise)
+		h.Doubt = l.newDoubt(otherwise)
 		doubt = h.Doubt.ID
 		l.returned(g.ID)
 		return l.putDue(ctx, s, known)
@@ -217,14 +220,30 @@ func (c Sentence) or(other Sentence) Sentence {
 	return c
 }
 
-func newDoubt(otherwise Sentence) *Doubt {
-	return &Doubt{ID: rand.Text(), Since: time.Now().UTC(), Otherwise: otherwise}
+func (l *Ledger) newDoubt(otherwise Sentence) *Doubt {
+	d := &Doubt{ID: rand.Text(), Since: time.Now().UTC(), Otherwise: otherwise}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubts[d.ID] = true
+	return d
+}
+
+// ours reports whether a doubt is one of this process.
+func (l *Ledger) ours(doubt string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.doubts[doubt]
 }
 
 // Settle looks at where a credential points, and ends a doubt by that: the grant is
 // held, or its holder is gone. It reports whether any credential holds it. A doubt
 // that is not the last one is left to whoever came later.
 func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.doubts, doubt) // what could not be settled is as good as a dead process's
+	}()
 	err = l.world.Still(name, func() error {
 		current, former, err := l.world.Grants(ctx, s, name)
 		if err != nil {
@@ -323,8 +342,8 @@ func (l *Ledger) Know(ctx context.Context, s logical.Storage, g Grant, name stri
 			if known, err = l.load(ctx, s, g); err != nil {
 				return err
 			}
-		} else if slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
-			return nil
+		} else if slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && (h.Held || h.Doubt != nil) }) {
+			return nil // a doubt is for whoever settles it: there may be more to do
 		}
 		if err := l.hold(ctx, s, known, known.holder(name)); err != nil {
 			return err

@@ -130,8 +130,7 @@ func (g *Grant) name() string {
 func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, resting bool) (asked bool, err error) {
 	for _, h := range g.Holders {
 		if h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
-			_, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
-			return false, err
+			return false, l.settleLeft(ctx, s, g, time.Now())
 		}
 	}
 	switch {
@@ -152,6 +151,20 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 	}
 	err = l.Revoke(ctx, s, g.ID)
 	return err == nil, err
+}
+
+// settleLeft settles the doubts about a grant that a dead process left, and those of
+// this one that are older than any write takes.
+func (l *Ledger) settleLeft(ctx context.Context, s logical.Storage, g *Grant, now time.Time) error {
+	for _, h := range g.Holders {
+		if h.Doubt == nil || l.ours(h.Doubt.ID) && now.Sub(h.Doubt.Since) <= unfinished {
+			continue
+		}
+		if _, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tidy moves a grant to where it belongs.
@@ -269,6 +282,18 @@ func (l *Ledger) SettleDebts(ctx context.Context, s logical.Storage) error {
 // Due returns the ids of the grants about which something has to be done.
 func (l *Ledger) Due(ctx context.Context, s logical.Storage) ([]string, error) {
 	return s.List(ctx, DuePrefix)
+}
+
+// Left is Condemned after the doubts that a dead process left were settled.
+func (l *Ledger) Left(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
+	g, err := l.find(ctx, s, id)
+	if err != nil || g == nil {
+		return nil, err
+	}
+	if err := l.settleLeft(ctx, s, g, time.Now()); err != nil {
+		return nil, err
+	}
+	return l.Condemned(ctx, s, id)
 }
 
 // Condemned returns what is known of a condemned grant that nobody holds; nil
