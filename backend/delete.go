@@ -33,6 +33,19 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		if err := b.consents.Drop(ctx, req.Storage, name); err != nil || k == nil {
 			return err
 		}
+		// While there is a credential that remembers them.
+		_, former, err := b.credentials.Grants(ctx, req.Storage, name)
+		if err != nil {
+			return err
+		}
+		id, _ := k.grant()
+		for _, f := range former {
+			if f.ID != id {
+				if err := b.ledger.Release(ctx, req.Storage, f, name); err != nil {
+					return err
+				}
+			}
+		}
 		doubt, err = b.ledger.Doubt(ctx, req.Storage, k.ledgerGrant(), ledger.Sentence{Name: name, Revoke: revoke, AtOnce: true})
 		if errors.Is(err, ledger.ErrRevoking) {
 			err = nil // it is gone before its credential is

@@ -119,3 +119,33 @@ func TestDeletingASiblingKillsNoGrantInUseWhateverStepOfTheImportFailed(t *testi
 		}
 	}
 }
+
+func TestFormerGrantEndsThoughItsReplacementWasNotSettledWhenAllIsDeleted(t *testing.T) {
+	for how, fail := range failures() {
+		for nth, reached := 1, true; reached; nth++ {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				m.connect("crm")
+				landed := m.consent("crm", nil, zohotest.Consent{})
+				count := fail(m, nth)
+				_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+				reached = count() >= nth
+				m.storage.working()
+				m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+				for range 3 {
+					passes(61 * time.Minute)
+					m.tick()
+				}
+				if n := len(m.zoho.RefreshTokens()); n > 1 {
+					t.Errorf("%s %d: %d grants live on; only that which was to be forgotten may", how, nth, n)
+				}
+				if keys := fmt.Sprint(m.storage.keys(t)); keys != "[config]" {
+					t.Errorf("%s %d: left are %s", how, nth, keys)
+				}
+				for _, left := range m.zoho.RefreshTokens() {
+					m.zoho.RevokeRefreshToken(left.Token)
+				}
+			})
+		}
+	}
+}

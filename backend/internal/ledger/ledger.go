@@ -255,7 +255,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 				if f.ID == id {
 					continue // client credentials with other scopes
 				}
-				if err := l.release(ctx, s, f, name); err != nil {
+				if err := l.Release(ctx, s, f, name); err != nil {
 					return err
 				}
 			}
@@ -304,8 +304,9 @@ func (l *Ledger) hold(ctx context.Context, s logical.Storage, g *Grant, h *Holde
 	return l.count(ctx, s, g)
 }
 
-// release notes that a credential points to a former grant no more.
-func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name string) error {
+// Release notes that a credential points to a former grant no more. The lock of its
+// name is held.
+func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name string) error {
 	return l.grants.Locked(f.ID, func() error {
 		g, err := l.find(ctx, s, f.ID)
 		if err != nil {
