@@ -6,8 +6,11 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
 LDFLAGS := -X vault-plugin-secrets-zoho/backend.Version=$(VERSION)
 FUZZTIME ?= 10s
+PACKAGES ?= ./zoho ./backend
+MUTANTS ?= 40
+MUTATE ?=
 
-.PHONY: help build check test unit acceptance demo dev fuzz bench clean
+.PHONY: help build check test unit acceptance demo dev fuzz bench mutate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +46,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Only the package's own tests judge, and without the race detector, for speed.
+mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'
+	@CGO_ENABLED=0 go run ./scripts/mutate -n $(MUTANTS) $(MUTATE) $(PACKAGES)
 
 clean: ## remove what was built
 	rm -rf bin .dev

@@ -1,0 +1,116 @@
+// Are mistakes made where they can be, and does somebody hear of the ones that
+// nobody notices?
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEveryMistakeIsOneEditOfTheText(t *testing.T) {
+	for source, want := range map[string][]string{
+		"if a == b && !c { return }":        {"if !(a == b && !c) { return }", "if a != b && !c { return }", "if a == b || !c { return }"},
+		"for i < n { i++ }":                 {"for i <= n { i++ }", "for i < n { if false { i++ } }"},
+		"a := f(true); a = g(1 * 2)":        {"a := f(false); a = g(1 * 2)", "a := f(true); if false { a = g(1 * 2) }", "a := f(true); a = g(1 / 2)"},
+		"defer f(); f(); c <- 1; m += 1":    {"if false { defer f() }; f(); c <- 1; m += 1", "defer f(); if false { f() }; c <- 1; m += 1", "defer f(); f(); if false { c <- 1 }; m += 1", "defer f(); f(); c <- 1; if false { m += 1 }"},
+		"switch a { case 1: f(); g() }":     {"switch a { case 1: if true { break }; f(); g() }", "switch a { case 1: if false { f() }; g() }", "switch a { case 1: f(); if false { g() } }"},
+		`const d = 1 + 2; _ = "a" + b`:      {`const d = 1 + 2; if false { _ = "a" + b }`},
+		"if a = 1; b { }":                   {"if a = 1; !(b) { }"},
+		"for a = 1; ; a++ { }":              {},
+		"switch a = 1; a.(type) { }":        {},
+		"select { case c <- 1: case <-d: }": {},
+		"switch { case a > b: return 1 }":   {"switch { case a >= b: return 1 }"},
+	} {
+		const before, after = "package p\nfunc _() {", "}\n"
+		text := []byte(before + source + after)
+		found, err := mutants("p.go", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range found {
+			if m.line != 2 || m.what == "" {
+				t.Errorf("%q is said to be at %s", source, m)
+			}
+			got = append(got, strings.TrimSuffix(strings.TrimPrefix(string(m.apply(text)), before), after))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s became\n%s\nwant\n%s", source, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+func TestTheSurvivorsAreListedAndTheFilesStayAsTheyAre(t *testing.T) {
+	const source = `package p
+
+func Max(a, b int) int {
+	if a > b {
+		return a
+	}
+	return b
+}
+
+func Hidden(a bool) bool { return a == true }
+
+func Sum(all []int) (sum int) {
+	for _, n := range all {
+		sum += n
+	}
+	return sum
+}
+`
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module p\n\ngo 1.26\n", "p.go": source,
+		"p_test.go": `package p
+
+import "testing"
+
+func Test(t *testing.T) {
+	if Max(1, 2) != 2 || Max(2, 1) != 2 || Sum([]int{1, 2}) != 3 {
+		t.Fatal()
+	}
+}
+`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	var out bytes.Buffer
+	if err := run(t.Context(), options{parallel: 2, packages: []string{"."}}, &out); err != nil {
+		t.Fatal(err)
+	}
+	_, summary, _ := strings.Cut(out.String(), "\n\n")
+	first, rest, _ := strings.Cut(summary, "\n")
+	if !strings.Contains(first, "2 killed, 1 survived, 2 not covered, 0 did not compile") || !strings.HasSuffix(first, ": score 40%") {
+		t.Errorf("it says %s", out.String())
+	}
+	want := "survived    p.go:4:7: >= for > in a > b\nnot covered p.go:10:37: != for == in a == true\nnot covered p.go:10:40: false for true\n"
+	if rest != want {
+		t.Errorf("it lists\n%swant\n%s", rest, want)
+	}
+	if now, err := os.ReadFile("p.go"); err != nil || string(now) != source {
+		t.Errorf("the file is now %s, %v", now, err)
+	}
+}
+
+func TestAPackageWhoseTestsFailIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module p\n", "p.go": "package p\n", "p_test.go": "package p\nimport \"testing\"\nfunc Test(t *testing.T) { t.Fatal() }\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	if err := run(t.Context(), options{packages: []string{"."}}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "fail as it is") {
+		t.Errorf("the error is %v", err)
+	}
+}
