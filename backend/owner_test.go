@@ -149,3 +149,100 @@ func TestFormerGrantEndsThoughItsReplacementWasNotSettledWhenAllIsDeleted(t *tes
 		}
 	}
 }
+
+func TestWhatBecomesDueWhileASweepLooksIsNotOverlooked(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.tick()
+		m.restart()
+		open := make(chan struct{})
+		seen := func(op, key string) error {
+			if op == "list" && key == "due/" {
+				<-open
+			}
+			return nil
+		}
+		m.storage.after.Store(&seen)
+		m.minute()
+		synctest.Wait()
+		m.storage.after.Store(nil)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.zoho.ClearFaults()
+		close(open)
+		synctest.Wait()
+		m.settled(0)
+	})
+}
+
+func TestImportThatFailsDoesNotUndoADeleteThatWasNotSettled(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		gone := false
+		fail := func(op, key string) error {
+			if gone {
+				return errDisk
+			}
+			gone = op == "delete" && key == "creds/crm"
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		m.delete("creds/crm")
+		m.storage.working()
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "token", Times: 1})
+		m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": token}, 503)
+		m.settled(0)
+	})
+}
+
+func TestGrantOfAnEarlierReleaseEndsWhateverStepOfItsReplacementCrashed(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(data{"verify": false})
+			m.connect("crm")
+			for _, key := range m.storage.keys(t) { // as format 1 has it, which had no ledger
+				if strings.HasPrefix(key, "grant/") {
+					if err := m.storage.Storage.Delete(t.Context(), key); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			m.restart()
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			n := 0
+			die := func(op, key string) error {
+				if n++; n < nth {
+					return nil
+				}
+				m.wire.dead.Store(true)
+				return errDisk
+			}
+			m.storage.before.Store(&die)
+			_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+			reached = n >= nth
+			m.storage.working()
+			m.wire.dead.Store(false)
+			m.restart()
+			for _, lost := range m.zoho.Orphans(m.storage.refreshTokens(t)...) {
+				m.zoho.RevokeRefreshToken(lost.Token) // known to the dead process alone
+			}
+			m.settled(1)
+			m.token("crm")
+		})
+	}
+}
+
+func TestConnectLeavesNoConsentBehind(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		for _, key := range m.storage.keys(t) {
+			if strings.HasPrefix(key, "pending/") {
+				t.Errorf("%s is left", key)
+			}
+		}
+	})
+}
