@@ -262,3 +262,21 @@ func TestRefusedClientCredentialsDoNotFillStorage(t *testing.T) {
 		}
 	})
 }
+
+func TestRevocationReachesZohoThoughTheSecretIsWrongAndRefusalsArePages(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RevokeHTML = true })
+		m.configure(nil)
+		m.connect("crm")
+		leaked := m.token("crm")
+		m.write("config", data{"client_secret": "a-wrong-one", "verify": false})
+		m.write("revoke/crm", nil)
+		if m.zoho.Alive(leaked) {
+			t.Error("the token lives on")
+		}
+		m.delete("creds/crm")
+		if n := len(m.zoho.RefreshTokens()); n != 0 {
+			t.Errorf("%d grants live on", n)
+		}
+	})
+}

@@ -235,9 +235,13 @@ func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, a
 		return false, nil
 	case authenticate && (r.status == http.StatusUnauthorized || known && row.about == AboutClient):
 		return false, nil
-	case r.status == http.StatusBadRequest && !isJSON, e.Kind == Refused && e.About == AboutGrant && known:
-		// Unknown, of another kind or already revoked; the old form says so with an
-		// HTML page. A 400 says nothing by itself: the throttle is one too.
+	case r.status == http.StatusBadRequest && !isJSON:
+		// A page says that the token is unknown, or, where a client is named, that it is
+		// the client which is refused. The older form names none.
+		return !authenticate, nil
+	case e.Kind == Refused && e.About == AboutGrant && known:
+		// Unknown, of another kind or already revoked. A 400 says nothing by itself: the
+		// throttle is one too.
 		return true, nil
 	case r.status < 300 && word == "" && f.Status != "failure" && f.Description == nil && (isJSON || len(r.body) == 0):
 		// The success body of the current form is not documented, so any JSON
