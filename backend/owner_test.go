@@ -211,6 +211,7 @@ func TestGrantOfAnEarlierReleaseEndsWhateverStepOfItsReplacementCrashed(t *testi
 				}
 			}
 			m.restart()
+			old := m.zoho.RefreshTokens()[0].Token
 			landed := m.consent("crm", nil, zohotest.Consent{})
 			n := 0
 			die := func(op, key string) error {
@@ -227,6 +228,9 @@ func TestGrantOfAnEarlierReleaseEndsWhateverStepOfItsReplacementCrashed(t *testi
 			m.wire.dead.Store(false)
 			m.restart()
 			for _, lost := range m.zoho.Orphans(m.storage.refreshTokens(t)...) {
+				if lost.Token == old {
+					t.Errorf("crash at step %d: the replaced grant is lost", nth)
+				}
 				m.zoho.RevokeRefreshToken(lost.Token) // known to the dead process alone
 			}
 			m.settled(1)

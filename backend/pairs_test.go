@@ -100,6 +100,12 @@ func TestWhateverHangsAtAnyStepWhileSomethingElseRuns(t *testing.T) {
 // hangs runs first, which hangs at its nth storage operation, while second runs.
 // It reports whether there was such a step.
 func (m *mount) hangs(nth int, first, second func()) (reached bool) {
+	m.t.Helper()
+	return m.hangsAt(&m.storage.before, nth, first, second)
+}
+
+// hangsAt is hangs before or after the operation.
+func (m *mount) hangsAt(when *atomic.Pointer[func(op, key string) error], nth int, first, second func()) (reached bool) {
 	var n atomic.Int64
 	var off atomic.Bool
 	open := make(chan struct{})
@@ -109,7 +115,7 @@ func (m *mount) hangs(nth int, first, second func()) (reached bool) {
 		}
 		return nil
 	}
-	m.storage.before.Store(&hook)
+	when.Store(&hook)
 	var work sync.WaitGroup
 	work.Go(first)
 	synctest.Wait()
