@@ -41,7 +41,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		id, _ := k.grant()
 		for _, f := range former {
 			if f.ID != id {
-				if err := b.ledger.Release(ctx, req.Storage, f, name); err != nil {
+				if err := b.ledger.Release(ctx, req.Storage, f, name, revoke); err != nil {
 					return err
 				}
 			}
@@ -57,10 +57,16 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return nil, err
 	}
 	if old == nil { // deleting twice is no error
-		if revoke {
-			return nil, nil
+		if !revoke {
+			return nil, b.pardon(ctx, req.Storage, name)
 		}
-		return nil, b.pardon(ctx, req.Storage, name)
+		// Another delete may be at it still, or have failed.
+		if _, err := b.endLeft(context.WithoutCancel(ctx), req.Storage, name); err != nil {
+			resp := &logical.Response{}
+			resp.AddWarning(b.unrevoked(err))
+			return resp, nil
+		}
+		return nil, nil
 	}
 	// From here on the work is finished whether or not the caller stays.
 	ctx = context.WithoutCancel(ctx)
@@ -84,7 +90,13 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 	if !revoke {
 		return ""
 	}
-	if held {
+	if k.GrantType == grantClient {
+		// There is no grant to revoke, only what was minted.
+		if c, failed := b.memory.config(ctx, s); failed == nil {
+			_, failed = b.keeper.Revoke(ctx, b.account(k.stranded(c), s))
+			err = errors.Join(err, failed)
+		}
+	} else if held {
 		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
 	} else if err == nil {
 		err = b.ledger.Revoke(ctx, s, id)
@@ -95,13 +107,17 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 		}
 	}
 	if err != nil {
-		text := err.Error()
-		if zoho.AsError(err) == nil {
-			text = b.told(err)
-		}
-		warning = "the credential is deleted, but its grant is not yet revoked at Zoho: " + text + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account"
+		warning = b.unrevoked(err)
 	}
 	return warning
+}
+
+func (b *backend) unrevoked(err error) string {
+	text := err.Error()
+	if zoho.AsError(err) == nil {
+		text = b.told(err)
+	}
+	return "the credential is deleted, but its grant is not yet revoked at Zoho: " + text + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account"
 }
 
 // pardon forgets what is still to be revoked of a credential that is deleted: its

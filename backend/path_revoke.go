@@ -85,6 +85,11 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 			err = failed
 		}
 	}
+	left, failed := b.endLeft(ctx, s, name)
+	revoked += left[name]
+	if err == nil {
+		err = failed
+	}
 	b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", err == nil)
 	return revoked, err
 }
@@ -112,6 +117,29 @@ func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string,
 		ID: f.ID, Name: name, Variant: f.Variant, Client: c.revoker(f.ClientID, f.AccountsURL), Limits: c.limits,
 		Shelf: &shelf{storage: s, mount: b, credential: name},
 	})
+}
+
+// endLeft revokes at once what is due to be revoked of a name, or, for "", of every
+// name: grants of credentials that were deleted, or that a crash took from them. It
+// returns how many of their access tokens lived, by name, and the first failure.
+func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (revoked map[string]int, err error) {
+	due, err := b.ledger.Due(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	revoked = map[string]int{}
+	for _, id := range due {
+		g, failed := b.ledger.Left(ctx, s, id)
+		if failed == nil && g != nil && g.Condemned.Revoke && (name == "" || name == g.Condemned.Name) {
+			var n int
+			n, failed = b.endFormer(ctx, s, g.Condemned.Name, former{ID: id})
+			revoked[g.Condemned.Name] += n
+		}
+		if err == nil {
+			err = failed
+		}
+	}
+	return revoked, err
 }
 
 // endGrant revokes a condemned grant with its access tokens.
@@ -192,29 +220,18 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	}
 	close(queue)
 	workers.Wait()
-	// What is left of credentials that were deleted.
-	due, err := b.ledger.Due(ctx, req.Storage)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range due {
-		g, err := b.ledger.Left(ctx, req.Storage, id)
-		if err != nil || g == nil || !g.Condemned.Revoke {
-			continue
-		}
-		name := g.Condemned.Name
-		revoked, err := b.endFormer(ctx, req.Storage, name, former{ID: id})
-		result, known := results[name].(map[string]any)
-		if !known {
-			result = map[string]any{"revoked": 0}
-			results[name] = result
-		}
+	left, err := b.endLeft(ctx, req.Storage, "")
+	for name, revoked := range left {
 		total += revoked
-		result["revoked"] = result["revoked"].(int) + revoked
-		if err != nil && result["error"] == nil {
-			failed++
-			result["error"] = b.told(explain(err, consentAgain(name)))
+		if result, known := results[name].(map[string]any); known {
+			result["revoked"] = result["revoked"].(int) + revoked
+		} else {
+			results[name] = map[string]any{"revoked": revoked}
 		}
+	}
+	if err != nil {
+		failed++
+		results["deleted credentials"] = map[string]any{"revoked": 0, "error": b.told(explain(err, "authorize"))}
 	}
 	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "results": results}}
 	if failed > 0 {

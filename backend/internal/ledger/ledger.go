@@ -255,7 +255,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 				if f.ID == id {
 					continue // client credentials with other scopes
 				}
-				if err := l.Release(ctx, s, f, name); err != nil {
+				if err := l.Release(ctx, s, f, name, false); err != nil {
 					return err
 				}
 			}
@@ -304,9 +304,9 @@ func (l *Ledger) hold(ctx context.Context, s logical.Storage, g *Grant, h *Holde
 	return l.count(ctx, s, g)
 }
 
-// Release notes that a credential points to a former grant no more. The lock of its
-// name is held.
-func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name string) error {
+// Release notes that a credential points to a former grant no more, which goes when its
+// last token has run out, or at once. The lock of the credential's name is held.
+func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name string, atOnce bool) error {
 	return l.grants.Locked(f.ID, func() error {
 		g, err := l.find(ctx, s, f.ID)
 		if err != nil {
@@ -322,7 +322,7 @@ func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name 
 			return nil // somebody is about to point to it again
 		}
 		if g.drop(name); !g.held() {
-			g.condemn(Sentence{Name: name, Revoke: f.Revoke})
+			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
 		}
 		return l.settle(ctx, s, g)
 	})
