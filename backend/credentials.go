@@ -155,6 +155,8 @@ type credentials struct {
 	attempts map[*attempt]bool
 	// idle is closed when the last attempt ends.
 	idle chan struct{}
+	// deletions counts the requests that are deleting a name.
+	deletions map[string]int
 }
 
 // attempt is a write that obtains a grant for a name from Zoho.
@@ -165,7 +167,7 @@ type attempt struct {
 }
 
 func newCredentials(m *memory) *credentials {
-	return &credentials{memory: m, locks: store.NewLocks(), attempts: map[*attempt]bool{}}
+	return &credentials{memory: m, locks: store.NewLocks(), attempts: map[*attempt]bool{}, deletions: map[string]int{}}
 }
 
 // begin announces that a grant is being obtained for a name; end has to follow.
@@ -185,6 +187,26 @@ func (c *credentials) end(a *attempt) {
 	defer c.mu.Unlock()
 	if delete(c.attempts, a); len(c.attempts) == 0 {
 		close(c.idle)
+	}
+}
+
+// deletes announces a request that deletes a name. others reports whether another one
+// does; end has to be called.
+func (c *credentials) deletes(name string) (others func() bool, end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deletions[name]++
+	others = func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.deletions[name] > 1
+	}
+	return others, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.deletions[name]--; c.deletions[name] == 0 {
+			delete(c.deletions, name)
+		}
 	}
 }
 

@@ -26,6 +26,8 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return nil, err
 	}
 	f.bool("revoke", &revoke)
+	others, end := b.credentials.deletes(name)
+	defer end()
 	var old *known
 	var doubt string
 	err := b.credentials.remove(ctx, req.Storage, name, func(k *known) (err error) {
@@ -54,6 +56,11 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return err
 	})
 	if err != nil {
+		if doubt != "" { // whether the deletion was done all the same is for the ledger to see
+			id, _ := old.grant()
+			_, unsettled := b.ledger.Settle(context.WithoutCancel(ctx), req.Storage, id, name, doubt)
+			err = errors.Join(err, unsettled)
+		}
 		return nil, err
 	}
 	if old == nil { // deleting twice is no error
@@ -61,7 +68,11 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 			return nil, b.pardon(ctx, req.Storage, name)
 		}
 		// Another delete may be at it still, or have failed.
-		if _, err := b.endLeft(context.WithoutCancel(ctx), req.Storage, name); err != nil {
+		_, err := b.endLeft(context.WithoutCancel(ctx), req.Storage, name)
+		if err == nil && others() {
+			err = errors.New("another request is deleting it right now, and its answer will tell")
+		}
+		if err != nil {
 			resp := &logical.Response{}
 			resp.AddWarning(b.unrevoked(err))
 			return resp, nil
