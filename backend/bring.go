@@ -44,10 +44,12 @@ func (b *backend) bring(ctx context.Context, w connectRequest, grantType string)
 		return nil, nil, err
 	}
 	account := b.account(d, w.storage)
+	proven := account.Shelf.(*shelf)
+	proven.proving = true
 	token, err := b.keeper.Prove(ctx, account)
 	if err == nil {
-		if rotated := account.Shelf.(*shelf).rotated; rotated != "" {
-			next.RefreshToken = rotated
+		if proven.rotated != "" {
+			next.RefreshToken = proven.rotated
 		}
 		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 		k, err = b.point(ctx, w, attempt, next, "so nothing was stored")
@@ -55,7 +57,7 @@ func (b *backend) bring(ctx context.Context, w connectRequest, grantType string)
 		err = explain(err, k.again())
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
-	if proven := account.Shelf.(*shelf); proven.rotated != "" {
+	if proven.rotated != "" {
 		_, failed := b.ledger.Settle(ctx, w.storage, next.ledgerGrant().ID, w.name, proven.doubt)
 		unsettled = errors.Join(unsettled, failed)
 	}

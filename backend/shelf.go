@@ -22,6 +22,8 @@ type shelf struct {
 	credential string
 	id         string // of the grant
 	grant      zoho.Grant
+	// proving: the credential does not point to the grant yet.
+	proving bool
 	// rotated is set when Zoho replaced the refresh token of a grant that was being
 	// proven, with the doubt about the new one.
 	rotated zoho.Secret
@@ -107,7 +109,7 @@ func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.R
 		if err != nil {
 			return "", err
 		}
-		if name == s.credential && !pointed {
+		if name == s.credential && !pointed && s.proving {
 			s.rotated, s.doubt = refreshToken, doubt // whoever proves it settles that
 			continue
 		}

@@ -186,6 +186,9 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name stri
 		quiet.holder(name).Doubt = d
 		return l.putDue(ctx, s, &quiet)
 	})
+	if err != nil {
+		l.leave(doubt)
+	}
 	return doubt, err
 }
 
@@ -211,6 +214,9 @@ func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 		l.returned(g.ID)
 		return l.putDue(ctx, s, known)
 	})
+	if err != nil {
+		l.leave(doubt)
+	}
 	return doubt, err
 }
 
@@ -228,6 +234,14 @@ func (l *Ledger) newDoubt(otherwise Sentence) *Doubt {
 	return d
 }
 
+// leave leaves a doubt to the sweep, as if its process were dead: nobody settles it any
+// more, or it is settled.
+func (l *Ledger) leave(doubt string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.doubts, doubt)
+}
+
 // ours reports whether a doubt is one of this process.
 func (l *Ledger) ours(doubt string) bool {
 	l.mu.Lock()
@@ -239,11 +253,7 @@ func (l *Ledger) ours(doubt string) bool {
 // held, or its holder is gone. It reports whether any credential holds it. A doubt
 // that is not the last one is left to whoever came later.
 func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
-	defer func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.doubts, doubt) // what could not be settled is as good as a dead process's
-	}()
+	defer l.leave(doubt)
 	err = l.world.Still(name, func() error {
 		current, former, err := l.world.Grants(ctx, s, name)
 		if err != nil {
@@ -318,11 +328,14 @@ func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name 
 			}
 			g = &f.Grant // client credentials, of which only the record is left
 		}
+		sentence := Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce}
 		if h := g.holder(name); h.Doubt != nil {
-			return nil // somebody is about to point to it again
+			// Somebody may be about to point to it again; if not, this is what becomes of it.
+			h.Held, h.Doubt.Otherwise = false, h.Doubt.Otherwise.or(sentence)
+			return l.settle(ctx, s, g)
 		}
 		if g.drop(name); !g.held() {
-			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
+			g.condemn(sentence)
 		}
 		return l.settle(ctx, s, g)
 	})

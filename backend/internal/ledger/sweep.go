@@ -130,7 +130,7 @@ func (g *Grant) name() string {
 func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, resting bool) (asked bool, err error) {
 	for _, h := range g.Holders {
 		if h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
-			return false, l.settleLeft(ctx, s, g, time.Now())
+			return false, l.settleLeft(ctx, s, g)
 		}
 	}
 	switch {
@@ -153,11 +153,11 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 	return err == nil, err
 }
 
-// settleLeft settles the doubts about a grant that a dead process left, and those of
-// this one that are older than any write takes.
-func (l *Ledger) settleLeft(ctx context.Context, s logical.Storage, g *Grant, now time.Time) error {
+// settleLeft settles the doubts about a grant that a dead process left. Those of this
+// one are for whoever raised them.
+func (l *Ledger) settleLeft(ctx context.Context, s logical.Storage, g *Grant) error {
 	for _, h := range g.Holders {
-		if h.Doubt == nil || l.ours(h.Doubt.ID) && now.Sub(h.Doubt.Since) <= unfinished {
+		if h.Doubt == nil || l.ours(h.Doubt.ID) {
 			continue
 		}
 		if _, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID); err != nil {
@@ -290,7 +290,7 @@ func (l *Ledger) Left(ctx context.Context, s logical.Storage, id string) (*Grant
 	if err != nil || g == nil {
 		return nil, err
 	}
-	if err := l.settleLeft(ctx, s, g, time.Now()); err != nil {
+	if err := l.settleLeft(ctx, s, g); err != nil {
 		return nil, err
 	}
 	return l.Condemned(ctx, s, id)
