@@ -255,26 +255,42 @@ func (c *credentials) Still(name string, work func() error) error {
 // nil where nothing is. It is the only change meanwhile. A nil next changes nothing.
 func (c *credentials) change(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (k *known, err error) {
 	err = c.Still(name, func() error {
-		old, err := c.memory.credential(ctx, s, name)
-		if isAbsent(err) {
-			old, err = nil, nil
-		}
-		if err != nil {
-			return err
-		}
-		changed, err := next(old)
-		if err != nil {
-			return err
-		}
-		if changed == nil {
-			k = old
-			return nil
-		}
-		k = &known{name: name, credential: *changed}
-		defer c.memory.forget(credsPrefix + name)
-		return store.Put(ctx, s, credsPrefix+name, &k.credential)
+		k, err = c.changeStill(ctx, s, name, next)
+		return err
 	})
 	return k, err
+}
+
+// changeStill is change for whoever holds the name still.
+func (c *credentials) changeStill(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (*known, error) {
+	old, err := c.memory.credential(ctx, s, name)
+	if isAbsent(err) {
+		old, err = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	changed, err := next(old)
+	if err != nil || changed == nil {
+		return old, err
+	}
+	k := &known{name: name, credential: *changed}
+	defer c.memory.forget(credsPrefix + name)
+	return k, store.Put(ctx, s, credsPrefix+name, &k.credential)
+}
+
+// Succeed makes a credential point to the grant that Zoho replaced its own by.
+func (c *credentials) Succeed(ctx context.Context, s logical.Storage, name string, g *ledger.Grant) error {
+	_, err := c.changeStill(ctx, s, name, func(old *known) (*credential, error) {
+		if old == nil {
+			return nil, nil
+		}
+		next := old.credential
+		next.RefreshToken, next.Connected = g.RefreshToken, time.Now().UTC()
+		next.succeed(&old.credential, false)
+		return &next, nil
+	})
+	return err
 }
 
 // remove deletes the credential of a name after before has run, with what is there,

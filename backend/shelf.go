@@ -5,7 +5,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -80,7 +79,7 @@ func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.R
 		ClientID: g.ClientID, AccountsURL: g.AccountsURL, DataCenter: g.DataCenter, ZUID: g.ZUID,
 	}
 	doubts := map[string]string{}
-	if doubts[s.credential], err = b.ledger.Keep(ctx, s.storage, next, s.credential); err != nil {
+	if doubts[s.credential], err = b.ledger.Keep(ctx, s.storage, next, s.credential, s.id); err != nil {
 		return "", err
 	}
 	if err := s.Save(ctx, next.ID, r); err != nil {
@@ -88,31 +87,16 @@ func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.R
 	}
 	for _, h := range g.Holders {
 		if h.Held && h.Name != s.credential {
-			if doubts[h.Name], err = b.ledger.Doubt(ctx, s.storage, next, ledger.Sentence{Name: h.Name, Revoke: true}); err != nil {
+			if doubts[h.Name], err = b.ledger.Inherit(ctx, s.storage, next, h.Name, s.id); err != nil {
 				return "", err
 			}
 		}
 	}
+	if s.proving { // whoever proves it makes the credential point to it, and settles
+		s.rotated, s.doubt = refreshToken, doubts[s.credential]
+		delete(doubts, s.credential)
+	}
 	for name, doubt := range doubts {
-		pointed := false
-		_, err := b.credentials.change(ctx, s.storage, name, func(old *known) (*credential, error) {
-			pointed = old != nil && old.RefreshToken == refreshToken // asked again after a failure
-			if old == nil || old.RefreshToken != s.grant.RefreshToken {
-				return nil, nil
-			}
-			pointed = true
-			next := old.credential
-			next.RefreshToken, next.Connected = refreshToken, time.Now().UTC()
-			next.succeed(&old.credential, false)
-			return &next, nil
-		})
-		if err != nil {
-			return "", err
-		}
-		if name == s.credential && !pointed && s.proving {
-			s.rotated, s.doubt = refreshToken, doubt // whoever proves it settles that
-			continue
-		}
 		if _, err := b.ledger.Settle(ctx, s.storage, next.ID, name, doubt); err != nil {
 			return "", err
 		}

@@ -84,6 +84,9 @@ type Doubt struct {
 	// ID tells who settles it: a later doubt takes the place of an earlier one.
 	ID    string    `json:"id"`
 	Since time.Time `json:"since"`
+	// Succeeds is a grant that Zoho replaced by this one: a credential that still points
+	// to that is made to point here.
+	Succeeds string `json:"succeeds,omitempty"`
 	// Otherwise is what becomes of the grant if the credential does not point to it.
 	Otherwise Sentence `json:"otherwise"`
 }
@@ -119,6 +122,9 @@ type World interface {
 	Grants(ctx context.Context, s logical.Storage, name string) (*Grant, []Former, error)
 	// Still runs work while the credential of a name does not change.
 	Still(name string, work func() error) error
+	// Succeed makes a credential point to the grant that Zoho replaced its own by. Its
+	// name is held still.
+	Succeed(ctx context.Context, s logical.Storage, name string, g *Grant) error
 	// Remember makes a credential remember a grant that it had before.
 	Remember(ctx context.Context, s logical.Storage, name string, f Former) error
 	// Revoke asks Zoho once to forget a grant.
@@ -165,10 +171,12 @@ func New(world World, log func() hclog.Logger) *Ledger {
 
 // Keep notes a grant that Zoho has just given for a name, and returns the doubt to
 // settle. It writes before it reads: until then the grant is in memory alone. If no
-// credential comes to point to it, it is revoked.
-func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name string) (doubt string, err error) {
+// credential comes to point to it, it is revoked. succeeds is the grant that it
+// replaces at Zoho, "" for one that a consent gave.
+func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name, succeeds string) (doubt string, err error) {
 	err = l.grants.Locked(g.ID, func() error {
 		d := l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
+		d.Succeeds = succeeds
 		doubt = d.ID
 		l.returned(g.ID)
 		g.Holders = []Holder{{Name: name, Doubt: d}}
@@ -196,6 +204,16 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name stri
 // more, and returns the doubt to settle. It fails with ErrRevoking if the grant is
 // lost already.
 func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence) (doubt string, err error) {
+	return l.doubt(ctx, s, g, otherwise, "")
+}
+
+// Inherit is Doubt about a grant that replaced another at Zoho, for one more holder of
+// that.
+func (l *Ledger) Inherit(ctx context.Context, s logical.Storage, g Grant, name, succeeds string) (doubt string, err error) {
+	return l.doubt(ctx, s, g, Sentence{Name: name, Revoke: true}, succeeds)
+}
+
+func (l *Ledger) doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence, succeeds string) (doubt string, err error) {
 	err = l.grants.Locked(g.ID, func() error {
 		known, err := l.load(ctx, s, g)
 		if err != nil {
@@ -210,6 +228,7 @@ func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 			otherwise = otherwise.or(h.Doubt.Otherwise)
 		}
 		h.Doubt = l.newDoubt(otherwise)
+		h.Doubt.Succeeds = succeeds
 		doubt = h.Doubt.ID
 		l.returned(g.ID)
 		return l.putDue(ctx, s, known)
@@ -259,6 +278,20 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		if err != nil {
 			return err
 		}
+		if current != nil && current.ID != id {
+			g, err := l.find(ctx, s, id)
+			if err != nil {
+				return err
+			}
+			if g != nil && g.succeeds(name, doubt, current.ID) {
+				if err := l.world.Succeed(ctx, s, name, g); err != nil {
+					return err
+				}
+				if current, former, err = l.world.Grants(ctx, s, name); err != nil {
+					return err
+				}
+			}
+		}
 		points := current != nil && current.ID == id
 		if points {
 			for _, f := range former {
@@ -300,6 +333,13 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		})
 	})
 	return held, err
+}
+
+// succeeds reports whether a doubt says that this grant replaced another.
+func (g *Grant) succeeds(name, doubt, other string) bool {
+	return slices.ContainsFunc(g.Holders, func(h Holder) bool {
+		return h.Name == name && h.Doubt != nil && h.Doubt.ID == doubt && h.Doubt.Succeeds == other
+	})
 }
 
 // hold makes a credential a holder of a grant.

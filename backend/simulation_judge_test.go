@@ -1,0 +1,201 @@
+// What may the engine answer? Every answer is of a documented kind, and what it says
+// is true at Zoho.
+
+package backend_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// judge checks an answer of any kind; h.mu is held.
+func (h *simulation) judge(r *simRequest) {
+	switch r.status {
+	case 200:
+	case 400, 429, 503:
+		if len(r.text) < 10 {
+			h.wrongf("an answer without words", "#%d %s: %d %q", r.number, r.what, r.status, r.text)
+		}
+	case 404:
+		if since := h.exists[r.name]; since > 0 && since < r.begun {
+			h.wrongf("a connected credential is not found", "#%d %s: %s", r.number, r.what, r.text)
+		}
+	case 500:
+		// A flight that others wait for may have failed a little earlier.
+		if r.node.failed.Before(r.began.Add(-time.Minute)) {
+			h.wrongf("500 though storage works", "#%d %s: %s", r.number, r.what, r.text)
+		}
+		if !strings.Contains(r.text, "Vault's log") {
+			h.wrongf("500 in other words", "#%d %s: %s", r.number, r.what, r.text)
+		}
+	default:
+		h.wrongf("an answer of no known kind", "#%d %s: %d %s", r.number, r.what, r.status, r.text)
+	}
+	if r.codeSent > 0 && r.status != 200 && r.status != 400 {
+		h.wrongf("a spent code is to be written again", "#%d %s: %d %s", r.number, r.what, r.status, r.text)
+	}
+	if r.status != 200 && strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "handed out no more") {
+		h.learnsRevoked(r, r.name, false)
+	}
+	if c := r.consent; c != nil {
+		lost := r.status == 400 && (strings.Contains(r.text, "belongs to no consent") || strings.Contains(r.text, "is not that of the consent"))
+		if lost && r.firstUse && !c.void && time.Now().Before(c.expires) {
+			h.wrongf("a consent is lost", "#%d %s, the one started last for %q: %s", r.number, r.what, r.name, r.text)
+		}
+	}
+}
+
+// learns takes note of what a success means, and checks it; h.mu is held.
+func (h *simulation) learns(r *simRequest) {
+	switch {
+	case r.op == logical.ReadOperation && strings.HasPrefix(r.path, "creds/"):
+		h.learnsToken(r)
+	case strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "storing that the tokens"):
+		// They are dead, and no other node or later process can know.
+		for token := range h.handed[r.name] {
+			h.killed[token] = true
+		}
+	case strings.HasPrefix(r.path, "revoke/"):
+		h.learnsRevoked(r, r.name, r.text == "")
+	case r.path == "revoke":
+		for name, result := range r.resp.Data["results"].(map[string]any) {
+			if failure, _ := result.(map[string]any)["error"].(string); !strings.Contains(failure, "Vault's log") {
+				h.learnsRevoked(r, name, failure == "")
+			}
+		}
+	case r.op == logical.DeleteOperation && r.name != "":
+		h.learnsDeleted(r)
+	case r.connects():
+		h.learnsConnected(r)
+	}
+}
+
+func (h *simulation) learnsToken(r *simRequest) {
+	token, _ := r.resp.Data["access_token"].(string)
+	h.notef("#%d gives %s", r.number, h.label(token))
+	lags := r.node.standby.Load() && (r.node.lag > 0 || !r.node.told.Before(r.began))
+	if !h.zoho.Alive(token) && !h.killed[token] && !h.outsideHit && !lags && !h.revokedMeanwhile(r) {
+		h.wrongf("a dead token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
+	}
+	if since := h.barred[token]; since > 0 && since < r.begun && !lags {
+		h.wrongf("a revoked token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
+	}
+	if h.handed[r.name] == nil {
+		h.handed[r.name] = map[string]uint64{}
+	}
+	if h.handed[r.name][token] == 0 {
+		h.handed[r.name][token] = r.over
+	}
+}
+
+// revokedMeanwhile reports whether somebody asked for an end of such a token while a
+// read went on.
+func (h *simulation) revokedMeanwhile(r *simRequest) bool {
+	return slices.ContainsFunc(h.revoking, func(o *simRequest) bool {
+		return (o.over == 0 || o.over > r.begun) && (strings.HasPrefix(o.path, "revoke") || o.name == r.name)
+	})
+}
+
+// learnsRevoked: nothing that was handed out before is handed out again, and, without
+// a warning, nothing of it lives.
+func (h *simulation) learnsRevoked(r *simRequest, name string, whole bool) {
+	for token, at := range h.handed[name] {
+		if at > r.begun {
+			continue
+		}
+		if whole && h.zoho.Alive(token) && !h.forgotten[h.parent(token)] && !h.rotates {
+			kind := "revoke leaves a token of an earlier grant alive"
+			switch h.parent(token) {
+			case "":
+				if r.node.number > 2 {
+					continue // a crash took from the name what it had minted from the client
+				}
+				kind = "revoke leaves a token of client credentials alive"
+			case h.grantIn(h.contents(), name):
+				kind = "revoke leaves a token of the present grant alive"
+			}
+			h.wrongf(kind, "#%d %s: %s of %s, %s", r.number, r.what, h.label(token), name, h.whose(token))
+		}
+		h.barred[token] = r.over
+	}
+}
+
+// whose says which grant a living token is of; h.mu is held.
+func (h *simulation) whose(token string) string {
+	if grant := h.parent(token); grant != "" {
+		return "of " + h.label(grant)
+	}
+	return "of client credentials"
+}
+
+// parent is the grant of a living token, "" for client credentials.
+func (h *simulation) parent(token string) string {
+	for _, rt := range h.zoho.RefreshTokens() {
+		for _, at := range h.zoho.AccessTokens(rt.Token) {
+			if at.Token == token {
+				return rt.Token
+			}
+		}
+	}
+	return ""
+}
+
+func (h *simulation) learnsDeleted(r *simRequest) {
+	if r.text == "" && !r.forgets {
+		for token, at := range h.handed[r.name] {
+			if at > r.begun || !h.zoho.Alive(token) {
+				continue
+			}
+			grant := h.parent(token)
+			if grant == "" || h.forgotten[grant] || h.usedBeside(r.name, grant) || h.rotates {
+				continue // client credentials have nothing to revoke; a mint under way rotates
+			}
+			h.wrongf("delete leaves a token alive", "#%d %s: %s %s", r.number, r.what, h.label(token), h.whose(token))
+		}
+	}
+	for token, at := range h.handed[r.name] {
+		if at < r.over {
+			delete(h.handed[r.name], token)
+		}
+	}
+}
+
+// usedBeside reports whether another credential uses a grant.
+func (h *simulation) usedBeside(name, grant string) bool {
+	return slices.ContainsFunc(h.names, func(other string) bool { return other != name && h.grantIn(h.contents(), other) == grant })
+}
+
+func (h *simulation) learnsConnected(r *simRequest) {
+	if token, ok := r.data["refresh_token"].(string); ok {
+		h.stored[token] = true
+	}
+	deleted := false
+	for _, o := range h.changes[r.name] {
+		if o.op != logical.DeleteOperation || o.over > 0 && o.over < r.begun {
+			continue
+		}
+		deleted = true
+		undone := o.status == 200 && r.askedAt > 0 && o.begun > r.askedAt && h.contents()["creds/"+r.name] != ""
+		if undone && h.devices[r.name] == "" && !h.connectsBeside(r, o) {
+			kind := "a delete is undone"
+			if r.codeSent == 0 {
+				kind = "a delete is undone by an import"
+			}
+			h.wrongf(kind, "#%d %s, begun before #%d, which has deleted the credential", r.number, r.what, o.number)
+		}
+	}
+	if !deleted {
+		h.exists[r.name] = r.over
+	}
+}
+
+// connectsBeside reports whether something else may have connected the name since a
+// delete.
+func (h *simulation) connectsBeside(r, deletion *simRequest) bool {
+	return slices.ContainsFunc(h.changes[r.name], func(o *simRequest) bool {
+		return o != r && o.connects() && (o.over == 0 || o.over > deletion.begun)
+	})
+}

@@ -1,0 +1,248 @@
+// What is a node of the simulation? A process with its own memory and its door to the
+// storage that all share, which may fail; it may die at any touch of it.
+
+package backend_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend"
+)
+
+type simNode struct {
+	h       *simulation
+	number  int
+	backend logical.Backend
+	standby atomic.Bool
+	dead    atomic.Bool
+
+	// h.mu guards the rest.
+	mood   simMood
+	failed time.Time // when storage last failed here
+	lag    int       // invalidations on their way here
+	told   time.Time // when the last one arrived
+}
+
+// simMood is trouble that storage makes for whoever comes next.
+type simMood struct {
+	left   int // operations
+	odds   int // in 100
+	random *rand.Rand
+	kinds  []simTroubleKind
+}
+
+var (
+	errSimDisk  = errors.New("disk full")
+	errSimDead  = errors.New("this process is dead")
+	errSimLate  = errors.New("storage timed out")
+	errSimWrite = errors.New(logical.ErrReadOnly.Error()) // as it comes over the plugin bridge
+)
+
+func (h *simulation) newNode(standby bool) *simNode {
+	h.nodes++
+	n := &simNode{h: h, number: h.nodes}
+	n.standby.Store(standby)
+	conf := logical.TestBackendConfig()
+	conf.System = simSystem{logical.TestSystemView(), n}
+	conf.StorageView = &simDoor{node: n}
+	conf.EventsSender = h.events
+	conf.Logger = hclog.New(&hclog.LoggerOptions{Output: h.logs, Level: hclog.Debug, DisableTime: true})
+	b, err := h.factory(&simWire{n})(context.Background(), conf)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	n.backend = b
+	return n
+}
+
+// factory makes backends. Here goes what makes caches smaller than the number of
+// grants (h.cacheSize), once that can be chosen.
+func (h *simulation) factory(wire http.RoundTripper) logical.Factory { return backend.NewSmallFactory(wire, h.cacheSize) }
+
+// die ends a process: nothing it does from now on has any effect.
+func (n *simNode) die() {
+	if n.dead.Swap(true) {
+		return
+	}
+	h := n.h
+	stored := h.contents()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notef("node %d dies", n.number)
+	for grant, r := range h.received {
+		// What Zoho gave it moments ago, and what it had no time to store.
+		if r.node == n && time.Since(r.at) < simMoment && !stored.hold(grant) {
+			h.lost[grant] = true
+		}
+	}
+}
+
+// simMoment is longer than any request works on what Zoho gave it.
+const simMoment = 3 * time.Minute
+
+// simSystem is what Vault tells a node about itself.
+type simSystem struct {
+	*logical.StaticSystemView
+	node *simNode
+}
+
+func (s simSystem) ReplicationState() consts.ReplicationState {
+	if s.node.standby.Load() {
+		return consts.ReplicationPerformanceStandby
+	}
+	return consts.ReplicationUnknown
+}
+
+// simDoor is a node's way to storage, for one request or, without one, for all.
+type simDoor struct {
+	node *simNode
+	ask  *simRequest
+}
+
+// trouble is what the next operation meets.
+func (d *simDoor) trouble() simPlan {
+	if d.ask != nil {
+		n := int(d.ask.operations.Add(1))
+		if p := d.ask.plan; p.kind != noTrouble && p.kind < diesBeforeCall && (n == p.nth || n > p.nth && p.kind == staysAway) {
+			return p
+		}
+	}
+	d.node.h.mu.Lock()
+	defer d.node.h.mu.Unlock()
+	m := &d.node.mood
+	if m.left == 0 {
+		return simPlan{}
+	}
+	if m.left--; m.random.IntN(100) >= m.odds {
+		return simPlan{}
+	}
+	return simPlan{kind: m.kinds[m.random.IntN(len(m.kinds))], long: time.Duration(1+m.random.IntN(5000)) * time.Millisecond}
+}
+
+func (d *simDoor) perform(ctx context.Context, op, key string, work func() error) error {
+	n, h := d.node, d.node.h
+	h.gate.move()
+	writes := op == "put" || op == "delete"
+	if n.dead.Load() {
+		return errSimDead
+	}
+	if err := ctx.Err(); err != nil {
+		return n.fail(err)
+	}
+	if n.standby.Load() && writes {
+		h.wrong("standby writes", "%s %s at a node that may not write", op, key)
+		return errSimWrite
+	}
+	p := d.trouble()
+	if p.kind != noTrouble && d.ask != nil && p.nth > 0 {
+		h.note("#%d: storage %s at %s %s", d.ask.number, p.kind, op, h.unnamed(key))
+	}
+	switch p.kind {
+	case blocks:
+		h.waiting.Add(1)
+		err := h.gate.block(ctx, p.long)
+		h.waiting.Add(-1)
+		if err != nil {
+			return n.fail(err)
+		}
+	case fails, staysAway:
+		return n.fail(errSimDisk)
+	case diesBefore:
+		n.die()
+	}
+	if n.dead.Load() {
+		return errSimDead
+	}
+	if d.ask != nil && d.ask.forgets && op == "delete" && key == "creds/"+d.ask.name {
+		h.forgetGrant(d.ask.name)
+	}
+	if err := work(); err != nil {
+		return n.fail(err)
+	}
+	if writes {
+		h.tellStandby(n, key)
+	}
+	switch {
+	case p.kind == failsHavingDone && writes:
+		return n.fail(errSimLate)
+	case p.kind == diesAfter:
+		n.die()
+		return errSimDead
+	}
+	return nil
+}
+
+// fail notes that storage failed here.
+func (n *simNode) fail(err error) error {
+	n.h.mu.Lock()
+	defer n.h.mu.Unlock()
+	n.failed = time.Now()
+	return err
+}
+
+func (d *simDoor) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
+	err = d.perform(ctx, "get", key, func() (err error) {
+		entry, err = d.node.h.disk.Get(context.Background(), key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
+func (d *simDoor) List(ctx context.Context, prefix string) (names []string, err error) {
+	err = d.perform(ctx, "list", prefix, func() (err error) {
+		names, err = d.node.h.disk.List(context.Background(), prefix)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return names, nil
+}
+
+func (d *simDoor) Put(ctx context.Context, e *logical.StorageEntry) error {
+	return d.perform(ctx, "put", e.Key, func() error { return d.node.h.disk.Put(context.Background(), e) })
+}
+
+func (d *simDoor) Delete(ctx context.Context, key string) error {
+	return d.perform(ctx, "delete", key, func() error { return d.node.h.disk.Delete(context.Background(), key) })
+}
+
+// tellStandby delivers what Vault's replication does after a write.
+func (h *simulation) tellStandby(writer *simNode, key string) {
+	h.mu.Lock()
+	s := h.standby
+	if s == nil || s == writer {
+		h.mu.Unlock()
+		return
+	}
+	s.lag++
+	h.mu.Unlock()
+	tell := func() {
+		s.backend.InvalidateKey(context.Background(), key)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		s.lag--
+		s.told = time.Now()
+	}
+	if h.lag == 0 {
+		tell()
+		return
+	}
+	h.background.Go(func() {
+		time.Sleep(h.lag)
+		h.gate.move()
+		tell()
+	})
+}

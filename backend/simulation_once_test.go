@@ -1,0 +1,163 @@
+// Which scripts once broke a promise? They are played for ever after.
+
+package backend_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// scriptsThatOnceFailed are shrunk scripts of the simulation, by what went wrong.
+var scriptsThatOnceFailed = map[string]string{
+	"a read between the storing of a credential and of its first token lost its own": `
+		settings 0000000000000000
+		self-code 0002142b0000
+		read 000000000000
+		time 000000000d00
+		revoke 000000000000`,
+	"a failed exchange dropped the note of retirement that another had written": `
+		settings 0000000000580000
+		connect 000000000000
+		zoho-fails 0000006ce6a5
+		read 000000000000
+		connect 004a00000000
+		connect 000000000000`,
+	"revoke did not reach tokens of a replaced grant": `
+		settings 0000000000000000
+		connect 000000000000
+		read 000000000000
+		self-code 000000000000
+		revoke 000000000000`,
+	"revoke did not reach tokens of replaced client credentials": `
+		settings 0000000000000000
+		client-credentials 00000000bd00
+		read 000000000000
+		client-credentials 000000000000
+		revoke 000000000000`,
+	"a token that was revoked under one name was handed out under another": `
+		settings ce000000007f0000
+		connect b60000000000
+		import 580000006f00
+		read-with d10000000000
+		self-code 860000000000
+		revoke 9e0000000000
+		read d30000000000`,
+	"delete did not reach tokens of a replaced grant": `
+		settings 0000000000000000
+		connect 000000000000
+		read 000000000000
+		self-code 000000000000
+		delete 000000000000`,
+	"deleting one of two credentials of one grant revoked it, since the other's note had failed": `
+		settings 0800000022000000
+		import 4900b8ec0000
+		import 7d0000000000
+		delete 800000000000`,
+	"reconnecting one of two credentials of one grant revoked it, since the other's note had failed": `
+		settings b6000000ca000000
+		import aa00b7a4d700
+		user-revokes 000000000000
+		import 000000009900
+		connect 000000000000`,
+	"a delete during a first connect was undone": `
+		settings 0000000000000000
+		zoho-fails 000000006700
+		self-code 003e00000000
+		delete 000000000000`,
+	"a delete during an import was undone": `
+		settings 0000000000000000
+		self-code 000000000000
+		import 00027529fa00
+		delete 000000000000`,
+	"finishing more scopes deleted the consent that had been started meanwhile": `
+		settings 0000000000000000
+		zoho-fails 000000003042
+		import 000000000000
+		add-scopes 000000000000
+		callback 00ce00000000
+		add-scopes 000000000000
+		read-with 000000000000
+		callback 000000000000`,
+	"a consent that nobody finished stayed in storage": `
+		settings 0000000000000000
+		authorize 000000000000`,
+	"a device consent that nobody finished stayed in storage": `
+		settings 0000000000000000
+		device 000000000000`,
+	"a sweep revoked a grant that was imported meanwhile": `
+		settings 0000000000000000
+		connect 000000000000
+		time 00000000c500
+		zoho-fails 790000004c00
+		self-code 000000000000
+		tick 000000000000
+		import 000000002b00`,
+	"a replaced refresh token that could not be stored was lost": `
+		settings 000e000000000000
+		connect 000000000000
+		read 000017030000`,
+	"a refresh token that Zoho replaced during a reconnection was lost": `
+		settings 000e000000000000
+		device 000000000000
+		approve 00000000003a
+		self-code 000276290000
+		read-with 000000000000`,
+	"an import that Zoho answered with another refresh token was lost": `
+		settings 000e000000000000
+		import 000000000000`,
+	"mints before Zoho replaced the refresh token were forgotten": `
+		settings 000e000000000000
+		self-code 000000000000
+		read-with 000000000037
+		read-with 000000000037`,
+	"tokens from before Zoho replaced the refresh token were not revoked": `
+		settings 000e000000000000
+		connect 000000000000
+		read 000000000000
+		revoke 000000000000`,
+	"after a crash a code was sent once more, for another name": `
+		settings fe00000000000000
+		self-code ec0000000000
+		crash 000000000000
+		self-code 000000000f00`,
+	"a page that refused the client counted as a revocation": `
+		settings 0040000000000000
+		connect 000000000000
+		secret 000000000000
+		read 000000000000
+		revoke 000000000000`,
+	"an unreadable answer with status 400 counted as a revocation": `
+		settings 0000000000000000
+		connect 000000000000
+		secret 000000000000
+		read 000000000000
+		zoho-fails d2000000eb00
+		revoke 000000000000`,
+	"a new grant was revoked though it was stored in place of the old one": `
+		settings 0000000000000000
+		import 000000000000
+		storage-moody 8000d3ef5750
+		self-code 000000000000`,
+	"a delete that was done and failed to say so left the credential in memory, and its note was void": `
+		settings 0000000000000000
+		connect 000000000000
+		callback 000000000000
+		storage-moody 0000ab651b47
+		delete 007900000000`,
+}
+
+// onceFailedPlays is how often each is played: goroutines may interleave differently.
+const onceFailedPlays = 5
+
+func TestScriptsThatOnceFailed(t *testing.T) {
+	for what, text := range scriptsThatOnceFailed {
+		t.Run(what, func(t *testing.T) {
+			s := parseSim(t, text)
+			for range onceFailedPlays {
+				if r := play(t, s); len(r.problems) > 0 {
+					t.Fatalf("%s\n\n%s", strings.Join(r.log, "\n"), r.problems[0])
+				}
+			}
+		})
+	}
+}
