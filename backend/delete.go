@@ -117,6 +117,10 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 			err = failed
 		}
 	}
+	// What the name had in an earlier life, or a crash took from it.
+	if _, failed := b.endLeft(ctx, s, k.name); err == nil {
+		err = failed
+	}
 	if err != nil {
 		warning = b.unrevoked(err)
 	}

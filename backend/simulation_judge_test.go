@@ -55,9 +55,7 @@ func (h *simulation) learns(r *simRequest) {
 		h.learnsToken(r)
 	case strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "storing that the tokens"):
 		// They are dead, and no other node or later process can know.
-		for token := range h.handed[r.name] {
-			h.killed[token] = true
-		}
+		h.unmarked[r.name] = true
 	case strings.HasPrefix(r.path, "revoke/"):
 		h.learnsRevoked(r, r.name, r.text == "")
 	case r.path == "revoke":
@@ -77,7 +75,7 @@ func (h *simulation) learnsToken(r *simRequest) {
 	token, _ := r.resp.Data["access_token"].(string)
 	h.notef("#%d gives %s", r.number, h.label(token))
 	lags := r.node.standby.Load() && (r.node.lag > 0 || !r.node.told.Before(r.began))
-	if !h.zoho.Alive(token) && !h.killed[token] && !h.outsideHit && !lags && !h.revokedMeanwhile(r) {
+	if !h.zoho.Alive(token) && !h.unmarked[r.name] && !h.killed[token] && !h.outsideHit && !lags && !h.revokedMeanwhile(r) {
 		h.wrongf("a dead token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
 	}
 	if since := h.barred[token]; since > 0 && since < r.begun && !lags {

@@ -69,6 +69,7 @@ type simulation struct {
 	lost       map[string]bool       // a process died with it, or all said that it is lost
 	killed     map[string]bool       // ended by the world; access tokens too
 	forgotten  map[string]bool       // by a delete with revoke=false
+	unmarked   map[string]bool       // names whose tokens were revoked, and storage did not take it
 	outside    map[string]bool       // connected by somebody else
 	successor  map[string]string
 	unrevoked  map[string]time.Time // when revoking was tried in vain
@@ -102,7 +103,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 		names: []string{"a", "b", "c"}[:1+int(header[0]%3)], level: choose(header[3], byte(3), 3, 2, 1, 0), hurried: header[3]>>4&1 == 1,
 		lag: choose(header[2], 0, 0, 10*time.Millisecond, 2*time.Second), killers: header[4]%3 == 1, outsiders: header[4]%8 == 2, rotates: header[1]>>1&7 == 7,
 		cacheSize: choose(header[6], 100, 2, 1),
-		labels:    map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{},
+		labels:    map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{}, unmarked: map[string]bool{},
 		outside: map[string]bool{}, successor: map[string]string{}, unrevoked: map[string]time.Time{}, imported: map[string]bool{},
 		handed: map[string]map[string]uint64{}, barred: map[string]uint64{}, exists: map[string]uint64{}, stored: map[string]bool{}, consents: map[string][]*simConsent{}, devices: map[string]string{},
 		changes: map[string][]*simRequest{},
