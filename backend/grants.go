@@ -50,7 +50,11 @@ func (w *world) look(ctx context.Context, s logical.Storage, id string) (zoho.St
 	if c, err := w.memory.config(ctx, s); err == nil {
 		limits = c.limits
 	}
-	return w.keeper.Look(ctx, &zoho.Account{ID: id, Client: &zoho.Client{}, Limits: limits, Shelf: &shelf{storage: s}})
+	state, err := w.keeper.Look(ctx, &zoho.Account{ID: id, Client: &zoho.Client{}, Limits: limits, Shelf: &shelf{storage: s}})
+	if state.Moved {
+		return zoho.State{}, err // its tokens are another grant's by now
+	}
+	return state, err
 }
 
 // Tokens implements ledger.World.
@@ -66,5 +70,10 @@ func (w *world) Alone(ctx context.Context, id string, work func() error) error {
 
 // DropTokens implements ledger.World.
 func (w *world) DropTokens(ctx context.Context, s logical.Storage, id string) error {
-	return s.Delete(ctx, tokenPrefix+id)
+	if err := s.Delete(ctx, tokenPrefix+id); err != nil {
+		w.keeper.Forget(id) // it may be deleted all the same
+		return err
+	}
+	w.keeper.Drop(id)
+	return nil
 }

@@ -66,7 +66,9 @@ func (h *simulation) newNode(standby bool) *simNode {
 
 // factory makes backends. Here goes what makes caches smaller than the number of
 // grants (h.cacheSize), once that can be chosen.
-func (h *simulation) factory(wire http.RoundTripper) logical.Factory { return backend.NewSmallFactory(wire, h.cacheSize) }
+func (h *simulation) factory(wire http.RoundTripper) logical.Factory {
+	return backend.NewSmallFactory(wire, h.cacheSize)
+}
 
 // die ends a process: nothing it does from now on has any effect.
 func (n *simNode) die() {

@@ -4,8 +4,8 @@
 package backend_test
 
 import (
-	"encoding/json"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"

@@ -245,6 +245,7 @@ func TestWhatWasNotStoredIsForgottenWithTheGrant(t *testing.T) {
 		_, _ = w.read(zoho.Want{})
 		if err := w.keeper.Alone(w.Context(), w.account.ID, func() error {
 			w.disk.set(func(d *disk) { delete(d.records, w.account.ID) })
+			w.keeper.Drop(w.account.ID)
 			return nil
 		}); err != nil {
 			t.Fatal(err)

@@ -28,6 +28,8 @@ type State struct {
 	Alive time.Time
 	// Rejected is when the last token was rejected that is remembered; zero if none is.
 	Rejected time.Time
+	// Moved: the grant goes on under another id, whose state this is.
+	Moved bool
 	// Matters is when nothing of what is remembered matters any more, whatever the
 	// setup: until then deleting it would forget a promise or a failure.
 	Matters time.Time
@@ -36,6 +38,7 @@ type State struct {
 // Look returns the state of a grant. It never calls Zoho, and pushes nothing out of
 // memory that is in use.
 func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
+	asked := a
 	a = k.follow(a)
 	r, err := k.load(ctx, a, false)
 	if err != nil {
@@ -45,7 +48,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	r = r.pruned(a, now)
 	s := State{
 		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
-		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
+		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens, Moved: a != asked,
 	}
 	_, s.Rejected = r.rejected(a.Variant, now)
 	for _, p := range r.Places {

@@ -199,17 +199,16 @@ func (k *Keeper) Forget(id string) {
 	}
 }
 
-// Alone runs work while no mint of the grant is under way, and forgets what is in
-// memory of it: work may change or delete the stored record.
+// Alone runs work while no mint of the grant is under way.
 func (k *Keeper) Alone(ctx context.Context, id string, work func() error) error {
-	return k.alone(ctx, id, func() error {
-		defer k.Forget(id)
-		err := work()
-		if err == nil {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			delete(k.unstored, id)
-		}
-		return err
-	})
+	return k.alone(ctx, id, work)
+}
+
+// Drop forgets a grant whose record was deleted by work that is run by Alone.
+func (k *Keeper) Drop(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.changes++
+	k.records.Remove(id)
+	delete(k.unstored, id)
 }
