@@ -35,20 +35,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		if err := b.consents.Drop(ctx, req.Storage, name); err != nil || k == nil {
 			return err
 		}
-		// While there is a credential that remembers them.
-		_, former, err := b.credentials.Grants(ctx, req.Storage, name)
-		if err != nil {
-			return err
-		}
-		id, _ := k.grant()
-		for _, f := range former {
-			if f.ID != id {
-				if err := b.ledger.Release(ctx, req.Storage, f, name, revoke); err != nil {
-					return err
-				}
-			}
-		}
-		doubt, err = b.ledger.Doubt(ctx, req.Storage, k.ledgerGrant(), ledger.Sentence{Name: name, Revoke: revoke, AtOnce: true})
+		doubt, err = b.ledger.Leave(ctx, req.Storage, name, ledger.Sentence{Name: name, Revoke: revoke, AtOnce: true})
 		if errors.Is(err, ledger.ErrRevoking) {
 			err = nil // it is gone before its credential is
 		}
@@ -56,7 +43,9 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return err
 	})
 	if err != nil {
-		if doubt != "" { // whether the deletion was done all the same is for the ledger to see
+		if doubt != "" {
+			// What is stored tells whether it is deleted all the same; until that is settled it
+			// would weigh on whatever comes next.
 			id, _ := old.grant()
 			_, unsettled := b.ledger.Settle(context.WithoutCancel(ctx), req.Storage, id, name, doubt)
 			err = errors.Join(err, unsettled)

@@ -195,14 +195,13 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name, suc
 		return l.putDue(ctx, s, &quiet)
 	})
 	if err != nil {
-		l.leave(doubt)
+		l.abandon(doubt)
 	}
 	return doubt, err
 }
 
-// Doubt notes that a credential is about to point to a grant, or to point to it no
-// more, and returns the doubt to settle. It fails with ErrRevoking if the grant is
-// lost already.
+// Doubt notes that a credential is about to point to a grant, and returns the doubt
+// to settle. It fails with ErrRevoking if the grant is lost already.
 func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence) (doubt string, err error) {
 	return l.doubt(ctx, s, g, otherwise, "")
 }
@@ -234,7 +233,39 @@ func (l *Ledger) doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 		return l.putDue(ctx, s, known)
 	})
 	if err != nil {
-		l.leave(doubt)
+		l.abandon(doubt)
+	}
+	return doubt, err
+}
+
+// Leave notes that a credential, the lock of whose name is held, is about to go, and
+// returns the doubt to settle. Since it points to its grant now, whatever doubt there
+// was says nothing any more. It fails with ErrRevoking if the grant is lost already.
+func (l *Ledger) Leave(ctx context.Context, s logical.Storage, name string, otherwise Sentence) (doubt string, err error) {
+	current, former, err := l.world.Grants(ctx, s, name)
+	if err != nil || current == nil {
+		return "", err
+	}
+	// Nobody can tell what it had before when it is gone.
+	if err := l.releaseAll(ctx, s, current.ID, former, name, otherwise.Revoke); err != nil {
+		return "", err
+	}
+	err = l.grants.Locked(current.ID, func() error {
+		known, err := l.load(ctx, s, *current)
+		if err != nil {
+			return err
+		}
+		if c := known.Condemned; c != nil && c.Revoking {
+			return ErrRevoking
+		}
+		h := known.holder(name)
+		h.Held, h.Doubt, known.Condemned = true, l.newDoubt(otherwise), nil
+		doubt = h.Doubt.ID
+		l.returned(known.ID)
+		return l.putDue(ctx, s, known)
+	})
+	if err != nil {
+		l.abandon(doubt)
 	}
 	return doubt, err
 }
@@ -253,9 +284,9 @@ func (l *Ledger) newDoubt(otherwise Sentence) *Doubt {
 	return d
 }
 
-// leave leaves a doubt to the sweep, as if its process were dead: nobody settles it any
+// abandon leaves a doubt to the sweep, as if its process were dead: nobody settles it any
 // more, or it is settled.
-func (l *Ledger) leave(doubt string) {
+func (l *Ledger) abandon(doubt string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.doubts, doubt)
@@ -272,7 +303,7 @@ func (l *Ledger) ours(doubt string) bool {
 // held, or its holder is gone. It reports whether any credential holds it. A doubt
 // that is not the last one is left to whoever came later.
 func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
-	defer l.leave(doubt)
+	defer l.abandon(doubt)
 	err = l.world.Still(name, func() error {
 		current, former, err := l.world.Grants(ctx, s, name)
 		if err != nil {
@@ -294,13 +325,8 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		}
 		points := current != nil && current.ID == id
 		if points {
-			for _, f := range former {
-				if f.ID == id {
-					continue // client credentials with other scopes
-				}
-				if err := l.Release(ctx, s, f, name, false); err != nil {
-					return err
-				}
+			if err := l.releaseAll(ctx, s, id, former, name, false); err != nil {
+				return err
 			}
 		}
 		return l.grants.Locked(id, func() error {
@@ -321,8 +347,8 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 			}
 			otherwise := h.Doubt.Otherwise
 			for _, f := range former {
-				if f.ID == id {
-					otherwise = otherwise.or(Sentence{Revoke: f.Revoke})
+				if f.ID == id { // it did come to point to it, and was used
+					otherwise = Sentence{Name: name, Revoke: f.Revoke}
 				}
 			}
 			if g.drop(name); !g.held() {
@@ -354,9 +380,22 @@ func (l *Ledger) hold(ctx context.Context, s logical.Storage, g *Grant, h *Holde
 	return l.count(ctx, s, g)
 }
 
-// Release notes that a credential points to a former grant no more, which goes when its
-// last token has run out, or at once. The lock of the credential's name is held.
-func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name string, atOnce bool) error {
+// releaseAll releases what a credential pointed to before the grant that it has.
+func (l *Ledger) releaseAll(ctx context.Context, s logical.Storage, current string, former []Former, name string, atOnce bool) error {
+	for _, f := range former {
+		if f.ID == current {
+			continue // client credentials with other scopes
+		}
+		if err := l.release(ctx, s, f, name, atOnce); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// release notes that a credential points to a former grant no more, which goes when its
+// last token has run out, or at once.
+func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name string, atOnce bool) error {
 	return l.grants.Locked(f.ID, func() error {
 		g, err := l.find(ctx, s, f.ID)
 		if err != nil {
@@ -368,14 +407,11 @@ func (l *Ledger) Release(ctx context.Context, s logical.Storage, f Former, name 
 			}
 			g = &f.Grant // client credentials, of which only the record is left
 		}
-		sentence := Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce}
-		if h := g.holder(name); h.Doubt != nil {
-			// Somebody may be about to point to it again; if not, this is what becomes of it.
-			h.Held, h.Doubt.Otherwise = false, h.Doubt.Otherwise.or(sentence)
-			return l.settle(ctx, s, g)
+		if !g.leave(name) && (len(g.Holders) > 0 || g.Condemned != nil) {
+			return nil // noted before
 		}
-		if g.drop(name); !g.held() {
-			g.condemn(sentence)
+		if !g.held() {
+			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
 		}
 		return l.settle(ctx, s, g)
 	})
@@ -419,9 +455,7 @@ func (l *Ledger) Hasten(ctx context.Context, s logical.Storage, id, name string)
 			if err != nil || g == nil {
 				return err
 			}
-			if h := g.holder(name); h.Doubt == nil {
-				g.drop(name) // a crash came between pointing elsewhere and settling
-			}
+			g.leave(name) // a crash may have come between pointing elsewhere and settling
 			if !g.held() {
 				g.condemn(Sentence{Name: name, Revoke: true, AtOnce: true})
 			}
@@ -461,8 +495,23 @@ func (g *Grant) drop(name string) {
 	g.Holders = slices.DeleteFunc(g.Holders, func(h Holder) bool { return h.Name == name })
 }
 
-// held reports whether a credential is known to point to a grant. A sentence is passed
-// when none is; while another is in doubt it is not carried out.
+// leave notes that a name holds a grant no more, and reports whether it did. One in
+// doubt stays, since it is about to point to the grant again.
+func (g *Grant) leave(name string) (held bool) {
+	i := slices.IndexFunc(g.Holders, func(h Holder) bool { return h.Name == name })
+	if i < 0 {
+		return false
+	}
+	held = g.Holders[i].Held
+	if g.Holders[i].Held = false; g.Holders[i].Doubt == nil {
+		g.drop(name)
+		return true
+	}
+	return held
+}
+
+// held reports whether any credential is known to hold a grant. Where those that may
+// come to hold it are all, a sentence stands until one of them does.
 func (g *Grant) held() bool {
 	return slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Held })
 }

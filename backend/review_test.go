@@ -1,0 +1,376 @@
+// What did a second look at the lives of grants and consents find? Two troubles at
+// once, mostly: a request that is cut short, and another that comes before anybody
+// has tidied up.
+
+package backend_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// failingAt makes the nth storage operation fail, and returns how many there were.
+func (m *mount) failingAt(nth int) (count func() int) {
+	return failures()["the operation fails"](m, nth)
+}
+
+// dying makes storage and Zoho end for this process with the nth storage operation,
+// and returns how many there were until then.
+func (m *mount) dying(nth int) (count func() int) {
+	var n atomic.Int64
+	die := func(op, key string) error {
+		if n.Add(1) < int64(nth) {
+			return nil
+		}
+		m.wire.dead.Store(true)
+		return errDisk
+	}
+	m.storage.before.Store(&die)
+	return func() int { return int(n.Load()) }
+}
+
+// reborn starts a new process after one that died.
+func (m *mount) reborn() {
+	m.storage.working()
+	m.wire.dead.Store(false)
+	m.restart()
+}
+
+// endOrphans revokes what no storage knows.
+func (m *mount) endOrphans() {
+	for _, orphan := range m.zoho.Orphans(m.storage.refreshTokens(m.t)...) {
+		m.zoho.RevokeRefreshToken(orphan.Token)
+	}
+}
+
+// endAll revokes what was left alone on purpose.
+func (m *mount) endAll() {
+	for _, rt := range m.zoho.RefreshTokens() {
+		m.zoho.RevokeRefreshToken(rt.Token)
+	}
+}
+
+// nothingLeft checks that, with all credentials deleted, storage is empty in the end.
+func (m *mount) nothingLeft(when string) {
+	m.t.Helper()
+	for range 3 {
+		passes(61 * time.Minute)
+		m.tick()
+	}
+	for _, key := range m.storage.keys(m.t) {
+		if key != "config" {
+			m.t.Errorf("%s: then %s is left", when, key)
+		}
+	}
+}
+
+func TestDeleteIsKeptToThoughAnImportOfItsGrantComesToNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
+		synctest.Wait()
+		m.delete("creds/crm") // the import may need its grant
+		m.delete("creds/other")
+		others.Wait()
+		m.settled(0)
+		m.nothingLeft("an import came to nothing")
+	})
+}
+
+func TestReplacedGrantEndsThoughItsCredentialIsForgottenBeforeThatWasNoted(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			count := m.dying(nth)
+			_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+			reached = count() >= nth
+			m.reborn()
+			m.endOrphans() // only the dead process knew it
+			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+			m.nothingLeft(fmt.Sprintf("crash at %d, and forgotten", nth))
+			if n := len(m.zoho.RefreshTokens()); n != 1 {
+				t.Errorf("crash at %d, and forgotten: %d grants live; only the last one was to be left alone", nth, n)
+			}
+			m.endAll()
+		})
+	}
+}
+
+func TestDeleteThatFailedDoesNotDecideForTheNext(t *testing.T) {
+	for how, fail := range failures() {
+		for nth, reached := 1, true; reached; nth++ {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				m.connect("crm")
+				count := fail(m, nth)
+				_, err := m.try(logical.DeleteOperation, "creds/crm", nil)
+				reached = count() >= nth
+				m.storage.working()
+				if _, exists := m.storage.contents(t)["creds/crm"]; err == nil || !exists {
+					return // deleted after all
+				}
+				m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+				m.nothingLeft(how)
+				if n := len(m.zoho.RefreshTokens()); n != 1 {
+					t.Errorf("%s at %d: the grant that was to be forgotten only is revoked", how, nth)
+				}
+				m.endAll()
+			})
+		}
+	}
+}
+
+func TestDeleteThatFailedEndsNoGrantEarly(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		held := m.token("crm")
+		fail := func(op, key string) error {
+			if op == "delete" && key == "creds/crm" {
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		m.refused(logical.DeleteOperation, "creds/crm", nil, 500)
+		m.storage.working()
+		m.connect("crm")
+		for range 10 {
+			passes(time.Minute)
+			m.tick()
+		}
+		if !m.zoho.Alive(held) {
+			t.Error("a token that apps hold was killed by a reconnect")
+		}
+		m.settled(1)
+	})
+}
+
+func TestRotationThatFailsOnTheWayForgetsNoHolder(t *testing.T) {
+	for how, fail := range failures() {
+		for nth, reached := 1, true; reached; nth++ {
+			for range 2 { // whose turn comes first is chance
+				inBubble(t, func(t *testing.T, m *mount) {
+					m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+					m.configure(nil)
+					m.connect("crm")
+					names := []string{"crm", "second", "third"}
+					for _, name := range names[1:] {
+						m.write("creds/"+name, data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+					}
+					passes(61 * time.Minute)
+					count := fail(m, nth)
+					_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+					synctest.Wait()
+					reached = count() >= nth
+					m.storage.working()
+					when := fmt.Sprintf("%s at %d", how, nth)
+					for range 2 {
+						if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err != nil {
+							passes(2 * time.Minute)
+						}
+					}
+					for i, name := range names {
+						for _, left := range names[i:] {
+							resp, err := m.try(logical.ReadOperation, "creds/"+left, data{"max_age": "1h"})
+							if err != nil {
+								t.Errorf("%s: then %s is not readable: %v", when, left, err)
+							} else if !m.zoho.Alive(resp.Data["access_token"].(string)) {
+								t.Errorf("%s: then a dead token of %s is handed out", when, left)
+							}
+						}
+						m.delete("creds/" + name)
+					}
+					m.nothingLeft(when)
+					if n := len(m.zoho.RefreshTokens()); n != 0 {
+						t.Errorf("%s: %d grants live on", when, n)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestScopesAreAddedThoughTheRefreshTokenIsReplacedMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(nil)
+		m.connect("crm")
+		landed := m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
+		passes(time.Minute)
+		m.token("crm")
+		m.write("creds/crm", data{"callback_url": landed})
+		if granted := fmt.Sprint(m.read("status/crm")["granted_scopes"]); !strings.Contains(granted, "ZohoCRM.users.READ") {
+			t.Errorf("the scopes were not added: %s", granted)
+		}
+		m.token("crm")
+		m.delete("creds/crm")
+		m.settled(0)
+	})
+}
+
+func TestImportThatCouldNotBeStoredLosesNoTokenThatZohoReplacedMeanwhile(t *testing.T) {
+	for how, fail := range failures() {
+		for nth, reached := 1, true; reached; nth++ {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				m.connect("elsewhere")
+				token := m.zoho.RefreshTokens()[0].Token
+				m.do(logical.DeleteOperation, "creds/elsewhere", data{"revoke": false})
+				m.nothingLeft("forgotten")
+				m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+				count := fail(m, nth)
+				_, err := m.try(logical.UpdateOperation, "creds/crm", data{"refresh_token": token})
+				reached = count() >= nth
+				m.storage.working()
+				m.tick()
+				when := fmt.Sprintf("%s at %d", how, nth)
+				if err != nil {
+					passes(10 * time.Minute)
+					m.tick()
+					_, err = m.try(logical.UpdateOperation, "creds/crm", data{"refresh_token": token})
+				}
+				if err == nil {
+					m.token("crm")
+				} // otherwise what took the place of the token is revoked
+				m.delete("creds/crm")
+				m.nothingLeft(when)
+				if n := len(m.zoho.RefreshTokens()); n != 0 {
+					t.Errorf("%s: %d grants live on", when, n)
+				}
+				m.endAll()
+			})
+		}
+	}
+}
+
+func TestSweepForgetsNoTokenThatCouldNotBeStored(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret, "max_age": "30m"})
+		for _, name := range []string{"crm", "other"} { // one grant of this client's for both
+			m.write("creds/"+name, data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+		}
+		m.delete("creds/other")
+		passes(2 * time.Hour)
+		place := false
+		fail := func(op, key string) error {
+			if op != "put" || !strings.HasPrefix(key, "token/") {
+				return nil
+			}
+			if !place {
+				place = true
+				return nil
+			}
+			return errDisk
+		}
+		m.storage.before.Store(&fail)
+		if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err == nil {
+			t.Fatal("a token is handed out that is not stored")
+		}
+		m.storage.working()
+		m.minute()
+		synctest.Wait()
+		minted := m.zoho.Counts().ClientCredentials
+		m.token("crm")
+		if m.zoho.Counts().ClientCredentials != minted {
+			t.Error("the sweep forgot a token, and another one was minted")
+		}
+	})
+}
+
+func TestTokenOfAGrantThatIsReplacedAtOnceLivesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret, "max_age": "50m"})
+		first, second := data{"code": m.selfCode()}, data{"code": m.selfCode()}
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("creds/crm", second) })
+		synctest.Wait()
+		release := m.storage.blocking("put", "token/")
+		others.Go(func() { m.write("creds/crm", first) })
+		synctest.Wait()
+		var held string
+		others.Go(func() { held = m.read("creds/crm")["access_token"].(string) }) // of the first, as soon as it is stored
+		passes(6 * time.Second)
+		release()
+		others.Wait()
+		for range 10 {
+			passes(time.Minute)
+			m.tick()
+		}
+		if !m.zoho.Alive(held) {
+			t.Error("a token was handed out and killed")
+		}
+		m.settled(1)
+		m.delete("creds/crm")
+		m.nothingLeft("replaced at once")
+	})
+}
+
+func TestImportOfItsOwnGrantGoesOnWithTheTokenThatZohoReplacedItBy(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(nil)
+		m.connect("crm")
+		m.write("creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+		m.token("crm")
+		m.settled(1)
+		m.token("crm")
+		m.delete("creds/crm")
+		m.nothingLeft("imported its own")
+	})
+}
+
+func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+			m.configure(nil)
+			m.connect("crm")
+			m.write("creds/second", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+			passes(61 * time.Minute)
+			count := m.dying(nth)
+			_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+			synctest.Wait()
+			reached = count() >= nth
+			m.reborn()
+			when := fmt.Sprintf("crash at %d", nth)
+			if len(m.zoho.Orphans(m.storage.refreshTokens(t)...)) > 0 {
+				m.endOrphans() // only the dead process knew what Zoho had given
+				return
+			}
+			m.tick()
+			passes(time.Minute)
+			m.tick()
+			for _, name := range []string{"crm", "second", "crm"} {
+				if resp, err := m.try(logical.ReadOperation, "creds/"+name, nil); err != nil {
+					t.Errorf("%s: then %s is not readable: %v", when, name, err)
+				} else if !m.zoho.Alive(resp.Data["access_token"].(string)) {
+					t.Errorf("%s: then a dead token of %s is handed out", when, name)
+				}
+			}
+			m.settled(1)
+			for _, name := range []string{"crm", "second"} {
+				m.delete("creds/" + name)
+			}
+			m.nothingLeft(when)
+		})
+	}
+}
