@@ -47,10 +47,10 @@ func (b *backend) bring(ctx context.Context, w connectRequest, grantType string)
 	proven := account.Shelf.(*shelf)
 	proven.proving = true
 	token, err := b.keeper.Prove(ctx, account)
+	if proven.rotated != "" {
+		next.RefreshToken = proven.rotated
+	}
 	if err == nil {
-		if proven.rotated != "" {
-			next.RefreshToken = proven.rotated
-		}
 		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 		k, err = b.point(ctx, w, attempt, next, "so nothing was stored")
 	} else {

@@ -146,6 +146,35 @@ func (c *credentials) Remember(ctx context.Context, s logical.Storage, name stri
 	return err
 }
 
+// Replace makes a credential, the lock of whose name is held, point to the grant with
+// which its own goes on: Zoho replaced the refresh token.
+func (c *credentials) Replace(ctx context.Context, s logical.Storage, name string, g *ledger.Grant) error {
+	_, err := c.changeHeld(ctx, s, name, func(old *known) (*credential, error) {
+		if old == nil {
+			return nil, nil
+		}
+		next := old.credential
+		next.RefreshToken, next.Connected = g.RefreshToken, time.Now().UTC()
+		next.succeed(&old.credential, false)
+		return &next, nil
+	})
+	return err
+}
+
+// goesOn reports whether a credential still has a grant, under whatever refresh token
+// Zoho has given it since.
+func (c *credential) goesOn(id string) bool {
+	if current, _ := c.grant(); current == id {
+		return true
+	}
+	for i := len(c.Former) - 1; i >= 0 && !c.Former[i].Revoke; i-- {
+		if c.Former[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
 // credentials owns what is stored at creds/.
 type credentials struct {
 	memory *memory
@@ -255,14 +284,14 @@ func (c *credentials) Still(name string, work func() error) error {
 // nil where nothing is. It is the only change meanwhile. A nil next changes nothing.
 func (c *credentials) change(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (k *known, err error) {
 	err = c.Still(name, func() error {
-		k, err = c.changeStill(ctx, s, name, next)
+		k, err = c.changeHeld(ctx, s, name, next)
 		return err
 	})
 	return k, err
 }
 
-// changeStill is change for whoever holds the name still.
-func (c *credentials) changeStill(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (*known, error) {
+// changeHeld is change where the lock of the name is held.
+func (c *credentials) changeHeld(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (*known, error) {
 	old, err := c.memory.credential(ctx, s, name)
 	if isAbsent(err) {
 		old, err = nil, nil
@@ -277,20 +306,6 @@ func (c *credentials) changeStill(ctx context.Context, s logical.Storage, name s
 	k := &known{name: name, credential: *changed}
 	defer c.memory.forget(credsPrefix + name)
 	return k, store.Put(ctx, s, credsPrefix+name, &k.credential)
-}
-
-// Succeed makes a credential point to the grant that Zoho replaced its own by.
-func (c *credentials) Succeed(ctx context.Context, s logical.Storage, name string, g *ledger.Grant) error {
-	_, err := c.changeStill(ctx, s, name, func(old *known) (*credential, error) {
-		if old == nil {
-			return nil, nil
-		}
-		next := old.credential
-		next.RefreshToken, next.Connected = g.RefreshToken, time.Now().UTC()
-		next.succeed(&old.credential, false)
-		return &next, nil
-	})
-	return err
 }
 
 // remove deletes the credential of a name after before has run, with what is there,

@@ -26,7 +26,7 @@ func (b *backend) keep(ctx context.Context, w connectRequest, attempt *attempt, 
 		Requested: requested, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
 	}
 	g := next.ledgerGrant()
-	doubt, err := b.ledger.Keep(ctx, w.storage, g, w.name, "")
+	doubt, err := b.ledger.Keep(ctx, w.storage, g, w.name)
 	if err != nil {
 		return nil, nil, b.unstored(ctx, w, dc, g, err)
 	}

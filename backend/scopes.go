@@ -61,7 +61,7 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, c *consent
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.GrantID != "" && c.GrantID != d.account.ID {
+	if c.GrantID != "" && !old.goesOn(c.GrantID) {
 		if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
 			return nil, nil, err
 		}
@@ -72,7 +72,7 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, c *consent
 		return nil, nil, explain(err, old.again())
 	}
 	k, err := b.credentials.change(ctx, w.storage, w.name, func(now *known) (*credential, error) {
-		if now == nil || now.RefreshToken != old.RefreshToken {
+		if now == nil || !now.goesOn(d.account.ID) {
 			return nil, otherGrant(w.name, c)
 		}
 		next := now.credential

@@ -21,10 +21,10 @@ type shelf struct {
 	credential string
 	id         string // of the grant
 	grant      zoho.Grant
-	// proving: the credential does not point to the grant yet.
+	// proving: the grant is only being proven, and its prover settles what comes of it.
+	// rotated is set when Zoho replaced its refresh token meanwhile, with the doubt about
+	// the new one.
 	proving bool
-	// rotated is set when Zoho replaced the refresh token of a grant that was being
-	// proven, with the doubt about the new one.
 	rotated zoho.Secret
 	doubt   string
 }
@@ -63,8 +63,8 @@ func apart(ctx context.Context) context.Context {
 func (s *shelf) ReadOnly() bool { return !s.mount.WriteSafeReplicationState() }
 
 // Rotated implements zoho.Shelf: a refresh token that came with a refresh takes the
-// place of the old one in every credential that holds it. One that is only being
-// proven is told through rotated.
+// place of the old one in every credential that holds it. Whoever is only proving the
+// grant is told through rotated.
 func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.Record) (id string, err error) {
 	ctx, b := apart(ctx), s.mount
 	g, err := b.ledger.Get(ctx, s.storage, s.id)
@@ -76,28 +76,28 @@ func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.R
 	}
 	next := ledger.Grant{
 		ID: zoho.Fingerprint(g.AccountsURL, g.ClientID, string(refreshToken)), RefreshToken: refreshToken,
-		ClientID: g.ClientID, AccountsURL: g.AccountsURL, DataCenter: g.DataCenter, ZUID: g.ZUID,
+		ClientID: g.ClientID, AccountsURL: g.AccountsURL, DataCenter: g.DataCenter, ZUID: g.ZUID, Replaces: g.ID,
 	}
-	doubts := map[string]string{}
-	if doubts[s.credential], err = b.ledger.Keep(ctx, s.storage, next, s.credential, s.id); err != nil {
+	names := []string{s.credential}
+	for _, h := range g.Holders {
+		if h.Name != s.credential {
+			names = append(names, h.Name)
+		}
+	}
+	// First of all the new refresh token is stored, with all who have to come along.
+	doubts, err := b.ledger.GoOn(ctx, s.storage, next, names)
+	if err != nil {
 		return "", err
 	}
 	if err := s.Save(ctx, next.ID, r); err != nil {
 		return "", err
 	}
-	for _, h := range g.Holders {
-		if h.Held && h.Name != s.credential {
-			if doubts[h.Name], err = b.ledger.Inherit(ctx, s.storage, next, h.Name, s.id); err != nil {
-				return "", err
-			}
+	for i, name := range names {
+		if s.proving && name == s.credential {
+			s.rotated, s.doubt = refreshToken, doubts[i]
+			continue
 		}
-	}
-	if s.proving { // whoever proves it makes the credential point to it, and settles
-		s.rotated, s.doubt = refreshToken, doubts[s.credential]
-		delete(doubts, s.credential)
-	}
-	for name, doubt := range doubts {
-		if _, err := b.ledger.Settle(ctx, s.storage, next.ID, name, doubt); err != nil {
+		if _, err := b.ledger.Settle(ctx, s.storage, next.ID, name, doubts[i]); err != nil {
 			return "", err
 		}
 	}

@@ -172,7 +172,10 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 				return err
 			}
 			if r.unstored() {
-				_, err = k.mint(ctx, a, nil) // stores what an earlier mint left
+				left, err := k.mint(ctx, a, nil) // stores what an earlier mint left
+				if k.follow(a) != a {
+					token = left // the grant moved with that, which proves it as well
+				}
 				return err
 			}
 			token, err = k.mint(ctx, a, nil)

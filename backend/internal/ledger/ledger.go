@@ -5,7 +5,7 @@
 //	   (nothing)
 //	       | Keep: Zoho gave it, or Doubt: somebody brings it
 //	       v
-//	   in doubt <---- Doubt: its credential is about to go ----+
+//	   in doubt <---- Leave: its credential is about to go ----+
 //	    |     |                                                |
 //	    |     +-- Settle: a credential points to it -------> held
 //	    |                                                      |
@@ -65,8 +65,11 @@ type Grant struct {
 	AccountsURL  string      `json:"accounts_url"`
 	DataCenter   string      `json:"data_center,omitempty"`
 	// ZUID is the Zoho user who gave it, where that is known.
-	ZUID    string   `json:"zuid,omitempty"`
-	Holders []Holder `json:"holders,omitempty"`
+	ZUID string `json:"zuid,omitempty"`
+	// Replaces is the grant that this one goes on with, after Zoho replaced its refresh
+	// token: whoever points to that one has to point to this one.
+	Replaces string   `json:"replaces,omitempty"`
+	Holders  []Holder `json:"holders,omitempty"`
 	// Condemned is what is to become of it when nobody holds it.
 	Condemned *Sentence `json:"condemned,omitempty"`
 }
@@ -84,9 +87,6 @@ type Doubt struct {
 	// ID tells who settles it: a later doubt takes the place of an earlier one.
 	ID    string    `json:"id"`
 	Since time.Time `json:"since"`
-	// Succeeds is a grant that Zoho replaced by this one: a credential that still points
-	// to that is made to point here.
-	Succeeds string `json:"succeeds,omitempty"`
 	// Otherwise is what becomes of the grant if the credential does not point to it.
 	Otherwise Sentence `json:"otherwise"`
 }
@@ -122,9 +122,9 @@ type World interface {
 	Grants(ctx context.Context, s logical.Storage, name string) (*Grant, []Former, error)
 	// Still runs work while the credential of a name does not change.
 	Still(name string, work func() error) error
-	// Succeed makes a credential point to the grant that Zoho replaced its own by. Its
-	// name is held still.
-	Succeed(ctx context.Context, s logical.Storage, name string, g *Grant) error
+	// Replace makes a credential, the lock of whose name is held, point to the grant with
+	// which its own goes on.
+	Replace(ctx context.Context, s logical.Storage, name string, g *Grant) error
 	// Remember makes a credential remember a grant that it had before.
 	Remember(ctx context.Context, s logical.Storage, name string, f Former) error
 	// Revoke asks Zoho once to forget a grant.
@@ -171,12 +171,10 @@ func New(world World, log func() hclog.Logger) *Ledger {
 
 // Keep notes a grant that Zoho has just given for a name, and returns the doubt to
 // settle. It writes before it reads: until then the grant is in memory alone. If no
-// credential comes to point to it, it is revoked. succeeds is the grant that it
-// replaces at Zoho, "" for one that a consent gave.
-func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name, succeeds string) (doubt string, err error) {
+// credential comes to point to it, it is revoked.
+func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name string) (doubt string, err error) {
 	err = l.grants.Locked(g.ID, func() error {
 		d := l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
-		d.Succeeds = succeeds
 		doubt = d.ID
 		l.returned(g.ID)
 		g.Holders = []Holder{{Name: name, Doubt: d}}
@@ -203,16 +201,6 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name, suc
 // Doubt notes that a credential is about to point to a grant, and returns the doubt
 // to settle. It fails with ErrRevoking if the grant is lost already.
 func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence) (doubt string, err error) {
-	return l.doubt(ctx, s, g, otherwise, "")
-}
-
-// Inherit is Doubt about a grant that replaced another at Zoho, for one more holder of
-// that.
-func (l *Ledger) Inherit(ctx context.Context, s logical.Storage, g Grant, name, succeeds string) (doubt string, err error) {
-	return l.doubt(ctx, s, g, Sentence{Name: name, Revoke: true}, succeeds)
-}
-
-func (l *Ledger) doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence, succeeds string) (doubt string, err error) {
 	err = l.grants.Locked(g.ID, func() error {
 		known, err := l.load(ctx, s, g)
 		if err != nil {
@@ -221,14 +209,7 @@ func (l *Ledger) doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 		if c := known.Condemned; c != nil && c.Revoking {
 			return ErrRevoking
 		}
-		h := known.holder(otherwise.Name)
-		if h.Doubt != nil {
-			// Whoever began that one leaves it to us to settle, and its sentence.
-			otherwise = otherwise.or(h.Doubt.Otherwise)
-		}
-		h.Doubt = l.newDoubt(otherwise)
-		h.Doubt.Succeeds = succeeds
-		doubt = h.Doubt.ID
+		doubt = l.doubt(known, otherwise)
 		l.returned(g.ID)
 		return l.putDue(ctx, s, known)
 	})
@@ -236,6 +217,17 @@ func (l *Ledger) doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 		l.abandon(doubt)
 	}
 	return doubt, err
+}
+
+// doubt notes a doubt about a credential, and returns its id.
+func (l *Ledger) doubt(g *Grant, otherwise Sentence) string {
+	h := g.holder(otherwise.Name)
+	if h.Doubt != nil {
+		// Whoever began that one leaves it to us to settle, and its sentence.
+		otherwise = otherwise.or(h.Doubt.Otherwise)
+	}
+	h.Doubt = l.newDoubt(otherwise)
+	return h.Doubt.ID
 }
 
 // Leave notes that a credential, the lock of whose name is held, is about to go, and
@@ -301,7 +293,8 @@ func (l *Ledger) ours(doubt string) bool {
 
 // Settle looks at where a credential points, and ends a doubt by that: the grant is
 // held, or its holder is gone. It reports whether any credential holds it. A doubt
-// that is not the last one is left to whoever came later.
+// that is not the last one is left to whoever came later. A credential that points to
+// the grant with which this one goes on is made to point to this one first.
 func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
 	defer l.abandon(doubt)
 	err = l.world.Still(name, func() error {
@@ -309,21 +302,22 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		if err != nil {
 			return err
 		}
-		if current != nil && current.ID != id {
+		points := current != nil && current.ID == id
+		if current != nil && !points {
 			g, err := l.find(ctx, s, id)
 			if err != nil {
 				return err
 			}
-			if g != nil && g.succeeds(name, doubt, current.ID) {
-				if err := l.world.Succeed(ctx, s, name, g); err != nil {
+			if g != nil && g.Replaces == current.ID && (g.Condemned == nil || !g.Condemned.Revoking) {
+				if err := l.world.Replace(ctx, s, name, g); err != nil {
 					return err
 				}
 				if current, former, err = l.world.Grants(ctx, s, name); err != nil {
 					return err
 				}
+				points = current != nil && current.ID == id
 			}
 		}
-		points := current != nil && current.ID == id
 		if points {
 			if err := l.releaseAll(ctx, s, id, former, name, false); err != nil {
 				return err
@@ -336,7 +330,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 			}
 			held = points || len(g.Holders) > 0
 			h := g.holder(name)
-			if h.Doubt == nil || h.Doubt.ID != doubt {
+			if h.Doubt != nil && h.Doubt.ID != doubt || h.Doubt == nil && (h.Held || !points) {
 				return nil
 			}
 			if points {
@@ -359,13 +353,6 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		})
 	})
 	return held, err
-}
-
-// succeeds reports whether a doubt says that this grant replaced another.
-func (g *Grant) succeeds(name, doubt, other string) bool {
-	return slices.ContainsFunc(g.Holders, func(h Holder) bool {
-		return h.Name == name && h.Doubt != nil && h.Doubt.ID == doubt && h.Doubt.Succeeds == other
-	})
 }
 
 // hold makes a credential a holder of a grant.

@@ -129,8 +129,13 @@ func (g *Grant) name() string {
 // alone. asked tells that Zoho was asked, and agreed.
 func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, resting bool) (asked bool, err error) {
 	for _, h := range g.Holders {
-		if h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
-			return false, l.settleLeft(ctx, s, g)
+		behind, err := l.behind(ctx, s, g, h)
+		if err != nil {
+			return false, err
+		}
+		if behind || h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
+			_, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
+			return false, err
 		}
 	}
 	switch {

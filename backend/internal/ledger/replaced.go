@@ -1,0 +1,62 @@
+// What if Zoho replaces a refresh token? The grant goes on as another one, and whoever
+// points to the first has to point to that. Zoho documents no such thing; its SDKs would
+// store such a token.
+
+package ledger
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// GoOn notes that a grant goes on as another, which replaces it, with all who point to
+// it or may, in one write. It returns the doubts to settle, one for each name.
+func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, names []string) (doubts []string, err error) {
+	err = l.grants.Locked(next.ID, func() error {
+		known, err := l.load(ctx, s, next)
+		if err != nil {
+			return err
+		}
+		if c := known.Condemned; c != nil && c.Revoking {
+			return ErrRevoking
+		}
+		for _, name := range names {
+			doubts = append(doubts, l.doubt(known, Sentence{Name: name, Revoke: true, AtOnce: true}))
+		}
+		l.returned(known.ID)
+		return l.putDue(ctx, s, known)
+	})
+	if err != nil {
+		for _, doubt := range doubts {
+			l.abandon(doubt)
+		}
+		return nil, err
+	}
+	// Who has not come as far as the grant that is being replaced goes by way of it.
+	g, err := l.find(ctx, s, next.Replaces)
+	if err != nil || g == nil {
+		return doubts, err
+	}
+	for _, h := range g.Holders {
+		behind, err := l.behind(ctx, s, g, h)
+		if err == nil && behind {
+			_, err = l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return doubts, nil
+}
+
+// behind reports whether a credential still points to the grant that this one replaces,
+// or has only just come to point to this one. The other is dead, so that nobody else is
+// waited for.
+func (l *Ledger) behind(ctx context.Context, s logical.Storage, g *Grant, h Holder) (bool, error) {
+	if g.Replaces == "" || h.Held || h.Doubt == nil {
+		return false, nil
+	}
+	current, _, err := l.world.Grants(ctx, s, h.Name)
+	return err == nil && current != nil && (current.ID == g.Replaces || current.ID == g.ID), err
+}
