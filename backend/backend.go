@@ -48,7 +48,7 @@ func NewFactory(transport http.RoundTripper) logical.Factory {
 // NewSmallFactory is NewFactory with caches for so many credentials.
 func NewSmallFactory(transport http.RoundTripper, remembered int) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-		b := newBackend(transport, remembered)
+		b := newBackend(conf.StorageView, transport, remembered)
 		return b, b.Setup(ctx, conf)
 	}
 }
@@ -56,6 +56,7 @@ func NewSmallFactory(transport http.RoundTripper, remembered int) logical.Factor
 // backend is one mount. Its parts hold what outlives a request.
 type backend struct {
 	*framework.Backend
+	storage     logical.Storage // for what no request asks for
 	memory      *memory
 	keeper      *zoho.Keeper
 	credentials *credentials
@@ -74,9 +75,9 @@ type backend struct {
 	process    *Process // nil in tests
 }
 
-func newBackend(transport http.RoundTripper, remembered int) *backend {
+func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) *backend {
 	m := newMemory(transport, remembered)
-	b := &backend{memory: m, consents: m.consents, credentials: newCredentials(m), configuring: newConfiguring()}
+	b := &backend{storage: s, memory: m, consents: m.consents, credentials: newCredentials(m), configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
 	b.world = &world{b.credentials, b.keeper}

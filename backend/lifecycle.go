@@ -23,7 +23,7 @@ func (b *backend) initialize(_ context.Context, req *logical.InitializationReque
 	}
 	s := req.Storage
 	b.spawn(func(ctx context.Context) {
-		for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		for wait := time.Second; ; wait = min(2*wait, time.Hour) {
 			err := b.ledger.Forward(ctx, s, func() ([]string, error) { return s.List(ctx, credsPrefix) })
 			if err == nil || ctx.Err() != nil {
 				return
@@ -78,11 +78,12 @@ func (b *backend) spawn(work func(ctx context.Context)) {
 
 // clean ends what runs in the background. An exchange that is under way is waited
 // for, for a while: OpenBao reloads a plugin without waiting for requests, and what
-// a code bought would die with the process.
+// a code bought would die with the process, as would what is owed.
 func (b *backend) clean(context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	b.credentials.obtained(ctx)
+	owed := b.ledger.SettleDebts(ctx, b.storage)
 	b.keeper.Close(ctx)
 	b.spawning.Lock()
 	b.stop()
@@ -97,29 +98,32 @@ func (b *backend) clean(context.Context) {
 	case <-ctx.Done():
 	}
 	b.process.remove(b)
+	if owed != nil {
+		b.Logger().Error("the mount ends too early: remove the app under Connected Apps in the Zoho account", "error", owed)
+	}
 }
 
 // Process is the mounts of one plugin process.
 type Process struct {
 	mu     sync.Mutex
-	mounts map[*backend]logical.Storage
+	mounts map[*backend]bool
 }
 
 // Factory makes a backend; it is a logical.Factory.
 func (p *Process) Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-	b := newBackend(nil, rememberedCredentials)
-	p.add(b, conf.StorageView)
+	b := newBackend(conf.StorageView, nil, rememberedCredentials)
+	p.add(b)
 	return b, b.Setup(ctx, conf)
 }
 
-func (p *Process) add(b *backend, s logical.Storage) {
+func (p *Process) add(b *backend) {
 	b.process = p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.mounts == nil {
-		p.mounts = map[*backend]logical.Storage{}
+		p.mounts = map[*backend]bool{}
 	}
-	p.mounts[b] = s
+	p.mounts[b] = true
 }
 
 func (p *Process) remove(b *backend) {
@@ -138,10 +142,10 @@ func (p *Process) Finish(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var mounts sync.WaitGroup
-	for b, s := range p.mounts {
+	for b := range p.mounts {
 		mounts.Go(func() {
 			b.credentials.obtained(ctx)
-			_ = b.ledger.SettleDebts(ctx, s) // there is nobody left to tell
+			_ = b.ledger.SettleDebts(ctx, b.storage) // there is nobody left to tell
 		})
 	}
 	mounts.Wait()

@@ -294,6 +294,20 @@ func TestSweepForgetsNoTokenThatCouldNotBeStored(t *testing.T) {
 	})
 }
 
+func TestUnmountStoresWhatIsOwed(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		m.storage.failing("due/")
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked")
+		m.storage.working()
+		m.restart() // before the next minute
+		m.zoho.ClearFaults()
+		m.settled(0)
+	})
+}
+
 func TestTokenOfAGrantThatIsReplacedAtOnceLivesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
