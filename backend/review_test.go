@@ -5,6 +5,7 @@
 package backend_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -305,6 +306,27 @@ func TestUnmountStoresWhatIsOwed(t *testing.T) {
 		m.restart() // before the next minute
 		m.zoho.ClearFaults()
 		m.settled(0)
+	})
+}
+
+func TestOneConsentThatCannotBeReadKeepsNoOther(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "pending/a", Value: []byte(`{"version":99}`)}); err != nil {
+			t.Fatal(err)
+		}
+		m.write("authorize/b", nil)
+		for range 4 {
+			passes(time.Hour)
+			m.tick()
+		}
+		stored := m.storage.contents(t)
+		if _, left := stored["pending/b"]; left {
+			t.Error("an expired consent stays since another one cannot be read")
+		}
+		if _, left := stored["pending/a"]; !left {
+			t.Error("what a newer release stored is gone")
+		}
 	})
 }
 
