@@ -32,17 +32,16 @@ func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, d
 // notePerson stores whose account a grant is in, if that is news.
 func (b *backend) notePerson(ctx context.Context, s logical.Storage, k *known, person zoho.Person) {
 	id, _ := k.grant()
-	news := false
+	same := false
 	_, err := b.credentials.change(ctx, s, k.name, func(now *known) (*credential, error) {
-		if now == nil || now.RefreshToken != k.RefreshToken || now.Person == person {
+		if same = now != nil && now.RefreshToken == k.RefreshToken; !same || now.Person == person {
 			return nil, nil
 		}
-		news = true
 		next := now.credential
 		next.Person = person
 		return &next, nil
 	})
-	if err == nil && news && k.RefreshToken != "" {
+	if err == nil && same && k.RefreshToken != "" {
 		err = b.ledger.Own(ctx, s, id, person.ZUID)
 	}
 	if err != nil {

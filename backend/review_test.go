@@ -330,6 +330,25 @@ func TestOneConsentThatCannotBeReadKeepsNoOther(t *testing.T) {
 	})
 }
 
+func TestWhatIsKnownOfAUserEndsWithTheirGrantsThoughTheProcessDied(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+			m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+			code := m.selfCode()
+			count := m.dying(nth)
+			_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"code": code})
+			reached = count() >= nth
+			m.reborn()
+			m.endOrphans()
+			passes(10 * time.Minute)
+			m.tick()
+			m.delete("creds/crm")
+			m.nothingLeft(fmt.Sprintf("crash at %d", nth))
+		})
+	}
+}
+
 func TestTokenOfAGrantThatIsReplacedAtOnceLivesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})

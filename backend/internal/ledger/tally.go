@@ -83,11 +83,21 @@ func (l *Ledger) count(ctx context.Context, s logical.Storage, g *Grant) error {
 	})
 }
 
-// discount takes a grant from its owner's tally.
+// discount takes a grant from its owner's tally, and from that of those whose owner is
+// not known: a crash may have come while it was learnt.
 func (l *Ledger) discount(ctx context.Context, s logical.Storage, g *Grant) error {
-	return l.recount(ctx, s, g.owner(), func(t *tally) bool {
+	if g.ZUID != "" {
+		if err := l.discountAt(ctx, s, Owner{g.ClientID, g.DataCenter, ""}, g.ID); err != nil {
+			return err
+		}
+	}
+	return l.discountAt(ctx, s, g.owner(), g.ID)
+}
+
+func (l *Ledger) discountAt(ctx context.Context, s logical.Storage, o Owner, id string) error {
+	return l.recount(ctx, s, o, func(t *tally) bool {
 		before := len(t.Grants)
-		t.Grants = slices.DeleteFunc(t.Grants, func(id string) bool { return id == g.ID })
+		t.Grants = slices.DeleteFunc(t.Grants, func(other string) bool { return other == id })
 		return len(t.Grants) != before
 	})
 }
@@ -143,16 +153,16 @@ func (l *Ledger) Own(ctx context.Context, s logical.Storage, id, zuid string) er
 		if err != nil || g == nil || g.ZUID == zuid {
 			return err
 		}
-		if err := l.discount(ctx, s, g); err != nil {
-			return err
-		}
+		was := g.owner()
 		g.ZUID = zuid
-		if err := l.count(ctx, s, g); err != nil {
+		// Stored before anything is counted, so that whoever forgets the grant knows
+		// where it may be counted, however far this comes.
+		if err := l.settle(ctx, s, g); err != nil {
 			return err
 		}
-		if g.quiet() {
-			return store.Put(ctx, s, GrantPrefix+id, g)
+		if err := l.discountAt(ctx, s, was, id); err != nil {
+			return err
 		}
-		return l.putDue(ctx, s, g)
+		return l.count(ctx, s, g)
 	})
 }
