@@ -16,6 +16,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/zoho"
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
@@ -428,4 +429,49 @@ func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
 			m.nothingLeft(when)
 		})
 	}
+}
+
+func TestFormat1sPromiseToRevokeIsKeptThoughAnImportIsUnderWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		m.nothingLeft("forgotten")
+		c, server := m.zoho.DefaultClient(), m.zoho.AccountsURL("us")
+		id := zoho.Fingerprint(server, c.ID, token)
+		note := fmt.Sprintf(`{"version":1,"name":"crm","grant_id":%q,"refresh_token":%q,"client_id":%q,"accounts_url":%q,"data_center":"us","revoke":true,"retired":"2000-01-01T00:00:00Z"}`, id, token, c.ID, server)
+		if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "retired/" + id, Value: []byte(note)}); err != nil {
+			t.Fatal(err)
+		}
+		m.restart()
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
+		synctest.Wait()
+		m.initialize()
+		m.delete("creds/other")
+		others.Wait()
+		m.settled(0)
+		m.nothingLeft("forwarded")
+	})
+}
+
+func TestFormat1IsMovedForwardThoughOneCredentialCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		storedBy(t, m, "format1")
+		if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "creds/a", Value: []byte("{")}); err != nil {
+			t.Fatal(err)
+		}
+		m.initialize()
+		if m.read("status/crm")["retired_grants"] != 1 {
+			t.Error("one that is damaged holds up the others")
+		}
+		stored := m.storage.contents(t)
+		if stored["creds/a"] != "{" || stored["ledger"] != "" {
+			t.Error("it is said to be moved forward")
+		}
+		m.backend.Cleanup(context.Background())
+	})
 }

@@ -4,6 +4,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (l *Ledger) oldHolders(ctx context.Context, s logical.Storage, g *Grant) er
 }
 
 // Forward moves what format 1 stored into the ledger. credentials are the names of
-// all credentials. Cut short, it begins again.
+// all credentials. Cut short, it begins again; what can't be read holds up nothing else.
 func (l *Ledger) Forward(ctx context.Context, s logical.Storage, credentials func() ([]string, error)) error {
 	var done struct{ store.Versioned }
 	err := store.Get(ctx, s, forwardKey, &done)
@@ -71,6 +72,7 @@ func (l *Ledger) Forward(ctx context.Context, s logical.Storage, credentials fun
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -82,18 +84,17 @@ func (l *Ledger) Forward(ctx context.Context, s logical.Storage, credentials fun
 			}
 			return l.Know(ctx, s, *current, name)
 		})
-		if err != nil {
-			return err
-		}
+		failed = cmp.Or(failed, err)
 	}
 	notes, err := s.List(ctx, OldRetiredPrefix)
 	if err != nil {
 		return err
 	}
 	for _, id := range notes {
-		if err := l.forwardNote(ctx, s, id); err != nil {
-			return err
-		}
+		failed = cmp.Or(failed, l.forwardNote(ctx, s, id))
+	}
+	if failed != nil {
+		return failed
 	}
 	holders, err := s.List(ctx, OldHolderPrefix)
 	if err != nil {
@@ -137,7 +138,7 @@ func (l *Ledger) forwardNote(ctx context.Context, s logical.Storage, id string) 
 	}
 	err = l.grants.Locked(id, func() error {
 		known, err := l.load(ctx, s, g)
-		if err != nil || len(known.Holders) > 0 {
+		if err != nil || known.held() {
 			return err
 		}
 		known.condemn(Sentence{Name: note.Name, Since: note.Retired, Revoke: note.Revoke, AtOnce: note.Now})
