@@ -19,9 +19,14 @@
 //	                               MOBILE_CLIENT_ID, MOBILE_CLIENT_SECRET, MOBILE_REDIRECT_URI and ACCOUNTS_<DC>, API_<DC>
 //	vault-start [bare] [raw]       start and unseal a server with an audit log, and mount the plugin at zoho/
 //	                               (bare: neither registered nor mounted; raw: storage is open at sys/raw); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
-//	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION
+//	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION; VAULT_BIN is set before
 //	vault-restart [-kill]          stop the server (-kill: as a power cut does) and start it on what it stored
+//	vault-kill [PATTERN DURATION]  kill -9 the server and leave its plugins alone, now or that long after Zoho's
+//	                               counts match; vault-restart starts it again
 //	plugin-kill                    kill -9 the plugin's process
+//	plugin-mark                    remember which plugin processes there are; vault-kill does so, too
+//	plugin-ends                    wait until these have ended
+//	no-orphan                      wait until every grant at Zoho is one that Vault has stored (vault-start raw)
 //	vault-agent CONFIG             start Vault Agent; sets AGENT_LOG
 //	[!] vault ARG...               Vault's command line
 //	consent [FLAG...] URL          say yes on Zoho's page; prints the address the browser lands on.

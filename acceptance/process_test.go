@@ -105,20 +105,37 @@ func (p *process) children(program string) []int {
 	var found []int
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
-		stat, err := os.ReadFile(path)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err != nil {
-			continue // it ended meanwhile
-		}
-		// "pid (name) state ppid ...", the name cut to 15 bytes (proc(5)).
-		pid, rest, _ := bytes.Cut(stat, []byte(" ("))
-		end := bytes.LastIndex(rest, []byte(") "))
-		fields := strings.Fields(string(rest[end+2:]))
-		if fields[1] != strconv.Itoa(p.cmd.Process.Pid) || !strings.HasPrefix(program, string(rest[:end])) {
 			continue
 		}
-		if n, err := strconv.Atoi(string(pid)); err == nil && fields[0] != "Z" {
-			found = append(found, n)
+		if name, parent := processStat(pid); parent == p.cmd.Process.Pid && name != "" && strings.HasPrefix(program, name) {
+			found = append(found, pid)
 		}
 	}
 	return found
+}
+
+// runs says whether a process is there and runs a program of this name.
+func runs(pid int, program string) bool {
+	name, _ := processStat(pid)
+	return name != "" && strings.HasPrefix(program, name)
+}
+
+// processStat returns the name of a process, cut to 15 bytes, and its parent; no
+// name if it has ended.
+func processStat(pid int) (name string, parent int) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0
+	}
+	// "pid (name) state ppid ..." (proc(5)).
+	_, rest, _ := bytes.Cut(stat, []byte(" ("))
+	end := bytes.LastIndex(rest, []byte(") "))
+	fields := strings.Fields(string(rest[end+2:]))
+	if fields[0] == "Z" {
+		return "", 0
+	}
+	parent, _ = strconv.Atoi(fields[1]) // the kernel writes a number
+	return string(rest[:end]), parent
 }

@@ -28,6 +28,7 @@ type server struct {
 	address string
 	key     string // unseals it
 	token   string // root
+	marked  []int  // plugin processes that are to end
 }
 
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -210,14 +211,79 @@ func question(ts *testscript.TestScript, command []string) func() (string, error
 	return nil
 }
 
+// vaultKillCommand kills the server alone, as a kernel does that runs out of memory:
+// what it started lives on.
+func vaultKillCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := worldOf(ts).vault
+	s.marked = pluginsOf(ts)
+	switch len(args) {
+	case 0:
+	case 2:
+		// A moment that is over before until has looked twice.
+		pattern, err := regexp.Compile(args[0])
+		ts.Check(err)
+		after, err := time.ParseDuration(args[1])
+		ts.Check(err)
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			counts, err := zohoOf(ts).ask("GET", "/counts", nil)
+			ts.Check(err)
+			if pattern.Match(counts) {
+				break
+			}
+			if time.Now().After(deadline) {
+				ts.Fatalf("%s did not come within %s: %s", args[0], patience, counts)
+			}
+		}
+		time.Sleep(after)
+	default:
+		ts.Fatalf("usage: vault-kill [PATTERN DURATION]")
+	}
+	ts.Check(s.cmd.Process.Kill())
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+		ts.Fatalf("Vault was killed and lives")
+	}
+}
+
+// pluginMarkCommand remembers which plugin processes there are, for plugin-ends.
+func pluginMarkCommand(ts *testscript.TestScript, neg bool, args []string) {
+	worldOf(ts).vault.marked = pluginsOf(ts)
+}
+
+// pluginEndsCommand waits until the plugin processes that were there at plugin-mark
+// or vault-kill have ended.
+func pluginEndsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	s := worldOf(ts).vault
+	if len(s.marked) == 0 {
+		ts.Fatalf("plugin-mark or vault-kill comes first")
+	}
+	start := time.Now()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for ; slices.ContainsFunc(s.marked, func(pid int) bool { return runs(pid, pluginName) }); <-tick.C {
+		if time.Since(start) > patience {
+			ts.Fatalf("the plugin's process did not end within %s", patience)
+		}
+	}
+	ts.Logf("the plugin's process ended within %s", time.Since(start).Truncate(100*time.Millisecond))
+	s.marked = nil
+}
+
 func pluginKillCommand(ts *testscript.TestScript, neg bool, args []string) {
+	for _, pid := range pluginsOf(ts) {
+		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	}
+}
+
+// pluginsOf are the plugin processes that Vault runs.
+func pluginsOf(ts *testscript.TestScript) []int {
 	plugins := worldOf(ts).vault.children(pluginName)
 	if len(plugins) == 0 {
 		ts.Fatalf("Vault runs no plugin")
 	}
-	for _, pid := range plugins {
-		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
-	}
+	slices.Sort(plugins)
+	return plugins
 }
 
 func agentCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -39,7 +39,7 @@ func newWorld(s *stage, env *testscript.Env) (*world, error) {
 		"HOME="+env.WorkDir,
 		"PATH="+filepath.Dir(s.simulator)+string(filepath.ListSeparator)+os.Getenv("PATH"),
 		"VAULT_TOKEN=", "VAULT_ADDR=", "VAULT_NAMESPACE=", "VAULT_FORMAT=", "VAULT_CLI_NO_COLOR=1",
-		"PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
+		"VAULT_BIN="+s.vault, "PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
 	)
 	w := &world{
 		stage: s, t: env.T(), env: append([]string{}, env.Vars...),
