@@ -57,7 +57,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 			return nil, b.pardon(ctx, req.Storage, name)
 		}
 		// Another delete may be at it still, or have failed.
-		_, err := b.endLeft(context.WithoutCancel(ctx), req.Storage, name)
+		_, err := b.endLeftOf(context.WithoutCancel(ctx), req.Storage, name)
 		if err == nil && others() {
 			err = errors.New("another request is deleting it right now, and its answer will tell")
 		}
@@ -107,7 +107,7 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 		}
 	}
 	// What the name had in an earlier life, or a crash took from it.
-	if _, failed := b.endLeft(ctx, s, k.name); err == nil {
+	if _, failed := b.endLeftOf(ctx, s, k.name); err == nil {
 		err = failed
 	}
 	if err != nil {

@@ -85,8 +85,8 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 			err = failed
 		}
 	}
-	left, failed := b.endLeft(ctx, s, name)
-	revoked += left[name]
+	n, failed := b.endLeftOf(ctx, s, name)
+	revoked += n
 	if err == nil {
 		err = failed
 	}
@@ -119,27 +119,45 @@ func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string,
 	})
 }
 
+// left is what revoking at once did of a name that is not there any more.
+type left struct {
+	revoked int // access tokens that lived
+	err     error
+}
+
 // endLeft revokes at once what is due to be revoked of a name, or, for "", of every
-// name: grants of credentials that were deleted, or that a crash took from them. It
-// returns how many of their access tokens lived, by name, and the first failure.
-func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (revoked map[string]int, err error) {
+// name: grants of credentials that were deleted, or that a crash took from them.
+func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (map[string]left, error) {
 	due, err := b.ledger.Due(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	revoked = map[string]int{}
+	ended := map[string]left{}
 	for _, id := range due {
 		g, failed := b.ledger.Left(ctx, s, id)
-		if failed == nil && g != nil && g.Condemned.Revoke && (name == "" || name == g.Condemned.Name) {
-			var n int
-			n, failed = b.endFormer(ctx, s, g.Condemned.Name, former{ID: id})
-			revoked[g.Condemned.Name] += n
-		}
-		if err == nil {
+		if failed != nil && err == nil {
 			err = failed
 		}
+		if g == nil || !g.Condemned.Revoke || name != "" && name != g.Condemned.Name {
+			continue
+		}
+		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id})
+		l := ended[g.Condemned.Name]
+		if l.revoked += n; l.err == nil {
+			l.err = failed
+		}
+		ended[g.Condemned.Name] = l
 	}
-	return revoked, err
+	return ended, err
+}
+
+// endLeftOf is endLeft for one name.
+func (b *backend) endLeftOf(ctx context.Context, s logical.Storage, name string) (revoked int, err error) {
+	ended, err := b.endLeft(ctx, s, name)
+	if err == nil {
+		err = ended[name].err
+	}
+	return ended[name].revoked, err
 }
 
 // endGrant revokes a condemned grant with its access tokens.
@@ -176,8 +194,12 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	resp := &logical.Response{Data: map[string]any{"revoked": revoked}}
-	if err != nil {
+	switch {
+	case err == nil:
+	case zoho.AsError(cause) != nil:
 		resp.AddWarning("some access tokens could not be revoked yet; they are handed out no more. Write again to go on: " + err.Error())
+	default:
+		resp.AddWarning("some access tokens could not be revoked yet, and some may be handed out still. Write again to go on: " + b.told(err))
 	}
 	return resp, nil
 }
@@ -220,18 +242,22 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	}
 	close(queue)
 	workers.Wait()
-	left, err := b.endLeft(ctx, req.Storage, "")
-	for name, revoked := range left {
-		total += revoked
-		if result, known := results[name].(map[string]any); known {
-			result["revoked"] = result["revoked"].(int) + revoked
-		} else {
-			results[name] = map[string]any{"revoked": revoked}
-		}
-	}
+	ended, err := b.endLeft(ctx, req.Storage, "")
 	if err != nil {
-		failed++
-		results["deleted credentials"] = map[string]any{"revoked": 0, "error": b.told(explain(err, "authorize"))}
+		return nil, err
+	}
+	for name, l := range ended {
+		result, known := results[name].(map[string]any)
+		if !known {
+			result = map[string]any{"revoked": 0}
+			results[name] = result
+		}
+		total += l.revoked
+		result["revoked"] = result["revoked"].(int) + l.revoked
+		if l.err != nil && result["error"] == nil {
+			failed++
+			result["error"] = b.told(explain(l.err, consentAgain(name)))
+		}
 	}
 	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "results": results}}
 	if failed > 0 {

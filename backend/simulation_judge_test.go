@@ -53,8 +53,8 @@ func (h *simulation) learns(r *simRequest) {
 	switch {
 	case r.op == logical.ReadOperation && strings.HasPrefix(r.path, "creds/"):
 		h.learnsToken(r)
-	case strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "storing that the tokens"):
-		// They are dead, and no other node or later process can know.
+	case strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "may be handed out still"):
+		// Some may be dead, and no other node or later process can know.
 		h.unmarked[r.name] = true
 	case strings.HasPrefix(r.path, "revoke/"):
 		h.learnsRevoked(r, r.name, r.text == "")
