@@ -241,3 +241,21 @@ func TestGrantThatIsBeingForgottenCanBeImportedAtAnyStep(t *testing.T) {
 		})
 	}
 }
+
+func TestForgettingOneCredentialOfAClientForgetsNoBudgetOfTheOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+		source := data{"grant_type": "client_credentials", "scopes": "ZohoCRM.modules.ALL", "soid": "ZohoCRM." + m.zoho.User("us").OrgID}
+		m.write("creds/a", source)
+		m.write("creds/b", source)
+		for range 10 {
+			_, _ = m.try(logical.ReadOperation, "creds/b", data{"min_ttl": "59m50s"})
+		}
+		m.delete("creds/b")
+		m.do(logical.DeleteOperation, "creds/b", data{"revoke": false})
+		for range 10 {
+			_, _ = m.try(logical.ReadOperation, "creds/a", data{"min_ttl": "59m50s"})
+		}
+	})
+}

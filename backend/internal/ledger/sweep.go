@@ -311,15 +311,15 @@ func (l *Ledger) Condemned(ctx context.Context, s logical.Storage, id string) (*
 	return g, nil
 }
 
-// Pardon forgets a condemned grant without revoking it: an operator says that its
-// server is gone for ever.
+// Pardon has a condemned grant forgotten without revoking it: an operator says that its
+// server is gone for ever. What counts of its mints counts on.
 func (l *Ledger) Pardon(ctx context.Context, s logical.Storage, id string) error {
 	err := l.grants.Locked(id, func() error {
 		g, err := l.find(ctx, s, id)
 		if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
 			return err
 		}
-		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.AtOnce = false, true, true
+		g.Condemned.Revoke, g.Condemned.Revoking = false, false
 		return l.putDue(ctx, s, g)
 	})
 	if err != nil {
