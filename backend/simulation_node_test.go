@@ -79,6 +79,7 @@ func (n *simNode) die() {
 	stored := h.contents()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.torn = true
 	h.notef("node %d dies", n.number)
 	for grant, r := range h.received {
 		// What Zoho gave it moments ago, and what it had no time to store.
@@ -187,7 +188,7 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 func (n *simNode) fail(err error) error {
 	n.h.mu.Lock()
 	defer n.h.mu.Unlock()
-	n.failed = time.Now()
+	n.failed, n.h.torn = time.Now(), true
 	return err
 }
 
