@@ -102,7 +102,7 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 		err = b.ledger.Revoke(ctx, s, id)
 	}
 	for _, f := range k.Former {
-		if _, failed := b.endFormer(ctx, s, k.name, f); err == nil {
+		if _, failed := b.endFormer(ctx, s, k.name, f, false); err == nil {
 			err = failed
 		}
 	}

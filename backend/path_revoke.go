@@ -79,7 +79,7 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 	}
 	revoked, err := b.keeper.Revoke(ctx, b.account(d, s))
 	for _, f := range k.Former {
-		n, failed := b.endFormer(ctx, s, name, f)
+		n, failed := b.endFormer(ctx, s, name, f, true)
 		revoked += n
 		if err == nil {
 			err = failed
@@ -95,18 +95,26 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 }
 
 // endFormer revokes a grant that a credential had before, or, where the grant is
-// somebody else's too, its access tokens. It returns how many of them lived.
-func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string, f former) (revoked int, err error) {
+// somebody else's too and shared says so, its access tokens. It returns how many of
+// them lived.
+func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string, f former, shared bool) (revoked int, err error) {
 	if f.GrantType != grantClient {
 		g, err := b.ledger.Hasten(ctx, s, f.ID, name)
 		if err != nil {
 			return 0, err
 		}
 		if g != nil {
-			return b.endGrant(ctx, s, f.ID)
+			if revoked, err = b.endGrant(ctx, s, f.ID); err != nil {
+				return 0, err
+			}
 		}
-		if g, err = b.ledger.Get(ctx, s, f.ID); err != nil || g == nil {
-			return 0, err
+		// It may have come to be another's meanwhile, and then only the tokens end.
+		g, err = b.ledger.Get(ctx, s, f.ID)
+		switch {
+		case err != nil || g == nil || len(g.Holders) == 0, !shared && g.Held():
+			return revoked, err
+		case !shared:
+			return revoked, errors.New("another request is about to use a grant of it")
 		}
 	}
 	c, err := b.memory.config(ctx, s)
@@ -141,7 +149,7 @@ func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (
 		if g == nil || !g.Condemned.Revoke || name != "" && name != g.Condemned.Name {
 			continue
 		}
-		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id})
+		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id}, false)
 		l := ended[g.Condemned.Name]
 		if l.revoked += n; l.err == nil {
 			l.err = failed

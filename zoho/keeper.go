@@ -133,7 +133,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			}
 		}
 		if f == nil && a != asked {
-			if s, ok := k.impatient(r, a, w, movedOn); ok && dead == nil {
+			if s, ok := k.impatient(ctx, r, a, w, movedOn); ok && dead == nil {
 				return s, nil
 			}
 			return Served{}, ErrMoved
@@ -154,7 +154,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		}
 		landed, err := f.wait(ctx, d.enough, hurry)
 		if !landed && err == nil {
-			if s, ok := k.impatient(r, a, w, slow); ok {
+			if s, ok := k.impatient(ctx, r, a, w, slow); ok {
 				return s, nil
 			}
 			_, err = f.wait(ctx, false, hurry)
@@ -175,7 +175,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			if w.Rejected != nil {
 				return Served{}, f.err // what there is may be what the complaint is about
 			}
-			return k.makeDo(r, a, w, f.err)
+			return k.makeDo(ctx, r, a, w, f.err)
 		}
 		// What the flight brought, a token or a failure to be waited out, is decided
 		// on like any record.
@@ -185,8 +185,8 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 
 // impatient answers a read that does not wait for Zoho, or no longer, if a token does
 // meanwhile.
-func (k *Keeper) impatient(r *Record, a *Account, w Want, warning string) (Served, bool) {
-	r, now := k.byNow(r, a), time.Now()
+func (k *Keeper) impatient(ctx context.Context, r *Record, a *Account, w Want, warning string) (Served, bool) {
+	r, now := k.byNow(ctx, r, a), time.Now()
 	t := r.newest(a.Variant, now)
 	if t == nil || t.Expires.Sub(now) < w.reserve(t) || r.unstored() {
 		return Served{}, false
@@ -194,12 +194,10 @@ func (k *Keeper) impatient(r *Record, a *Account, w Want, warning string) (Serve
 	return meanwhile(t, now, warning, nil), true
 }
 
-// byNow returns what memory has of a grant since r was decided on: a flight may have
-// learned that a token is dead.
-func (k *Keeper) byNow(r *Record, a *Account) *Record {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if current := k.recall(a.ID); current != nil {
+// byNow returns what is known of a grant since r was decided on: a flight, or a
+// revocation, may have learned that a token is dead.
+func (k *Keeper) byNow(ctx context.Context, r *Record, a *Account) *Record {
+	if current, err := k.load(ctx, a, false); err == nil {
 		return current
 	}
 	return r
@@ -207,8 +205,8 @@ func (k *Keeper) byNow(r *Record, a *Account) *Record {
 
 // makeDo answers a read while storage is in trouble: a live token does, if there
 // is one.
-func (k *Keeper) makeDo(r *Record, a *Account, w Want, err error) (Served, error) {
-	r, now := k.byNow(r, a), time.Now()
+func (k *Keeper) makeDo(ctx context.Context, r *Record, a *Account, w Want, err error) (Served, error) {
+	r, now := k.byNow(ctx, r, a), time.Now()
 	t := r.newest(a.Variant, now)
 	if t == nil || w.Demand && t.Expires.Sub(now) < w.MinTTL || r.unstored() {
 		return Served{}, err

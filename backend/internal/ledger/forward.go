@@ -138,7 +138,7 @@ func (l *Ledger) forwardNote(ctx context.Context, s logical.Storage, id string) 
 	}
 	err = l.grants.Locked(id, func() error {
 		known, err := l.load(ctx, s, g)
-		if err != nil || known.held() {
+		if err != nil || known.Held() {
 			return err
 		}
 		known.condemn(Sentence{Name: note.Name, Since: note.Retired, Revoke: note.Revoke, AtOnce: note.Now})

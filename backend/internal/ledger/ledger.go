@@ -345,7 +345,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 					otherwise = Sentence{Name: name, Revoke: f.Revoke}
 				}
 			}
-			if g.drop(name); !g.held() {
+			if g.drop(name); !g.Held() {
 				g.condemn(otherwise)
 			}
 			held = len(g.Holders) > 0
@@ -397,7 +397,7 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 		if !g.leave(name) && (len(g.Holders) > 0 || g.Condemned != nil) {
 			return nil // noted before
 		}
-		if !g.held() {
+		if !g.Held() {
 			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
 		}
 		return l.settle(ctx, s, g)
@@ -443,7 +443,7 @@ func (l *Ledger) Hasten(ctx context.Context, s logical.Storage, id, name string)
 				return err
 			}
 			g.leave(name) // a crash may have come between pointing elsewhere and settling
-			if !g.held() {
+			if !g.Held() {
 				g.condemn(Sentence{Name: name, Revoke: true, AtOnce: true})
 			}
 			if len(g.Holders) == 0 {
@@ -497,9 +497,9 @@ func (g *Grant) leave(name string) (held bool) {
 	return held
 }
 
-// held reports whether any credential is known to hold a grant. Where those that may
+// Held reports whether any credential is known to hold a grant. Where those that may
 // come to hold it are all, a sentence stands until one of them does.
-func (g *Grant) held() bool {
+func (g *Grant) Held() bool {
 	return slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Held })
 }
 
