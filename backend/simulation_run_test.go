@@ -49,7 +49,7 @@ type simulation struct {
 	cacheSize int // see factory
 
 	nodes      int
-	torn       bool // storage failed, or a process died
+	torn       bool         // storage failed, or a process died
 	waiting    atomic.Int64 // goroutines in Zoho or blocked in storage
 	flows      sync.WaitGroup
 	background sync.WaitGroup
