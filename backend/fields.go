@@ -37,7 +37,7 @@ func (f *fields) sent(name string) bool {
 func (f *fields) only(operation string, names ...string) error {
 	takes := "none"
 	if len(names) > 0 {
-		takes = strings.Join(names, " and ")
+		takes = strings.Join(names[:len(names)-1], ", ") + map[bool]string{true: " and "}[len(names) > 1] + names[len(names)-1]
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Schema)) {
 		if name != "name" && f.sent(name) && !slices.Contains(names, name) {

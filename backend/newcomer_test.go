@@ -67,3 +67,19 @@ func TestRefusedAccountsServerIsNotAmongTheKnownOnes(t *testing.T) {
 		}
 	})
 }
+
+func TestConsentThatWaitsForADeadGrantIsWhatComesNext(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400)
+		if next := m.read("status/crm")["next_command"].(string); !strings.Contains(next, "authorize/crm") {
+			t.Errorf("with a dead grant: %s", next)
+		}
+		m.write("authorize/crm", nil)
+		if s := m.read("status/crm"); s["next_command"] != "vault write zoho/creds/crm callback_url=-" || s["state"] != "needs_consent" {
+			t.Errorf("while the consent waits: %v %v", s["state"], s["next_command"])
+		}
+	})
+}

@@ -215,8 +215,8 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, data *
 	if err != nil {
 		return nil, fmt.Errorf("listing credentials: %w", err)
 	}
-	if n := b.credentials.obtaining(); n > 0 {
-		return nil, refuse("config is in use: %d grants are being obtained from Zoho right now; delete it when they are done", n)
+	if b.credentials.obtaining() > 0 {
+		return nil, refuse("config is in use: a grant is being obtained from Zoho right now; delete it when that is done")
 	}
 	if len(names) > 0 {
 		return nil, refuse("config is still used by %d credentials; delete them first, so that their grants are revoked at Zoho", len(names))

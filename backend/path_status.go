@@ -155,7 +155,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	describe(answer, state, k.again(), time.Now())
-	if answer["state"] == stateNeedsConsent {
+	if answer["state"] == stateNeedsConsent && !waiting {
 		answer["next_command"] = k.nextCommand(req.MountPoint)
 	}
 	if k.Disabled {

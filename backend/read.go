@@ -138,7 +138,7 @@ func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, erro
 	var rejected string
 	if f.text("rejected", &rejected); rejected != "" {
 		if f.err == nil && !isTokenID(rejected) {
-			return want, refuse("rejected is not a token_id; name the token that Zoho rejected by the token_id that its read answered, never by its value")
+			return want, refuse("rejected is not a token_id; name the token that Zoho rejected by the token_id that its read answered, never by its value (which stands in the audit log now: if it still lives, revoke/<name> ends it)")
 		}
 		want.Rejected = func(t *zoho.Token) bool { return tokenID(t) == rejected }
 	}

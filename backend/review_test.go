@@ -20,11 +20,6 @@ import (
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
-// failingAt makes the nth storage operation fail, and returns how many there were.
-func (m *mount) failingAt(nth int) (count func() int) {
-	return failures()["the operation fails"](m, nth)
-}
-
 // dying makes storage and Zoho end for this process with the nth storage operation,
 // and returns how many there were until then.
 func (m *mount) dying(nth int) (count func() int) {
