@@ -159,7 +159,7 @@ func (b *backend) account(d *derived, s logical.Storage) *zoho.Account {
 	lent := &struct {
 		account zoho.Account
 		shelf   shelf
-	}{d.account, shelf{storage: s, mount: b, credential: d.account.Name, id: d.account.ID, grant: d.account.Grant}}
+	}{d.account, shelf{storage: s, mount: b, credential: d.account.Name, id: d.account.ID, from: d}}
 	lent.account.Shelf = &lent.shelf
 	return &lent.account
 }

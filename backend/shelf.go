@@ -19,8 +19,8 @@ type shelf struct {
 	storage    logical.Storage
 	mount      *backend
 	credential string
-	id         string // of the grant
-	grant      zoho.Grant
+	id         string   // of the grant
+	from       *derived // what the grant was derived from
 	// proving: the grant is only being proven, and its prover settles what comes of it.
 	// rotated is set when Zoho replaced its refresh token meanwhile, with the doubt about
 	// the new one.
@@ -67,37 +67,24 @@ func (s *shelf) ReadOnly() bool { return !s.mount.WriteSafeReplicationState() }
 // grant is told through rotated.
 func (s *shelf) Rotated(ctx context.Context, refreshToken zoho.Secret, r *zoho.Record) (id string, err error) {
 	ctx, b := apart(ctx), s.mount
-	g, err := b.ledger.Get(ctx, s.storage, s.id)
-	if err == nil && g == nil { // of format 1, and not moved forward yet
-		g, _, err = b.credentials.Grants(ctx, s.storage, s.credential)
-	}
-	if err != nil || g == nil || g.ID != s.id {
-		return "", err // deleted meanwhile
-	}
+	at := s.from.account.Client
 	next := ledger.Grant{
-		ID: zoho.Fingerprint(g.AccountsURL, g.ClientID, string(refreshToken)), RefreshToken: refreshToken,
-		ClientID: g.ClientID, AccountsURL: g.AccountsURL, DataCenter: g.DataCenter, ZUID: g.ZUID, Replaces: g.ID,
+		ID: zoho.Fingerprint(at.AccountsURL, at.ID, string(refreshToken)), RefreshToken: refreshToken,
+		ClientID: at.ID, AccountsURL: at.AccountsURL, DataCenter: s.from.dc.Name, Replaces: s.id,
 	}
-	names := []string{s.credential}
-	for _, h := range g.Holders {
-		if h.Name != s.credential {
-			names = append(names, h.Name)
-		}
-	}
-	// First of all the new refresh token is stored, with all who have to come along.
-	doubts, err := b.ledger.GoOn(ctx, s.storage, next, names)
+	doubts, err := b.ledger.GoOn(ctx, s.storage, next, s.credential)
 	if err != nil {
 		return "", err
 	}
 	if err := s.Save(ctx, next.ID, r); err != nil {
 		return "", err
 	}
-	for i, name := range names {
+	for name, doubt := range doubts {
 		if s.proving && name == s.credential {
-			s.rotated, s.doubt = refreshToken, doubts[i]
+			s.rotated, s.doubt = refreshToken, doubt
 			continue
 		}
-		if _, err := b.ledger.Settle(ctx, s.storage, next.ID, name, doubts[i]); err != nil {
+		if _, err := b.ledger.Settle(ctx, s.storage, next.ID, name, doubt); err != nil {
 			return "", err
 		}
 	}

@@ -54,7 +54,8 @@ type Shelf interface {
 	// Rotated stores a refresh token that came with a refresh in place of the account's,
 	// and r under the id of the new grant: first r, then what leads readers to it. It
 	// returns that id, "" if the credential was changed meanwhile: then nothing is
-	// carried over. After an error it is asked again, with the same token.
+	// carried over. After an error it is asked again, with the same token, by whoever
+	// mints next; if nobody does the token is for the shelf to look after.
 	// Zoho documents no rotation; its SDKs would store such a token.
 	Rotated(ctx context.Context, refreshToken Secret, r *Record) (id string, err error)
 	// ReadOnly tells that this node can't store: it may serve, never mint.

@@ -54,7 +54,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	for _, p := range r.Places {
 		s.Alive = later(s.Alive, p.Until)
 	}
-	s.Matters = r.matters(a.Limits, now)
+	s.Matters = r.matters(a.Limits)
 	return s, nil
 }
 

@@ -196,8 +196,9 @@ func (r *Record) abandoned() *Record {
 	return r
 }
 
-// matters is when nothing in a record does any more.
-func (r *Record) matters(l Limits, now time.Time) (end time.Time) {
+// matters is when nothing in a record does any more. A refresh token that is not stored
+// yet is the shelf's, who was told of it.
+func (r *Record) matters(l Limits) (end time.Time) {
 	for _, p := range r.Places {
 		end = later(end, later(p.At.Add(l.Window), p.Until).Add(slack))
 	}
@@ -206,9 +207,6 @@ func (r *Record) matters(l Limits, now time.Time) (end time.Time) {
 	}
 	for _, f := range r.Failures {
 		end = later(end, f.Until)
-	}
-	if r.rotated != "" {
-		end = later(end, now.Add(time.Hour)) // a grant hangs on it
 	}
 	return end
 }

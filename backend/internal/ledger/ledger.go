@@ -151,7 +151,8 @@ type Ledger struct {
 	forward atomic.Bool
 
 	mu sync.Mutex
-	// owed are grants that Zoho gave and that neither storage took nor Zoho took back.
+	// owed are grants that Zoho gave and that storage did not take; nor did Zoho take them
+	// back, unless they replace one that is in use.
 	owed map[string]*Grant
 	// gone are grants that were forgotten a short while ago: a mint that was on its
 	// way must not bring a record back that nobody owns.
@@ -569,9 +570,19 @@ func (l *Ledger) Get(ctx context.Context, s logical.Storage, id string) (*Grant,
 // trying both for as long as this process lives.
 func (l *Ledger) Owe(g Grant, name string) {
 	g.Holders, g.Condemned = nil, &Sentence{Name: name, Since: time.Now().UTC(), Revoke: true, AtOnce: true}
+	l.owe(&g)
+}
+
+func (l *Ledger) owe(g *Grant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.owed[g.ID] = &g
+	l.owed[g.ID] = g
+}
+
+func (l *Ledger) paid(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.owed, id)
 }
 
 // Gone reports whether a grant was forgotten a short while ago.

@@ -6,13 +6,23 @@ package ledger
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// GoOn notes that a grant goes on as another, which replaces it, with all who point to
-// it or may, in one write. It returns the doubts to settle, one for each name.
-func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, names []string) (doubts []string, err error) {
+// GoOn notes that a grant goes on as another, which replaces it, for a credential and
+// for all who point to it or may, in one write. It returns the doubts to settle, by name.
+// What can't be stored is owed: nobody may ask again, and it exists nowhere else.
+func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, name string) (doubts map[string]string, err error) {
+	doubts = map[string]string{name: ""}
+	replaced, unread := l.find(ctx, s, next.Replaces)
+	if replaced != nil {
+		next.ZUID = replaced.ZUID
+		for _, h := range replaced.Holders {
+			doubts[h.Name] = ""
+		}
+	}
 	err = l.grants.Locked(next.ID, func() error {
 		known, err := l.load(ctx, s, next)
 		if err != nil {
@@ -21,27 +31,30 @@ func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, names 
 		if c := known.Condemned; c != nil && c.Revoking {
 			return ErrRevoking
 		}
-		for _, name := range names {
-			doubts = append(doubts, l.doubt(known, Sentence{Name: name, Revoke: true, AtOnce: true}))
+		for name := range doubts {
+			doubts[name] = l.doubt(known, Sentence{Name: name, Revoke: true, AtOnce: true})
 		}
 		l.returned(known.ID)
 		return l.putDue(ctx, s, known)
 	})
-	if err != nil {
+	if err = errors.Join(unread, err); err != nil {
 		for _, doubt := range doubts {
 			l.abandon(doubt)
 		}
+		next.Holders = nil
+		l.doubt(&next, Sentence{Name: name, Revoke: true, AtOnce: true})
+		l.owe(&next)
 		return nil, err
 	}
-	// Who has not come as far as the grant that is being replaced goes by way of it.
-	g, err := l.find(ctx, s, next.Replaces)
-	if err != nil || g == nil {
-		return doubts, err
+	l.paid(next.ID)
+	if replaced == nil {
+		return doubts, nil
 	}
-	for _, h := range g.Holders {
-		behind, err := l.behind(ctx, s, g, h)
+	// Who has not come as far as the grant that is being replaced goes by way of it.
+	for _, h := range replaced.Holders {
+		behind, err := l.behind(ctx, s, replaced, h)
 		if err == nil && behind {
-			_, err = l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
+			_, err = l.Settle(ctx, s, replaced.ID, h.Name, h.Doubt.ID)
 		}
 		if err != nil {
 			return nil, err

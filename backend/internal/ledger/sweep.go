@@ -78,7 +78,7 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		defer w.mu.Unlock()
 		w.running = false
 	}()
-	l.payDebts(ctx, s)
+	l.payDebts(ctx, s, false)
 	w.mu.Lock()
 	writes := w.writes
 	w.mu.Unlock()
@@ -250,17 +250,29 @@ func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error
 	})
 }
 
-// payDebts tries again to store, or to have revoked, what could be neither.
-func (l *Ledger) payDebts(ctx context.Context, s logical.Storage) {
+// payDebts tries again to store, or to have revoked, what could be neither. One that
+// replaces a grant in use is revoked only if this process is ending: then nobody can
+// come to use it any more.
+func (l *Ledger) payDebts(ctx context.Context, s logical.Storage, ending bool) {
 	l.mu.Lock()
 	owed := slices.Collect(maps.Values(l.owed))
 	l.mu.Unlock()
 	for _, g := range owed {
-		stored := l.grants.Locked(g.ID, func() error { return l.putDue(ctx, s, g) })
+		if g.Replaces != "" {
+			_, err := l.GoOn(ctx, s, *g, g.Holders[0].Name)
+			if err != nil && ending && l.world.Revoke(ctx, s, g) == nil {
+				l.paid(g.ID)
+			}
+			continue
+		}
+		stored := l.grants.Locked(g.ID, func() error {
+			if known, err := l.find(ctx, s, g.ID); err != nil || known != nil {
+				return err // whatever failed had been done, or was tried again
+			}
+			return l.putDue(ctx, s, g)
+		})
 		if stored == nil || l.world.Revoke(ctx, s, g) == nil {
-			l.mu.Lock()
-			delete(l.owed, g.ID)
-			l.mu.Unlock()
+			l.paid(g.ID)
 		}
 	}
 }
@@ -269,7 +281,7 @@ func (l *Ledger) payDebts(ctx context.Context, s logical.Storage) {
 // left, or when the context ends.
 func (l *Ledger) SettleDebts(ctx context.Context, s logical.Storage) error {
 	for {
-		l.payDebts(ctx, s)
+		l.payDebts(ctx, s, true)
 		l.mu.Lock()
 		left := len(l.owed)
 		l.mu.Unlock()
