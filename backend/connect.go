@@ -136,6 +136,6 @@ func (b *backend) knowOld(ctx context.Context, w connectRequest) error {
 		if w.callback.Code != "" && k.Code == w.code() {
 			return usedCode(w.name)
 		}
-		return b.ledger.Know(ctx, w.storage, k.ledgerGrant(), w.name)
+		return b.ledger.Know(ctx, w.storage, w.name)
 	})
 }

@@ -7,6 +7,9 @@ package backend_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -469,4 +472,321 @@ func TestFormat1IsMovedForwardThoughOneCredentialCannotBeRead(t *testing.T) {
 		}
 		m.backend.Cleanup(context.Background())
 	})
+}
+
+// request is one thing that is asked of a mount; without an operation it is the minute
+// that comes round.
+type request struct {
+	op   logical.Operation
+	path string
+	d    data
+}
+
+// occurrence prepares a request, and tells what may become of crm by it.
+type occurrence struct {
+	prepare func(m *mount) request
+	deletes bool
+	// forgets: a grant may be left alone at Zoho on purpose.
+	forgets bool
+}
+
+func asks(op logical.Operation, path string, d data) occurrence {
+	return occurrence{prepare: func(*mount) request { return request{op, path, d} }}
+}
+
+func writes(path string, d func(m *mount) data) occurrence {
+	return occurrence{prepare: func(m *mount) request { return request{logical.UpdateOperation, path, d(m)} }}
+}
+
+// brings imports the nth grant that lives at Zoho.
+func brings(path string, nth int) occurrence {
+	return writes(path, func(m *mount) data { return data{"refresh_token": m.zoho.RefreshTokens()[nth].Token} })
+}
+
+// lands writes what the browser landed on after a consent.
+func lands(started data) occurrence {
+	return writes("creds/crm", func(m *mount) data {
+		return data{"callback_url": m.consent("crm", started, zohotest.Consent{})}
+	})
+}
+
+// world is a mount with two credentials, one of which had another grant before, and
+// what may happen to it.
+type world struct {
+	begin func(m *mount)
+	what  map[string]occurrence
+}
+
+func worlds() map[string]world {
+	common := func(more map[string]occurrence) map[string]occurrence {
+		deleting, forgetting := asks(logical.DeleteOperation, "creds/crm", nil), asks(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		deleting.deletes, forgetting.deletes, forgetting.forgets = true, true, true
+		forgettingOther := asks(logical.DeleteOperation, "creds/other", data{"revoke": false})
+		forgettingOther.forgets = true
+		all := map[string]occurrence{
+			"settings":                    asks(logical.UpdateOperation, "creds/crm", data{"max_age": "20m"}),
+			"importing":                   brings("creds/crm", 1),
+			"importing its own":           brings("creds/crm", 2),
+			"importing a retired one":     brings("creds/crm", 0),
+			"importing its own elsewhere": brings("creds/other", 2),
+			"importing a retired one too": brings("creds/other", 0),
+			"deleting":                    deleting,
+			"forgetting":                  forgetting,
+			"deleting the other":          asks(logical.DeleteOperation, "creds/other", nil),
+			"forgetting the other":        forgettingOther,
+			"revoking":                    asks(logical.UpdateOperation, "revoke/crm", nil),
+			"revoking all":                asks(logical.UpdateOperation, "revoke", nil),
+			"reading":                     asks(logical.ReadOperation, "creds/crm", nil),
+			"sweeping":                    asks("", "", nil),
+			"deleting config":             asks(logical.DeleteOperation, "config", nil),
+			"probing":                     asks(logical.UpdateOperation, "status/crm", data{"probe": true}),
+		}
+		for name, o := range more {
+			all[name] = o
+		}
+		return all
+	}
+	return map[string]world{
+		"self": {
+			begin: func(m *mount) {
+				self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+				m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+				for _, name := range []string{"crm", "other", "crm"} {
+					m.write("creds/"+name, data{"code": m.selfCode()})
+				}
+			},
+			what: common(map[string]occurrence{
+				"connecting": writes("creds/crm", func(m *mount) data { return data{"code": m.selfCode()} }),
+				"client credentials": writes("creds/crm", func(m *mount) data {
+					return data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID}
+				}),
+				"other client credentials": writes("creds/other", func(m *mount) data {
+					return data{"grant_type": "client_credentials", "scopes": "ZohoCRM.users.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID}
+				}),
+			}),
+		},
+		"browser": {
+			begin: func(m *mount) {
+				m.configure(data{"scopes": "ZohoCRM.modules.ALL AaaServer.profile.READ"})
+				for _, name := range []string{"crm", "other", "crm"} {
+					m.connect(name)
+				}
+			},
+			what: common(map[string]occurrence{
+				"consenting": lands(nil),
+				"adding scopes": writes("creds/crm", func(m *mount) data {
+					return data{"callback_url": m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})}
+				}),
+				"starting consent": asks(logical.UpdateOperation, "authorize/crm", nil),
+			}),
+		},
+		"device": {
+			begin: func(m *mount) {
+				device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
+				m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL AaaServer.profile.READ", "max_age": "20m"})
+				for _, name := range []string{"crm", "other", "crm"} {
+					if err := m.zoho.ApproveDevice(m.start(name), zohotest.Consent{}); err != nil {
+						m.t.Fatal(err)
+					}
+					passes(31 * time.Second)
+					_, _ = m.try(logical.ReadOperation, "creds/"+name, nil)
+					synctest.Wait()
+				}
+			},
+			what: common(map[string]occurrence{
+				"accepting": {prepare: func(m *mount) request {
+					if err := m.zoho.ApproveDevice(m.start("crm"), zohotest.Consent{}); err != nil {
+						m.t.Fatal(err)
+					}
+					passes(31 * time.Second)
+					return request{logical.ReadOperation, "creds/crm", nil}
+				}},
+				"starting": asks(logical.UpdateOperation, "authorize/crm", data{"flow": "device"}),
+			}),
+		},
+		"rotating": {
+			begin: func(m *mount) {
+				m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+				self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+				m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+				for _, name := range []string{"crm", "other", "crm"} {
+					m.write("creds/"+name, data{"code": m.selfCode()})
+				}
+			},
+			what: common(map[string]occurrence{
+				"connecting":        writes("creds/crm", func(m *mount) data { return data{"code": m.selfCode()} }),
+				"reading the other": asks(logical.ReadOperation, "creds/other", nil),
+			}),
+		},
+	}
+}
+
+// troubles come to a mount at the second of two requests' nth storage operation, while
+// the first one hangs. ends is what is done when both have come to an end.
+var troubles = map[string]struct {
+	before, after func(p *pair) error
+	ends          func(m *mount)
+}{
+	"storage fails":        {before: func(*pair) error { return errDisk }},
+	"storage fails to say": {after: func(*pair) error { return errDisk }},
+	"the caller leaves":    {before: func(p *pair) error { p.leave(); return nil }},
+	"the process dies": {
+		before: func(p *pair) error { p.m.wire.dead.Store(true); p.lost.Store(true); return errDisk },
+		ends: func(m *mount) {
+			m.wire.dead.Store(false)
+			m.restart()
+			m.endOrphans() // a grant that the dead process alone knew
+		},
+	},
+	"another process takes over": {
+		before: func(p *pair) error { p.lost.Store(true); return errDisk },
+		ends:   func(m *mount) { m.backend = m.another() },
+	},
+}
+
+// pair is two requests, each with its own way to the mount's storage.
+type pair struct {
+	m             *mount
+	first, second storage
+	// lost: storage is lost to both.
+	lost  atomic.Bool
+	leave context.CancelFunc
+}
+
+// ask makes a request by its own way to storage, whatever comes of it.
+func (p *pair) ask(ctx context.Context, s *storage, r request) {
+	op := r.op
+	if op == "" {
+		op = logical.RollbackOperation
+	}
+	_, _ = p.m.backend.HandleRequest(ctx, &logical.Request{Operation: op, Path: r.path, Storage: s, Data: r.d, MountPoint: "zoho/"})
+}
+
+// run has the first request hang at its hangs'th storage operation, while the second
+// meets trouble at its fails'th. It reports how far both came.
+func (p *pair) run(first, second request, trouble string, hangs, fails int) (hung, failed bool) {
+	t := troubles[trouble]
+	var n, o atomic.Int64
+	open := make(chan struct{})
+	gone := func() error {
+		if p.lost.Load() {
+			return errDisk
+		}
+		return nil
+	}
+	hang := func(op, key string) error {
+		if n.Add(1) == int64(hangs) {
+			<-open
+		}
+		return gone()
+	}
+	fail := func(op, key string) error {
+		if o.Add(1) == int64(fails) && t.before != nil {
+			return t.before(p)
+		}
+		return gone()
+	}
+	p.first.Storage, p.second.Storage = p.m.storage.Storage, p.m.storage.Storage
+	p.first.before.Store(&hang)
+	p.second.before.Store(&fail)
+	if t.after != nil {
+		done := func(op, key string) error {
+			if o.Load() == int64(fails) {
+				return t.after(p)
+			}
+			return nil
+		}
+		p.second.after.Store(&done)
+	}
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	p.leave = leave
+	var work sync.WaitGroup
+	work.Go(func() { p.ask(context.Background(), &p.first, first) })
+	synctest.Wait()
+	work.Go(func() { p.ask(ctx, &p.second, second) })
+	synctest.Wait()
+	passes(time.Second)
+	close(open)
+	work.Wait()
+	synctest.Wait()
+	if t.ends != nil {
+		t.ends(p.m)
+	}
+	p.first.working()
+	p.second.working()
+	return n.Load() >= int64(hangs), o.Load() >= int64(fails)
+}
+
+// inOrder is consistent, but that grants may be left alone at Zoho on purpose.
+func (m *mount) inOrder(when string, a, b occurrence) {
+	m.t.Helper()
+	forgotten := 0
+	for _, o := range []occurrence{a, b} {
+		if o.forgets {
+			forgotten++
+		}
+	}
+	if forgotten > 0 {
+		for range 3 {
+			passes(61 * time.Minute)
+			m.tick()
+		}
+		used := fmt.Sprint(m.storage.contents(m.t))
+		for _, rt := range m.zoho.RefreshTokens() {
+			if !strings.Contains(used, rt.Token) {
+				if forgotten--; forgotten < 0 {
+					m.t.Errorf("%s: then a grant lives at Zoho that nobody was to leave alone", when)
+				}
+				m.zoho.RevokeRefreshToken(rt.Token)
+			}
+		}
+	}
+	m.consistent(when, a.deletes || b.deletes)
+}
+
+// scene has one thing hang while another meets trouble, and checks what is left in the
+// end.
+func scene(t *testing.T, w world, hanging, running, trouble string, hangs, fails int) (hung, failed bool) {
+	t.Helper()
+	inBubble(t, func(t *testing.T, m *mount) {
+		w.begin(m)
+		passes(2 * time.Hour) // the first grant is due for revocation
+		a, b := w.what[hanging], w.what[running]
+		first, second := a.prepare(m), b.prepare(m)
+		hung, failed = (&pair{m: m}).run(first, second, trouble, hangs, fails)
+		m.inOrder(fmt.Sprintf("%s hangs at step %d, %s at step %d of %s", hanging, hangs, trouble, fails, running), a, b)
+	})
+	return hung, failed
+}
+
+func TestTroubleWhileSomethingElseHangs(t *testing.T) {
+	// Not every step of every two: one of each, drawn once and for all.
+	draw := rand.New(rand.NewPCG(1, 2))
+	for _, name := range slices.Sorted(maps.Keys(worlds())) {
+		w := worlds()[name]
+		for _, hanging := range slices.Sorted(maps.Keys(w.what)) {
+			for _, running := range slices.Sorted(maps.Keys(w.what)) {
+				possible := slices.Sorted(maps.Keys(troubles))
+				if name == "rotating" { // what Zoho made of a token, a dead process alone may have known
+					possible = slices.DeleteFunc(possible, func(trouble string) bool { return troubles[trouble].ends != nil })
+				}
+				trouble, hangs, fails := possible[draw.IntN(len(possible))], 1+draw.IntN(35), 1+draw.IntN(30)
+				t.Run(name+"/"+hanging+"/"+running, func(t *testing.T) {
+					t.Parallel()
+					scene(t, w, hanging, running, trouble, hangs, fails)
+				})
+			}
+		}
+	}
+}
+
+func TestProcessThatDiesWhileACredentialChangesHandsTwiceLeavesNoHolder(t *testing.T) {
+	w := worlds()["self"]
+	for hangs, hung := 1, true; hung; hangs += 2 {
+		failed := true
+		for fails := 1; failed; fails++ {
+			hung, failed = scene(t, w, "importing a retired one", "connecting", "the process dies", hangs, fails)
+		}
+	}
 }

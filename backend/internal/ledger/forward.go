@@ -77,13 +77,7 @@ func (l *Ledger) Forward(ctx context.Context, s logical.Storage, credentials fun
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := l.world.Still(name, func() error {
-			current, _, err := l.world.Grants(ctx, s, name)
-			if err != nil || current == nil {
-				return err
-			}
-			return l.Know(ctx, s, *current, name)
-		})
+		err := l.world.Still(name, func() error { return l.Know(ctx, s, name) })
 		failed = cmp.Or(failed, err)
 	}
 	notes, err := s.List(ctx, OldRetiredPrefix)

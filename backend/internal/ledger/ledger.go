@@ -405,23 +405,24 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 	})
 }
 
-// Know makes sure that the ledger knows a grant that a credential points to. The
-// lock of its name is held.
-func (l *Ledger) Know(ctx context.Context, s logical.Storage, g Grant, name string) error {
-	if g.RefreshToken == "" {
-		return nil
+// Know makes sure that the ledger knows the grant that a credential points to, and
+// those before it. The lock of its name is held.
+func (l *Ledger) Know(ctx context.Context, s logical.Storage, name string) error {
+	current, former, err := l.world.Grants(ctx, s, name)
+	if err != nil || current == nil || current.RefreshToken == "" {
+		return err
 	}
-	return l.grants.Locked(g.ID, func() error {
-		known, err := l.find(ctx, s, g.ID)
+	known, err := l.find(ctx, s, current.ID)
+	if err != nil || known != nil && slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
+		return err
+	}
+	if err := l.releaseAll(ctx, s, current.ID, former, name, false); err != nil {
+		return err
+	}
+	return l.grants.Locked(current.ID, func() error {
+		known, err := l.load(ctx, s, *current)
 		if err != nil {
 			return err
-		}
-		if known == nil {
-			if known, err = l.load(ctx, s, g); err != nil {
-				return err
-			}
-		} else if slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && (h.Held || h.Doubt != nil) }) {
-			return nil // a doubt is for whoever settles it: there may be more to do
 		}
 		if err := l.hold(ctx, s, known, known.holder(name)); err != nil {
 			return err
