@@ -29,7 +29,7 @@ unit: ## unit tests, with the race detector
 # -count=1: the tests run binaries that go test does not know of, so a cached
 # result would say nothing. -parallel: stories wait more than they compute.
 acceptance: ## stories on a real Vault server; VAULT_BIN names it, or it is built once
-	@vault=$$(scripts/vault-bin) && cd acceptance && VAULT_BIN=$$vault go test -count=1 -parallel 4 -timeout 15m .
+	@vault=$$(scripts/vault-bin) && cd acceptance && VAULT_BIN=$$vault go test -count=1 -parallel 8 -timeout 15m .
 
 demo: build ## connect a simulated Zoho account and call its API, on the screen
 	@scripts/demo
