@@ -21,7 +21,9 @@ build: ## build the plugin and the Zoho simulator into bin/
 check: ## formatting, shell syntax, modules, vet, staticcheck: seconds with warm caches, else minutes
 	@scripts/check
 
-test: check unit acceptance ## everything
+# Stories wait more than they compute, so unit tests run beside them.
+test: check ## everything
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit acceptance
 
 unit: ## unit tests, with the race detector
 	CGO_ENABLED=1 go test -race ./...
