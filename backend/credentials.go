@@ -280,6 +280,15 @@ func (c *credentials) Still(name string, work func() error) error {
 	return c.locks.Locked(name, work)
 }
 
+// there returns the credential of a name, nil where there is none.
+func (c *credentials) there(ctx context.Context, s logical.Storage, name string) (*known, error) {
+	k, err := c.memory.credential(ctx, s, name)
+	if isAbsent(err) {
+		return nil, nil
+	}
+	return k, err
+}
+
 // change replaces the credential of a name by what next returns, given what is there:
 // nil where nothing is. It is the only change meanwhile. A nil next changes nothing.
 func (c *credentials) change(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (k *known, err error) {
@@ -292,10 +301,7 @@ func (c *credentials) change(ctx context.Context, s logical.Storage, name string
 
 // changeHeld is change where the lock of the name is held.
 func (c *credentials) changeHeld(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (*known, error) {
-	old, err := c.memory.credential(ctx, s, name)
-	if isAbsent(err) {
-		old, err = nil, nil
-	}
+	old, err := c.there(ctx, s, name)
 	if err != nil {
 		return nil, err
 	}
@@ -313,10 +319,7 @@ func (c *credentials) changeHeld(ctx context.Context, s logical.Storage, name st
 func (c *credentials) remove(ctx context.Context, s logical.Storage, name string, before func(old *known) error) error {
 	return c.Still(name, func() error {
 		c.cancel(name)
-		old, err := c.memory.credential(ctx, s, name)
-		if isAbsent(err) {
-			old, err = nil, nil
-		}
+		old, err := c.there(ctx, s, name)
 		if err != nil {
 			return err
 		}
@@ -330,11 +333,8 @@ func (c *credentials) remove(ctx context.Context, s logical.Storage, name string
 
 // Grants returns the grant that a credential points to, and those before it.
 func (c *credentials) Grants(ctx context.Context, s logical.Storage, name string) (*ledger.Grant, []ledger.Former, error) {
-	k, err := c.memory.credential(ctx, s, name)
-	if isAbsent(err) {
-		return nil, nil, nil
-	}
-	if err != nil {
+	k, err := c.there(ctx, s, name)
+	if err != nil || k == nil {
 		return nil, nil, err
 	}
 	current := k.ledgerGrant()

@@ -4,6 +4,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,16 +82,8 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 	for _, f := range k.Former {
 		n, failed := b.endFormer(ctx, s, name, f, true)
 		revoked += n
-		if err == nil {
-			err = failed
-		}
+		err = cmp.Or(err, failed)
 	}
-	n, failed := b.endLeftOf(ctx, s, name)
-	revoked += n
-	if err == nil {
-		err = failed
-	}
-	b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", err == nil)
 	return revoked, err
 }
 
@@ -127,10 +120,15 @@ func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string,
 	})
 }
 
-// left is what revoking at once did of a name that is not there any more.
+// left is what revoking did for a name, and what it left undone.
 type left struct {
 	revoked int // access tokens that lived
 	err     error
+}
+
+// and adds what more was done; the first failure is told.
+func (l left) and(revoked int, err error) left {
+	return left{l.revoked + revoked, cmp.Or(l.err, err)}
 }
 
 // endLeft revokes at once what is due to be revoked of a name, or, for "", of every
@@ -143,18 +141,12 @@ func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (
 	ended := map[string]left{}
 	for _, id := range due {
 		g, failed := b.ledger.Left(ctx, s, id)
-		if failed != nil && err == nil {
-			err = failed
-		}
+		err = cmp.Or(err, failed)
 		if g == nil || !g.Condemned.Revoke || name != "" && name != g.Condemned.Name {
 			continue
 		}
 		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id}, false)
-		l := ended[g.Condemned.Name]
-		if l.revoked += n; l.err == nil {
-			l.err = failed
-		}
-		ended[g.Condemned.Name] = l
+		ended[g.Condemned.Name] = ended[g.Condemned.Name].and(n, failed)
 	}
 	return ended, err
 }
@@ -193,6 +185,12 @@ func (b *backend) revokeSafely(ctx context.Context, s logical.Storage, name stri
 func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
 	revoked, cause := b.revokeTokens(ctx, req.Storage, name)
+	if !isAbsent(cause) {
+		n, failed := b.endLeftOf(ctx, req.Storage, name)
+		revoked += n
+		cause = cmp.Or(cause, failed)
+		b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", cause == nil)
+	}
 	err := cause
 	var a *answer
 	if err = explain(err, consentAgain(name)); revoked == 0 && zoho.AsError(cause) != nil && errors.As(err, &a) {
@@ -218,22 +216,15 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 		return nil, err
 	}
 	var mu sync.Mutex
-	results := make(map[string]any, len(names))
-	total, failed := 0, 0
+	ended := make(map[string]left, len(names))
 	queue := make(chan string)
 	var workers sync.WaitGroup
 	for range min(revokers, len(names)) {
 		workers.Go(func() {
 			for name := range queue {
 				revoked, err := b.revokeSafely(ctx, req.Storage, name)
-				result := map[string]any{"revoked": revoked}
 				mu.Lock()
-				total += revoked
-				if err != nil {
-					failed++
-					result["error"] = b.told(explain(err, consentAgain(name)))
-				}
-				results[name] = result
+				ended[name] = left{revoked, err}
 				mu.Unlock()
 			}
 		})
@@ -241,8 +232,7 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	for _, name := range names {
 		if ctx.Err() != nil {
 			mu.Lock()
-			failed++
-			results[name] = map[string]any{"revoked": 0, "error": "not reached before the request ended"}
+			ended[name] = left{err: refuse("not reached before the request ended")}
 			mu.Unlock()
 			continue
 		}
@@ -250,22 +240,24 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	}
 	close(queue)
 	workers.Wait()
-	ended, err := b.endLeft(ctx, req.Storage, "")
+	rest, err := b.endLeft(ctx, req.Storage, "")
 	if err != nil {
 		return nil, err
 	}
+	for name, l := range rest {
+		ended[name] = ended[name].and(l.revoked, l.err)
+	}
+	// Told and logged last: no revocation waits behind a log line.
+	results := make(map[string]any, len(ended))
+	total, failed := 0, 0
 	for name, l := range ended {
-		result, known := results[name].(map[string]any)
-		if !known {
-			result = map[string]any{"revoked": 0}
-			results[name] = result
-		}
-		total += l.revoked
-		result["revoked"] = result["revoked"].(int) + l.revoked
-		if l.err != nil && result["error"] == nil {
+		result := map[string]any{"revoked": l.revoked}
+		if total += l.revoked; l.err != nil {
 			failed++
 			result["error"] = b.told(explain(l.err, consentAgain(name)))
 		}
+		results[name] = result
+		b.Logger().Info("access tokens revoked", "credential", name, "revoked", l.revoked, "complete", l.err == nil)
 	}
 	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "results": results}}
 	if failed > 0 {

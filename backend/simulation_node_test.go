@@ -244,7 +244,7 @@ func (h *simulation) tellStandby(writer *simNode, key string) {
 		return
 	}
 	h.background.Go(func() {
-		time.Sleep(h.lag)
+		passes(h.lag)
 		h.gate.move()
 		tell()
 	})

@@ -505,6 +505,9 @@ func (g *Grant) Held() bool {
 	return slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Held })
 }
 
+// doomed reports whether a grant is condemned and nobody holds it, or may; not of nil.
+func (g *Grant) doomed() bool { return g != nil && g.Condemned != nil && len(g.Holders) == 0 }
+
 // quiet reports whether nothing has to be done about a grant.
 func (g *Grant) quiet() bool {
 	return g.Condemned == nil && !slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Doubt != nil })

@@ -86,13 +86,20 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 	w.mu.Lock()
 	w.empty = err == nil && len(ids) == 0 && w.writes == writes
 	w.mu.Unlock()
+	// Told last: no grant waits behind a log line about another.
+	var told []func()
+	defer func() {
+		for _, tell := range told {
+			tell()
+		}
+	}()
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			return
 		}
 		g, err := l.find(ctx, s, id)
 		if err != nil {
-			l.log().Warn("what is known of a grant cannot be read", "error", err)
+			told = append(told, func() { l.log().Warn("what is known of a grant cannot be read", "error", err) })
 			continue
 		}
 		if g == nil {
@@ -106,11 +113,13 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		case err == nil:
 		case e == nil || e.Kind == zoho.Refused:
 			// This grant's own trouble: others of the same server are not held up.
-			l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err)
+			told = append(told, func() { l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err) })
 		default:
 			length := min(max(2*last.length, firstRest), maxRest)
 			w.rests[g.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
-			l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err, "again_in", length.String())
+			told = append(told, func() {
+				l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err, "again_in", length.String())
+			})
 		}
 	}
 }
@@ -191,7 +200,7 @@ func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) error
 		if g, err = l.find(ctx, s, id); err != nil || g == nil {
 			return err
 		}
-		if len(g.Holders) > 0 || g.Condemned == nil || !g.Condemned.Revoke {
+		if !g.doomed() || !g.Condemned.Revoke {
 			g = nil
 			return nil
 		}
@@ -221,7 +230,7 @@ func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error
 	return l.world.Alone(ctx, id, func() error {
 		return l.grants.Locked(id, func() error {
 			g, err := l.find(ctx, s, id)
-			if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
+			if err != nil || !g.doomed() {
 				return err
 			}
 			if !g.Condemned.Revoking {
@@ -317,7 +326,7 @@ func (l *Ledger) Left(ctx context.Context, s logical.Storage, id string) (*Grant
 // otherwise.
 func (l *Ledger) Condemned(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
 	g, err := l.find(ctx, s, id)
-	if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
+	if err != nil || !g.doomed() {
 		return nil, err
 	}
 	return g, nil
@@ -328,7 +337,7 @@ func (l *Ledger) Condemned(ctx context.Context, s logical.Storage, id string) (*
 func (l *Ledger) Pardon(ctx context.Context, s logical.Storage, id string) error {
 	err := l.grants.Locked(id, func() error {
 		g, err := l.find(ctx, s, id)
-		if err != nil || g == nil || g.Condemned == nil || len(g.Holders) > 0 {
+		if err != nil || !g.doomed() {
 			return err
 		}
 		g.Condemned.Revoke, g.Condemned.Revoking = false, false
