@@ -313,10 +313,7 @@ func (m *mount) survives(r road, prepared any, failed error, when string) {
 	if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err != nil && !(r.deletes || !existed) {
 		m.t.Errorf("%s, and again: then the credential is not readable: %v", when, err)
 	}
-	for range 3 {
-		passes(61 * time.Minute)
-		m.tick()
-	}
+	m.hours()
 	used := map[string]bool{}
 	for key, value := range m.storage.contents(m.t) {
 		if strings.HasPrefix(key, "creds/") {

@@ -328,6 +328,16 @@ func (m *mount) tick() {
 	synctest.Wait()
 }
 
+// hours lets three hours go by, with Vault's minute at the end of each: no token
+// minted before lives, and what is due was tried.
+func (m *mount) hours() {
+	m.t.Helper()
+	for range 3 {
+		passes(61 * time.Minute)
+		m.tick()
+	}
+}
+
 // minute runs what Vault runs every minute, and does not wait.
 func (m *mount) minute() {
 	m.t.Helper()

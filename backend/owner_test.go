@@ -102,10 +102,7 @@ func TestDeletingASiblingKillsNoGrantInUseWhateverStepOfTheImportFailed(t *testi
 				}
 				m.delete("creds/first")
 				connected := strings.Contains(fmt.Sprint(m.storage.keys(t)), "creds/second")
-				for range 3 {
-					passes(61 * time.Minute)
-					m.tick()
-				}
+				m.hours()
 				if !connected && err == nil {
 					t.Errorf("%s %d: the import succeeded and left nothing", how, nth)
 				}
@@ -132,10 +129,7 @@ func TestFormerGrantEndsThoughItsReplacementWasNotSettledWhenAllIsDeleted(t *tes
 				reached = count() >= nth
 				m.storage.working()
 				m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
-				for range 3 {
-					passes(61 * time.Minute)
-					m.tick()
-				}
+				m.hours()
 				if n := len(m.zoho.RefreshTokens()); n > 1 {
 					t.Errorf("%s %d: %d grants live on; only that which was to be forgotten may", how, nth, n)
 				}

@@ -134,10 +134,7 @@ func (m *mount) hangsAt(when *atomic.Pointer[func(op, key string) error], nth in
 // exists can be read, and that storage holds nothing that nobody owns.
 func (m *mount) consistent(when string, deleted bool) {
 	m.t.Helper()
-	for range 3 {
-		passes(61 * time.Minute)
-		m.tick()
-	}
+	m.hours()
 	stored := m.storage.contents(m.t)
 	used := map[string]bool{}
 	for key, value := range stored {
@@ -173,10 +170,7 @@ func (m *mount) consistent(when string, deleted bool) {
 	for _, name := range []string{"crm", "other"} {
 		m.delete("creds/" + name)
 	}
-	for range 3 {
-		passes(61 * time.Minute)
-		m.tick()
-	}
+	m.hours()
 	for _, key := range m.storage.keys(m.t) {
 		if key != "config" {
 			m.t.Errorf("%s, and all is deleted: then %s is left", when, key)

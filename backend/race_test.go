@@ -18,10 +18,7 @@ import (
 // settled checks, hours later, that just as many grants live at Zoho as are used.
 func (m *mount) settled(grants int) {
 	m.t.Helper()
-	for range 3 {
-		passes(61 * time.Minute)
-		m.tick()
-	}
+	m.hours()
 	if n := len(m.zoho.RefreshTokens()); n != grants {
 		m.t.Errorf("%d grants live at Zoho; want %d", n, grants)
 	}

@@ -62,10 +62,7 @@ func (m *mount) endAll() {
 // nothingLeft checks that, with all credentials deleted, storage is empty in the end.
 func (m *mount) nothingLeft(when string) {
 	m.t.Helper()
-	for range 3 {
-		passes(61 * time.Minute)
-		m.tick()
-	}
+	m.hours()
 	for _, key := range m.storage.keys(m.t) {
 		if key != "config" {
 			m.t.Errorf("%s: then %s is left", when, key)
@@ -728,10 +725,7 @@ func (m *mount) inOrder(when string, a, b occurrence) {
 		}
 	}
 	if forgotten > 0 {
-		for range 3 {
-			passes(61 * time.Minute)
-			m.tick()
-		}
+		m.hours()
 		used := fmt.Sprint(m.storage.contents(m.t))
 		for _, rt := range m.zoho.RefreshTokens() {
 			if !strings.Contains(used, rt.Token) {
