@@ -23,6 +23,7 @@ type client struct {
 	limits    zoho.Limits
 	// transportID changes when the way to Zoho does.
 	transportID string
+	states      *states
 }
 
 func newClient(c config, transport http.RoundTripper) (*client, error) {
@@ -37,8 +38,12 @@ func newClient(c config, transport http.RoundTripper) (*client, error) {
 		}
 		transport = made
 	}
+	states, err := newStates(c.LogKey)
+	if err != nil {
+		return nil, err
+	}
 	return &client{
-		config: c, table: table, transport: transport,
+		config: c, table: table, transport: transport, states: states,
 		limits:      zoho.Limits{Mints: c.MintLimit, Window: c.MintWindow, Live: c.LiveTokenLimit},
 		transportID: zoho.Fingerprint(c.CAPEM, c.RequestTimeout.String()),
 	}, nil

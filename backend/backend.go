@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/sync/singleflight"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
@@ -72,7 +73,8 @@ type backend struct {
 	spawning   sync.Mutex // guards work against stop
 	work       sync.WaitGroup
 	metrics    metrics
-	process    *Process // nil in tests
+	arrivals   singleflight.Group // of browsers, by state
+	process    *Process           // nil in tests
 }
 
 func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) *backend {
@@ -87,6 +89,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		Help:           strings.TrimSpace(help),
 		RunningVersion: Version,
 		PathsSpecial: &logical.Paths{
+			Unauthenticated: []string{callbackPath},
 			SealWrapStorage: []string{
 				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.TallyPrefix,
 				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
@@ -96,7 +99,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		Paths: []*framework.Path{
 			b.pathCreds(), b.pathCredsList(),
 			b.pathStatus(), b.pathStatusList(),
-			b.pathAuthorize(), b.pathConfig(),
+			b.pathAuthorize(), b.pathCallback(), b.pathConfig(),
 			b.pathRevoke(), b.pathRevokeAll(), pathMetrics(&b.metrics),
 			pathDataCenters(b.memory), pathDataCentersList(b.memory),
 		},

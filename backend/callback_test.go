@@ -103,11 +103,11 @@ func TestConsentOfOneNameCannotFinishAnother(t *testing.T) {
 		m.connect("crm")
 		landed := m.consent("books", nil, zohotest.Consent{})
 		m.unmoved(func() {
-			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "belongs to no consent", "authorize/crm")
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "belongs to the consent for", "creds/books")
 		})
 		own := m.consent("crm", nil, zohotest.Consent{})
 		m.unmoved(func() {
-			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not that of the consent", "authorize/crm")
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "belongs to the consent for", "creds/books")
 		})
 		m.write("creds/books", data{"callback_url": landed})
 		m.write("creds/crm", data{"callback_url": own})

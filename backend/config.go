@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -26,6 +25,8 @@ type config struct {
 	DataCenter       string                 `json:"data_center"`
 	AccountsURLs     map[string]string      `json:"accounts_urls,omitempty"`
 	RedirectURI      string                 `json:"redirect_uri,omitempty"`
+	VaultAddr        string                 `json:"vault_addr,omitempty"`
+	ReturnURLs       []string               `json:"return_urls,omitempty"`
 	Scopes           []string               `json:"scopes,omitempty"`
 	MaxAge           time.Duration          `json:"max_age"`
 	MinTTL           time.Duration          `json:"min_ttl"`
@@ -36,7 +37,7 @@ type config struct {
 	MaxTokenLifetime time.Duration          `json:"max_token_lifetime"`
 	CAPEM            string                 `json:"ca_pem,omitempty"`
 	PKCE             bool                   `json:"pkce,omitempty"`
-	// LogKey keys the fingerprints of tokens in logs.
+	// LogKey keys the fingerprints of tokens in logs, and seals OAuth states.
 	LogKey []byte `json:"log_key"`
 }
 
@@ -72,7 +73,8 @@ func merge(c config, f *fields) config {
 	}
 	c.DataCenter = strings.ToLower(c.DataCenter)
 	f.pairs("accounts_urls", &c.AccountsURLs)
-	f.text("redirect_uri", &c.RedirectURI)
+	f.redirect(&c.RedirectURI, &c.VaultAddr)
+	f.texts("return_urls", &c.ReturnURLs)
 	f.scopes("scopes", &c.Scopes)
 	f.duration("max_age", &c.MaxAge, fallback.MaxAge)
 	f.duration("min_ttl", &c.MinTTL, fallback.MinTTL)
@@ -118,6 +120,14 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 			return nil, err
 		}
 	}
+	if err := checkVaultAddr(c.VaultAddr); err != nil {
+		return nil, err
+	}
+	for _, address := range c.ReturnURLs {
+		if _, err := returnAddress(address); err != nil {
+			return nil, err
+		}
+	}
 	made, err := newClient(*c, transport)
 	if err != nil {
 		return nil, refuse("%s", err)
@@ -134,15 +144,6 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		}
 	}
 	return made, nil
-}
-
-// checkRedirect refuses what Zoho would; the text is sent byte for byte.
-func checkRedirect(address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" && u.Path == "" || u.Fragment != "" {
-		return refuse("redirect_uri is not an address; write it exactly as registered in Zoho's API console, such as https://app.example.com/callback")
-	}
-	return nil
 }
 
 // secretsAgain refuses a change of where a secret goes without the secret: who

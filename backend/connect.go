@@ -20,7 +20,7 @@ func (w *connectRequest) fits(c *consent.Consent, now time.Time) (*consent.Conse
 	switch {
 	case c != nil && c.Spent != "" && w.callback.Code != "" && c.Spent == w.code():
 		return nil, usedCode(w.name)
-	case c == nil || c.Spent != "" || c.Flow == "":
+	case !c.Open():
 		if state != "" {
 			return nil, refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", w.name, w.name)
 		}
@@ -59,6 +59,9 @@ func (w *connectRequest) detached(ctx context.Context) (context.Context, context
 func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []string, error) {
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
+	if owner := w.client.states.open(w.callback.State); owner != "" && owner != w.name {
+		return nil, nil, refuse("this address belongs to the consent for %q, not for %q; write it to creds/%s", owner, w.name, owner)
+	}
 	if w.callback.Code == "" {
 		return b.withoutCode(ctx, w)
 	}
@@ -69,16 +72,19 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 	}
 	var dc zoho.DataCenter
 	var finishes *consent.Consent
-	before, spent, err := b.consents.Spend(ctx, w.storage, w.name, w.callback.Code, func(c *consent.Consent) (err error) {
+	before, spent, err := b.consents.Spend(ctx, w.storage, w.name, w.callback.Code, func(c *consent.Consent) (_ bool, err error) {
 		if finishes, err = w.fits(c, time.Now()); err != nil {
-			return err
+			return false, err
 		}
 		fallback := ""
 		if finishes != nil {
 			fallback = finishes.DataCenter
 		}
 		dc, err = w.place(fallback)
-		return err
+		if err == nil && finishes != nil && finishes.ExpectedDataCenter != "" && finishes.ExpectedDataCenter != dc.Name {
+			err = otherAccount(w.name, finishes, "data center "+dc.Name)
+		}
+		return finishes != nil, err
 	})
 	if errors.Is(err, consent.ErrSpent) {
 		err = usedCode(w.name)
@@ -87,22 +93,44 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 		return nil, nil, err
 	}
 	redirect, verifier := w.redirectURI, ""
-	var requested []string
 	if finishes != nil {
-		redirect, verifier, requested = firstOf(w.redirectURI, finishes.RedirectURI), string(finishes.Verifier), finishes.Scopes
+		redirect, verifier = firstOf(w.redirectURI, finishes.RedirectURI), string(finishes.Verifier)
 	} else if w.fromCallback {
-		redirect = w.client.RedirectURI
+		redirect = w.client.redirectURI(w.mountPoint)
 	}
 	got, err := w.client.at(dc).Exchange(ctx, w.callback.Code, redirect, verifier)
 	if e := zoho.AsError(err); e != nil && !e.Sent {
 		if err := b.consents.Unspend(ctx, w.storage, w.name, spent, before); err != nil {
 			return nil, nil, err
 		}
-	}
-	if err != nil {
 		return nil, nil, b.exchangeFailed(w, finishes != nil, err)
 	}
-	return b.keep(ctx, w, attempt, dc, grantCode, requested, got, spent)
+	var k *known
+	var warnings []string
+	if err != nil {
+		err = b.exchangeFailed(w, finishes != nil, err)
+	} else {
+		k, warnings, err = b.keep(ctx, w, attempt, dc, grantCode, finishes, got, spent)
+	}
+	if err != nil {
+		b.noteFailure(ctx, w, finishes, spent, err)
+	}
+	return k, warnings, err
+}
+
+// noteFailure keeps what came of a code for whoever loads the page again. If it can't be
+// stored they hear that the consent was interrupted, which is as true.
+func (b *backend) noteFailure(ctx context.Context, w connectRequest, finishes, spent *consent.Consent, cause error) {
+	o := b.failure(cause)
+	var err error
+	if o.Result == consent.OtherAccount && finishes != nil {
+		err = b.consents.Reopen(ctx, w.storage, w.name, spent, finishes, o)
+	} else {
+		err = b.consents.Finish(ctx, w.storage, w.name, spent, o)
+	}
+	if err != nil {
+		b.Logger().Warn("what came of a consent was not stored", "credential", w.name, "error", err)
+	}
 }
 
 // withoutCode finishes a consent whose address carries no code.

@@ -38,12 +38,15 @@ type credential struct {
 	GrantType    string      `json:"grant_type"`
 	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
 	APIDomain    string      `json:"api_domain,omitempty"`
-	// SOID is the organisation of a client-credentials grant.
-	SOID      string    `json:"soid,omitempty"`
-	Requested []string  `json:"requested_scopes,omitempty"`
-	Granted   []string  `json:"granted_scopes,omitempty"`
-	Connected time.Time `json:"connected"`
-	Created   time.Time `json:"created"`
+	// SOID is the organisation of a client-credentials grant, or of one that an
+	// organisation gave.
+	SOID string `json:"soid,omitempty"`
+	// Organization tells that an administrator gave the grant for an organisation.
+	Organization bool      `json:"organization,omitempty"`
+	Requested    []string  `json:"requested_scopes,omitempty"`
+	Granted      []string  `json:"granted_scopes,omitempty"`
+	Connected    time.Time `json:"connected"`
+	Created      time.Time `json:"created"`
 	// Person is whose account it is, where the scopes let that be asked.
 	Person zoho.Person `json:"person,omitzero"`
 	// Code is the fingerprint of the code that bought the grant: it is spent.
@@ -262,6 +265,18 @@ func (c *credentials) obtaining() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.attempts)
+}
+
+// obtainingFor reports whether a grant is being obtained for a name.
+func (c *credentials) obtainingFor(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for a := range c.attempts {
+		if a.name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // cancel ends the attempts for a name, whose lock is held.

@@ -80,7 +80,7 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	if err != nil {
 		return b.deviceFailed(ctx, s, name, c, err)
 	}
-	_, _, err = b.keep(ctx, w, attempt, dc, grantDevice, c.Scopes, got, c)
+	_, _, err = b.keep(ctx, w, attempt, dc, grantDevice, c, got, c)
 	return err
 }
 
@@ -150,7 +150,7 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 		b.Logger().Warn("a device consent could not be asked about", "credential", name, "error", err)
 		return explain(err, consentAgain(name)+" flow=device")
 	}
-	if err := b.consents.Finish(ctx, s, name, c); err != nil {
+	if err := b.consents.Finish(ctx, s, name, c, consent.Outcome{}); err != nil {
 		return err
 	}
 	b.Logger().Warn("a device consent ended", "credential", name, "error", err)

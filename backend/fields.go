@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -107,6 +108,16 @@ func (f *fields) scopes(name string, dst *[]string) {
 		*dst = nil
 		if v, ok := f.GetOk(name); ok {
 			*dst = zoho.ParseScopes(strings.Join(v.([]string), ","))
+		}
+	}
+}
+
+// texts reads a list with commas, spaces or line ends between.
+func (f *fields) texts(name string, dst *[]string) {
+	if f.sent(name) {
+		*dst = nil
+		if v, ok := f.GetOk(name); ok {
+			*dst = strings.FieldsFunc(strings.Join(v.([]string), "\n"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestOpenAPIDocumentDescribesEveryPathFieldOperationAndAnswer(t *testing.T) 
 		t.Fatalf("only %d paths are documented", len(doc.Paths))
 	}
 	for path, item := range doc.Paths {
-		if item.Unauthenticated || item.Sudo {
+		if item.Unauthenticated != (path == "/callback") || item.Sudo {
 			t.Errorf("%s is open to the world, or needs sudo", path)
 		}
 		if item.Description == "" {
@@ -81,7 +81,7 @@ func TestOpenAPIDocumentDescribesEveryPathFieldOperationAndAnswer(t *testing.T) 
 				if answer.Description == "" || answer.Description == "OK" {
 					t.Errorf("%s: answer %d has no description of its own", where, status)
 				}
-				if method == "get" && answer.Content["application/json"] == nil {
+				if method == "get" && answer.Content["application/json"] == nil && path != "/callback" {
 					t.Errorf("%s: answer %d has no schema", where, status)
 				}
 			}
@@ -109,6 +109,9 @@ func TestTheseTestsKnowEveryPathAndOperation(t *testing.T) {
 		path := strings.TrimPrefix(pattern, "/")
 		path = strings.ReplaceAll(strings.ReplaceAll(path, "datacenters/{name}", "datacenters/eu"), "{name}", "crm")
 		known := everyOperation()[path]
+		if path == "callback" {
+			known = []logical.Operation{logical.ReadOperation}
+		}
 		for op, documented := range map[logical.Operation]bool{
 			logical.UpdateOperation: item.Post != nil, logical.PatchOperation: item.Patch != nil, logical.DeleteOperation: item.Delete != nil,
 			logical.ReadOperation: item.Get != nil && !strings.HasSuffix(path, "/"), logical.ListOperation: item.Get != nil && strings.HasSuffix(path, "/"),

@@ -16,19 +16,30 @@ import (
 )
 
 // keep stores the grant that a consent bought, and its first token.
-func (b *backend) keep(ctx context.Context, w connectRequest, attempt *attempt, dc zoho.DataCenter, grantType string, requested []string, got zoho.Answer, finishes *consent.Consent) (*known, []string, error) {
+// asked is what was asked for, nil if that is not known; finishes is what is stored of it now.
+func (b *backend) keep(ctx context.Context, w connectRequest, attempt *attempt, dc zoho.DataCenter, grantType string, asked *consent.Consent, got zoho.Answer, finishes *consent.Consent) (*known, []string, error) {
 	if got.RefreshToken == "" {
 		return nil, nil, refuse("%s gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", hostOf(dc), w.name)
+	}
+	if asked == nil {
+		asked = &consent.Consent{}
 	}
 	next := &credential{
 		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantType,
 		RefreshToken: got.RefreshToken, APIDomain: got.Token.APIDomain, Code: finishes.Spent,
-		Requested: requested, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
+		Requested: asked.Scopes, Granted: got.Token.Scopes, Connected: got.Received.UTC(),
+		Organization: asked.Flow == consent.Organization, SOID: asked.SOID,
 	}
 	g := next.ledgerGrant()
 	doubt, err := b.ledger.Keep(ctx, w.storage, g, w.name)
 	if err != nil {
 		return nil, nil, b.unstored(ctx, w, dc, g, err)
+	}
+	var person zoho.Person
+	if asked.ExpectedUser != "" {
+		if person, err = w.whose(ctx, dc, got.Token, asked); err != nil {
+			return nil, nil, b.unpointed(ctx, w, dc, g, doubt, err)
+		}
 	}
 	k := &known{name: w.name, credential: *next}
 	account := b.account(&derived{account: k.accountOf(w.client.at(dc), w.client)}, w.storage)
@@ -40,14 +51,18 @@ func (b *backend) keep(ctx context.Context, w connectRequest, attempt *attempt, 
 		return nil, nil, b.unpointed(ctx, w, dc, g, doubt, err)
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
-	unfinished := b.consents.Finish(ctx, w.storage, w.name, finishes)
+	unfinished := b.consents.Finish(ctx, w.storage, w.name, finishes, success(k, asked.Scopes, got.Token.Scopes))
 	if err := errors.Join(unsettled, unfinished); err != nil {
 		// The sweep brings both to their end.
 		b.Logger().Warn("a consent was not finished in storage yet", "credential", w.name, "error", err)
 	}
 	b.connected(w.name, dc, grantType, got.Token)
-	b.learnPerson(ctx, w, k, dc, got.Token)
-	return k, scopeWarnings(requested, got.Token.Scopes), nil
+	if person.ZUID != "" {
+		b.notePerson(ctx, w.storage, k, person)
+	} else {
+		b.learnPerson(ctx, w, k, dc, got.Token)
+	}
+	return k, scopeWarnings(asked.Scopes, got.Token.Scopes), nil
 }
 
 // point makes a name's credential point to a new grant, unless it was deleted while

@@ -18,6 +18,8 @@ const patience = 3 * time.Second
 // initialize moves forward what format 1 stored, in the background: a large mount
 // is served meanwhile.
 func (b *backend) initialize(_ context.Context, req *logical.InitializationRequest) error {
+	// States that somebody made up are told apart without storage from now on.
+	_, _ = b.memory.whose(context.Background(), req.Storage, "")
 	if !b.WriteSafeReplicationState() {
 		return nil
 	}

@@ -33,8 +33,11 @@ type memory struct {
 	consents  *consent.Consents
 	client    atomic.Pointer[client]
 	creds     *lru.Cache[string, *known]
-	// logKey outlives a change of the configuration, which never changes it.
+	// logKey and states outlive a change of the configuration, which never changes them.
 	logKey atomic.Pointer[[]byte]
+	states atomic.Pointer[states]
+	// unconfigured: there was no configuration when it was looked for last.
+	unconfigured atomic.Bool
 
 	mu sync.Mutex
 	// changes counts what was forgotten: what was read before is not kept after.
@@ -68,6 +71,7 @@ func (m *memory) forget(key string) {
 	m.changes++
 	if key == configKey {
 		m.client.Store(nil)
+		m.unconfigured.Store(false)
 	}
 	for _, prefix := range []string{credsPrefix, consent.Prefix} {
 		if name, found := strings.CutPrefix(key, prefix); found {
@@ -109,6 +113,7 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 	var stored config
 	err := store.Get(ctx, s, configKey, &stored)
 	if errors.Is(err, store.ErrAbsent) {
+		m.keep(generation, func() { m.unconfigured.Store(true) })
 		return nil, refuse("no Zoho client is configured on this mount; register one in Zoho's API console and write its client_id and client_secret to config first")
 	}
 	if err != nil {
@@ -119,8 +124,21 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 		return nil, err
 	}
 	m.logKey.Store(&c.LogKey)
+	m.states.Store(c.states)
 	m.keep(generation, func() { m.client.Store(c) })
 	return c, nil
+}
+
+// whose returns for which credential a state was made, "" if none of this mount's was.
+// It looks at storage where the configuration was never looked for, and not again.
+func (m *memory) whose(ctx context.Context, s logical.Storage, state string) (name string, err error) {
+	if m.states.Load() == nil && !m.unconfigured.Load() {
+		var told *answer
+		if _, err := m.config(ctx, s); err != nil && !errors.As(err, &told) {
+			return "", err
+		}
+	}
+	return m.states.Load().open(state), nil
 }
 
 // credential returns a credential, or an absence.

@@ -5,8 +5,9 @@ package backend
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -17,26 +18,43 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// consentLife is how long a person has to consent.
-const consentLife = 10 * time.Minute
+// How long a person has to consent.
+const (
+	consentLife    = 10 * time.Minute
+	maxConsentLife = 7 * 24 * time.Hour
+	minConsentLife = time.Minute
+)
 
 func (b *backend) pathAuthorize() *framework.Path {
+	query := func(schema framework.FieldSchema) *framework.FieldSchema {
+		schema.Query = true
+		return &schema
+	}
 	return &framework.Path{
 		Pattern:      "authorize" + nameRegex,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "authorize", OperationSuffix: "credential"},
 		Fields: map[string]*framework.FieldSchema{
-			"name":         nameField("Name of the credential to connect."),
-			"flow":         {Type: framework.TypeString, Default: "code", Description: "How the person consents: code, in the browser that lands on the redirect URI, or device, by typing a short code on any device (non-browser clients).", AllowedValues: []any{consent.Code, consent.Device}},
-			"scopes":       {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for, separated by commas or spaces. Default: scopes in config."},
-			"add_scopes":   {Type: framework.TypeCommaStringSlice, Description: "Scopes to add to the connected credential's own grant, without a consent from scratch (Zoho's incremental authorization)."},
-			"redirect_uri": {Type: framework.TypeString, Description: "Where the browser lands, exactly as registered in Zoho's API console. Default: redirect_uri in config."},
-			"data_center":  {Type: framework.TypeString, Description: "Data center at which the consent starts; Zoho leads the browser on to the person's own. Default: data_center in config. China must be named."},
+			"name":                 nameField("Name of the credential to connect."),
+			"flow":                 {Type: framework.TypeString, Default: "code", Description: "How the person consents: code, in a browser; device, by typing a short code on any device (non-browser clients); organization, in a browser as an administrator, for a grant that outlives the person.", AllowedValues: []any{consent.Code, consent.Device, consent.Organization}},
+			"scopes":               {Type: framework.TypeCommaStringSlice, Description: "Scopes to ask for, separated by commas or spaces. Default: scopes in config."},
+			"add_scopes":           {Type: framework.TypeCommaStringSlice, Description: "Scopes to add to the connected credential's own grant, without a consent from scratch (Zoho's incremental authorization)."},
+			"redirect_uri":         {Type: framework.TypeString, Description: "Where the browser lands, exactly as registered in Zoho's API console. Default: redirect_uri in config, or what follows from its vault_addr."},
+			"data_center":          {Type: framework.TypeString, Description: "Data center at which the consent starts; Zoho leads the browser on to the person's own. Default: data_center in config. China must be named."},
+			"soid":                 {Type: framework.TypeString, Description: "With flow=organization: the organization, <service>.<id> such as ZohoCRM.600000434."},
+			"ttl":                  {Type: framework.TypeDurationSecond, Default: seconds(consentLife), Description: "How long the link is good, 1m to 7d. A device code lives as long as Zoho says, and a consent to more scopes ten minutes."},
+			"return_url":           {Type: framework.TypeString, Description: "Where the browser goes on to, with credential, result and return_state; it must match return_urls in config."},
+			"return_state":         {Type: framework.TypeString, Description: "With return_url: any text of the caller's own, handed back there."},
+			"expected_user":        {Type: framework.TypeString, Description: "E-mail address or Zoho user id (ZUID) of the account that must consent; any other is refused and its grant revoked at once. Needs the scope " + profileScope + "."},
+			"expected_data_center": {Type: framework.TypeString, Description: "Data center of the account that must consent."},
+			"force":                {Type: framework.TypeBool, Default: false, Description: "Replace a consent for this name that somebody else started and that still waits."},
+			"state":                query(framework.FieldSchema{Type: framework.TypeString, Description: "In a delete: end this consent and no other."}),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.authorize, Summary: "Start a consent for a credential.",
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The consent that was started.", Fields: map[string]*framework.FieldSchema{
 					"authorization_url": {Type: framework.TypeString, Description: "Open this in a browser and consent."},
+					"completes":         {Type: framework.TypeString, Description: "How the consent is completed: callback, by the browser, which brings the code to Vault; or paste, by writing the address that it landed on to creds/<name>."},
 					"state":             {Type: framework.TypeString, Description: "Comes back with the code."},
 					"user_code":         {Type: framework.TypeString, Description: "Device flow: what the person types."},
 					"verification_url":  {Type: framework.TypeString, Description: "Device flow: where they type it."},
@@ -48,14 +66,22 @@ func (b *backend) pathAuthorize() *framework.Path {
 					"scopes":            {Type: framework.TypeStringSlice, Description: "The scopes that are asked for."},
 				}}}},
 			},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback: b.withdraw, Summary: "End a consent that waits; its link is good for nothing then.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "withdraw", OperationSuffix: "consent"},
+				Responses:    map[int][]framework.Response{http.StatusNoContent: {{Description: "No consent waits."}}},
+			},
 		},
 		HelpSynopsis: "Start a person's consent for a credential.",
 		HelpDescription: `
 Answers an authorization_url. A person who may use the Zoho account opens it and
-consents; the browser then lands on the redirect URI. Write the whole address it
-landed on to creds/<name> as callback_url, within ten minutes, once. Starting again
-replaces a consent that was not finished; a connected credential stays as it is
-until the new consent has succeeded.`,
+consents. If the redirect URI is this mount's callback (completes: callback) that is
+all: the browser brings the code to Vault. Else (completes: paste) write the whole
+address that the browser landed on to creds/<name>, with callback_url=- and paste it.
+
+One consent waits for a name at a time, for ten minutes or ttl. Whoever started it
+may start another in its place; anybody else needs force=true. A connected credential
+stays as it is until a new consent has succeeded. Deleting withdraws the consent.`,
 	}
 }
 
@@ -69,20 +95,29 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	p := consent.Consent{
-		Flow: consent.Code, RedirectURI: c.RedirectURI, Scopes: c.Scopes, DataCenter: c.DataCenter,
-		State: rand.Text(), Expires: time.Now().Add(consentLife).UTC().Truncate(time.Second),
+		Flow: consent.Code, RedirectURI: c.redirectURI(req.MountPoint), Scopes: c.Scopes, DataCenter: c.DataCenter,
+		State: c.states.seal(name), Started: time.Now().UTC().Truncate(time.Second),
 	}
+	p.Starter, p.StartedBy = caller(req)
 	var extra []string
+	var force bool
 	f := newFields(req, data)
+	if f.sent("state") {
+		return nil, refuse("state belongs to a delete; leave it out")
+	}
 	f.text("flow", &p.Flow)
 	f.text("redirect_uri", &p.RedirectURI)
 	f.scopes("scopes", &p.Scopes)
 	f.scopes("add_scopes", &extra)
+	f.bool("force", &force)
 	if f.text("data_center", &p.DataCenter); p.DataCenter == "" {
 		p.DataCenter = c.DataCenter
 	}
 	if f.err != nil {
 		return nil, f.err
+	}
+	if err := readLink(&p, c, f, req.MountPoint); err != nil {
+		return nil, err
 	}
 	dc, err := c.dataCenter(p.DataCenter)
 	if err != nil {
@@ -92,37 +127,75 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if c.secret(dc.Name) == "" {
 		return nil, noSecret(dc, name)
 	}
+	replaced := ""
+	replaces := func(now *consent.Consent) (err error) {
+		replaced, err = replace(now, &p, name, force)
+		return err
+	}
+	// Before Zoho is asked for anything; and again when it is stored.
+	if err := b.consents.MayStart(ctx, req.Storage, name, replaces); err != nil {
+		return nil, err
+	}
 	var address string
 	switch {
 	case f.sent("add_scopes"):
 		address, err = b.beginScopes(ctx, req.Storage, c, name, f, extra, &p)
 	case p.Flow == consent.Device:
 		err = b.beginDevice(ctx, c, dc, f, &p)
-	case p.Flow == consent.Code:
+	case p.Flow == consent.Code, p.Flow == consent.Organization:
 		address, err = beginCode(c, dc, &p)
 	default:
-		err = refuse("unknown flow %q; use code or device", shorten(p.Flow))
+		err = refuse("unknown flow %q; use code, device or organization", shorten(p.Flow))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := b.consents.Start(ctx, req.Storage, name, &p); err != nil {
+	if err := b.consents.Start(ctx, req.Storage, name, &p, replaces); err != nil {
 		return nil, err
 	}
 	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
+	return b.startedAnswer(ctx, req, c, &p, address, replaced), nil
+}
+
+// startedAnswer is what whoever started a consent gets.
+func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *client, p *consent.Consent, address, replaced string) *logical.Response {
 	answer := map[string]any{
 		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes,
 	}
+	resp := &logical.Response{Data: answer}
 	if p.Flow == consent.Device {
 		answer["user_code"], answer["verification_url"], answer["interval"] = p.UserCode, p.VerificationURL, seconds(p.Interval)
 	} else {
-		answer["authorization_url"], answer["state"], answer["redirect_uri"] = address, p.State, p.RedirectURI
+		how, warning := completedBy(p.RedirectURI, req.MountPoint)
+		answer["authorization_url"], answer["state"], answer["redirect_uri"], answer["completes"] = address, p.State, p.RedirectURI, how
+		if warning != "" {
+			resp.AddWarning(warning)
+		}
 	}
-	resp := &logical.Response{Data: answer}
+	if replaced != "" {
+		resp.AddWarning(replaced)
+	}
 	if warning := b.census(ctx, req.Storage, c); warning != "" && p.Flow != consent.Scopes {
 		resp.AddWarning(warning)
 	}
-	return resp, nil
+	return resp
+}
+
+// withdraw ends a consent that waits.
+func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	name := data.Get("name").(string)
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	f := &fields{FieldData: data}
+	if err := f.only("delete", "state"); err != nil {
+		return nil, err
+	}
+	var state string
+	if f.text("state", &state); f.sent("state") && state == "" {
+		return nil, refuse("state is empty; give that of the consent to end, or leave it out to end whichever waits")
+	}
+	return nil, b.consents.Cancel(ctx, req.Storage, name, state)
 }
 
 // beginCode completes a consent in a browser.
@@ -139,7 +212,33 @@ func beginCode(c *client, dc zoho.DataCenter, p *consent.Consent) (address strin
 	if c.PKCE {
 		p.Verifier = zoho.Secret(oauth2.GenerateVerifier())
 	}
+	if p.Flow == consent.Organization {
+		if err := oneService(p.Scopes); err != nil {
+			return "", err
+		}
+		return c.at(dc).OrganizationURL(p.RedirectURI, p.State, string(p.Verifier), p.SOID, p.Scopes), nil
+	}
 	return c.at(dc).AuthorizationURL(p.RedirectURI, p.State, string(p.Verifier), p.Scopes), nil
+}
+
+// commonServices go with the scopes of any one service in a consent of an organization.
+// Zoho, "instance-level".
+var commonServices = []string{"ZohoContacts", "ZohoProfile", "ZohoFiles", "AaaServer"}
+
+// oneService refuses what Zoho would with no more than "Invalid OAuth Scope".
+func oneService(scopes []string) error {
+	first := ""
+	for _, scope := range scopes {
+		service, _, _ := strings.Cut(scope, ".")
+		if slices.Contains(commonServices, service) || service == first {
+			continue
+		}
+		if first != "" {
+			return refuse("an organization consents to the scopes of one Zoho service at a time, and these are of %s and %s; connect one credential for each (%s may go with any)", shorten(first), shorten(service), strings.Join(commonServices, ", "))
+		}
+		first = service
+	}
+	return nil
 }
 
 func errNoScopes() error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -27,6 +28,19 @@ func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, d
 		return
 	}
 	b.notePerson(ctx, w.storage, k, person)
+}
+
+// whose asks Zoho whose account has just consented, and refuses another one than is
+// expected: as long as that is not known the grant is nobody's.
+func (w *connectRequest) whose(ctx context.Context, dc zoho.DataCenter, token *zoho.Token, asked *consent.Consent) (zoho.Person, error) {
+	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
+	if err != nil {
+		return person, refuse("the consent for %q is for %s, and Zoho did not say whose account consented (%s), so nothing was connected and the grant was revoked again; start again with authorize/%s, with the scope %s", w.name, expected(asked), err, w.name, profileScope)
+	}
+	if !expects(asked.ExpectedUser, person) {
+		return person, otherAccount(w.name, asked, firstOf(person.Email, person.ZUID))
+	}
+	return person, nil
 }
 
 // notePerson stores whose account a grant is in, if that is news.

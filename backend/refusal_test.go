@@ -15,11 +15,12 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// everyOperation is each path with each of its operations.
+// everyOperation is each path with each of its operations, but for callback, which
+// ignores what it does not know: it is Zoho's redirect.
 func everyOperation() map[string][]logical.Operation {
 	return map[string][]logical.Operation{
 		"config":         {logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.ReadOperation, logical.DeleteOperation},
-		"authorize/crm":  {logical.UpdateOperation},
+		"authorize/crm":  {logical.UpdateOperation, logical.DeleteOperation},
 		"creds/crm":      {logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.ReadOperation, logical.DeleteOperation},
 		"creds/":         {logical.ListOperation},
 		"status/crm":     {logical.ReadOperation, logical.UpdateOperation},

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -26,6 +27,10 @@ type answer struct {
 	status     int
 	text       string
 	retryAfter time.Duration
+	// result is what a consent came to by it, where that is not Failed.
+	result consent.Result
+	// browser is the status for a person's browser, where that is another one.
+	browser int
 }
 
 func (a *answer) Error() string { return a.text }
@@ -50,6 +55,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 			resp, err = b.respond(ctx, fault(p))
 		}
 	}()
+	if req.Path == callbackPath && req.Operation == logical.ReadOperation {
+		return b.callback(ctx, req)
+	}
 	if name, ok := plainRead(req); ok {
 		resp, err = b.serve(ctx, req.Storage, name, nil)
 		if err != nil {

@@ -5,6 +5,8 @@ package backend
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -52,20 +54,14 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 // finishScopes mints once to see what the grant can do now, and stores that.
 func (b *backend) finishScopes(ctx context.Context, w connectRequest, c *consent.Consent) (*known, []string, error) {
 	if w.callback.Err != "" || !w.callback.Enhanced {
-		if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
-			return nil, nil, err
-		}
-		return nil, nil, refuse("the scopes were not added: the person declined, or what was written is not the address of that consent; the credential works as before. Start again with authorize/%s add_scopes=%s", w.name, zoho.FormatScopes(c.Scopes))
+		return nil, nil, b.end(ctx, w, c, declinedScopes(w, c))
 	}
 	old, d, err := b.derived(ctx, w.storage, w.name)
 	if err != nil {
 		return nil, nil, err
 	}
 	if c.GrantID != "" && !old.goesOn(c.GrantID) {
-		if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
-			return nil, nil, err
-		}
-		return nil, nil, otherGrant(w.name, c)
+		return nil, nil, b.end(ctx, w, c, otherGrant(w.name, c))
 	}
 	token, err := b.keeper.Prove(ctx, b.account(d, w.storage))
 	if err != nil {
@@ -91,12 +87,19 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, c *consent
 	}
 	// Last: there is no code in that address, so it may be written again until what
 	// it brought is stored.
-	if err := b.consents.Finish(ctx, w.storage, w.name, c); err != nil {
+	if err := b.consents.Finish(ctx, w.storage, w.name, c, success(k, c.Scopes, token.Scopes)); err != nil {
 		return nil, nil, err
 	}
 	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(c.Scopes))
 	b.learnPerson(ctx, w, k, d.dc, token)
 	return k, scopeWarnings(c.Scopes, token.Scopes), nil
+}
+
+func declinedScopes(w connectRequest, c *consent.Consent) error {
+	return &answer{
+		status: http.StatusBadRequest, result: consent.Declined,
+		text: fmt.Sprintf("the scopes were not added: the person declined, or what was written is not the address of that consent; the credential works as before. Start again with authorize/%s add_scopes=%s", w.name, zoho.FormatScopes(c.Scopes)),
+	}
 }
 
 func otherGrant(name string, c *consent.Consent) error {

@@ -17,7 +17,9 @@ type connectRequest struct {
 	name    string
 	client  *client
 	storage logical.Storage
-	change  func(*settings) error
+	// mountPoint is where the mount is in Vault, with a slash at the end.
+	mountPoint string
+	change     func(*settings) error
 
 	callback     zoho.Callback
 	fromCallback bool

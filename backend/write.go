@@ -40,7 +40,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if f.sent("rejected") {
 		return nil, refuse("rejected belongs to a read (GET with ?rejected=<token_id>); leave it out")
 	}
-	w := connectRequest{name: name, client: c, storage: req.Storage}
+	w := connectRequest{name: name, client: c, storage: req.Storage, mountPoint: req.MountPoint}
 	source, err := w.read(f)
 	if err != nil {
 		return nil, err

@@ -62,11 +62,28 @@ func (c *Client) config(redirectURI string, scopes []string) *oauth2.Config {
 // asks for offline access and for the consent page: without either Zoho gives no
 // refresh token on a second consent. verifier, when not empty, adds PKCE (S256).
 func (c *Client) AuthorizationURL(redirectURI, state, verifier string, scopes []string) string {
-	options := []oauth2.AuthCodeOption{oauth2.AccessTypeOffline, oauth2.SetAuthURLParam("prompt", "consent")}
+	return c.consentURL("auth", redirectURI, state, verifier, scopes)
+}
+
+// OrganizationURL is AuthorizationURL for an administrator who consents for an
+// organization: the grant outlives them. soid, <service>.<id>, is left out if empty.
+// Zoho, "instance-level".
+func (c *Client) OrganizationURL(redirectURI, state, verifier, soid string, scopes []string) string {
+	var options []oauth2.AuthCodeOption
+	if soid != "" {
+		options = append(options, oauth2.SetAuthURLParam("soid", soid))
+	}
+	return c.consentURL("org/auth", redirectURI, state, verifier, scopes, options...)
+}
+
+func (c *Client) consentURL(endpoint, redirectURI, state, verifier string, scopes []string, options ...oauth2.AuthCodeOption) string {
+	options = append(options, oauth2.AccessTypeOffline, oauth2.SetAuthURLParam("prompt", "consent"))
 	if verifier != "" {
 		options = append(options, oauth2.S256ChallengeOption(verifier))
 	}
-	return c.config(redirectURI, scopes).AuthCodeURL(state, options...)
+	config := c.config(redirectURI, scopes)
+	config.Endpoint.AuthURL = c.endpoint(endpoint)
+	return config.AuthCodeURL(state, options...)
 }
 
 // Exchange trades a code for tokens. It makes exactly one call. redirectURI is

@@ -37,6 +37,7 @@ type Page struct {
 	Refused      []string // scopes that were asked for and not granted
 	Problem      string   // one or two sentences
 	Next         string   // what the person does next
+	Detail       string   // what whoever sent the link is told; the person may fold it out
 	ReturnURL    string   // where the browser may go on to: a link if it is http or https, else nothing
 	Refresh      bool     // the browser goes there by itself after a few seconds
 }

@@ -2,13 +2,16 @@
 // writes and deletes what is stored of them, and compares it first: whoever started
 // a consent ends that one and no other.
 //
-//	(nothing) --Start--> started --Spend--> spent --Finish--> (nothing)
-//	                        ^                 |
-//	                        +----Unspend------+   the code never left
+//	(nothing) --Start--> started --Spend--> spent --Finish--> finished
+//	                      ^   |               |
+//	                      |   +----Finish-----|--> declined, or without a code
+//	                      +----Unspend--------+    the code never left
+//	                      +----Reopen---------+    somebody else consented
 //
-// Start takes the place of a consent that was not finished. One that nobody finishes
-// is deleted by Sweep some time after it has expired. That a code was sent is known
-// until it is surely dead.
+// Start takes the place of a consent that waits only for whoever may do that. One that
+// came with a state is kept after its end with what came of it, for whoever loads
+// the page again; the others are deleted. Sweep deletes each some time after it has
+// expired. That a code was sent is known until it is surely dead.
 package consent
 
 import (
@@ -49,11 +52,14 @@ const (
 	Code   = "code"
 	Device = "device"
 	Scopes = "scopes" // more of them for a connected grant
+	// Organization is a consent that an administrator gives for all of an organization:
+	// its grant outlives them. Zoho, "instance-level".
+	Organization = "organization"
 	// oldSpent is how format 1 remembered the last code that was sent.
 	oldSpent = "spent"
 )
 
-// Consent is one that was started and not finished.
+// Consent is one that was started.
 type Consent struct {
 	store.Versioned
 	// ID tells apart consents of one name.
@@ -71,6 +77,20 @@ type Consent struct {
 	GrantID string `json:"grant_id,omitempty"`
 	// Spent is the fingerprint of a code that was sent: then the consent is spent.
 	Spent string `json:"spent,omitempty"`
+	// Outcome is what came of the last code, or of none.
+	Outcome *Outcome `json:"outcome,omitempty"`
+	// SOID is the organization that is asked, <service>.<id>.
+	SOID string `json:"soid,omitempty"`
+	// ExpectedUser is whose account it must be, an e-mail address or a Zoho user id.
+	ExpectedUser       string `json:"expected_user,omitempty"`
+	ExpectedDataCenter string `json:"expected_data_center,omitempty"`
+	// ReturnURL is where the browser goes on to, with ReturnState.
+	ReturnURL   string `json:"return_url,omitempty"`
+	ReturnState string `json:"return_state,omitempty"`
+	// Starter identifies who started it, StartedBy is what people call them.
+	Starter   string    `json:"starter,omitempty"`
+	StartedBy string    `json:"started_by,omitempty"`
+	Started   time.Time `json:"started,omitzero"`
 	// The rest belongs to the device flow.
 	DeviceCode      zoho.Secret   `json:"device_code,omitempty"`
 	UserCode        string        `json:"user_code,omitempty"`
@@ -79,9 +99,41 @@ type Consent struct {
 	NextPoll        time.Time     `json:"next_poll,omitzero"`
 }
 
+// Outcome is what came of a consent. There is no secret in it.
+type Outcome struct {
+	// Code is the fingerprint of the code that it came of.
+	Code   string `json:"code,omitempty"`
+	Result Result `json:"result"`
+	// Status is that of HTTP for the browser that waits.
+	Status int `json:"status"`
+	// GrantID is the grant that the credential got.
+	GrantID    string   `json:"grant_id,omitempty"`
+	DataCenter string   `json:"data_center,omitempty"`
+	Granted    []string `json:"granted,omitempty"`
+	Refused    []string `json:"refused,omitempty"`
+	// Detail is what an operator is told.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Result is how a consent ended.
+type Result string
+
+// Results.
+const (
+	Connected    Result = "connected"
+	Declined     Result = "declined"
+	Failed       Result = "failed"
+	OtherAccount Result = "other_account" // not the account that was expected; the consent waits on
+)
+
 // Waits reports whether a person can still finish it.
 func (c *Consent) Waits(now time.Time) bool {
-	return c != nil && c.Spent == "" && c.Flow != "" && now.Before(c.Expires)
+	return c.Open() && now.Before(c.Expires)
+}
+
+// Open reports whether it was not finished, expired or not.
+func (c *Consent) Open() bool {
+	return c != nil && c.Spent == "" && c.Flow != "" && (c.Outcome == nil || c.Outcome.Result == OtherAccount)
 }
 
 // same reports whether two are one consent. Format 1 gave no IDs.
@@ -99,6 +151,8 @@ type Consents struct {
 	mu sync.Mutex
 	// next is when Sweep has to look again; zero: it does not know.
 	next time.Time
+	// swept is when it last did.
+	swept time.Time
 }
 
 // New returns the consents of a mount. changed is told of every change.
@@ -122,22 +176,41 @@ func (p *Consents) Get(ctx context.Context, s logical.Storage, name string) (*Co
 	return &c, nil
 }
 
-// Start stores a consent in place of one that was not finished.
-func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent) error {
+// Start stores a consent. replaces is asked about the one that waits, nil where none
+// does, before that is replaced.
+func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, replaces func(*Consent) error) error {
 	c.ID = rand.Text()
-	return p.locks.Locked(name, func() error { return p.put(ctx, s, name, c) })
+	return p.locks.Locked(name, func() error {
+		if err := p.MayStart(ctx, s, name, replaces); err != nil {
+			return err
+		}
+		return p.put(ctx, s, name, c)
+	})
+}
+
+// MayStart asks what Start will ask, for work that should not be done in vain.
+func (p *Consents) MayStart(ctx context.Context, s logical.Storage, name string, replaces func(*Consent) error) error {
+	now, err := p.Get(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	if !now.Waits(time.Now()) {
+		now = nil
+	}
+	return replaces(now)
 }
 
 // Spend marks a code as sent, and the consent of a name as spent by it, after check
-// has agreed to that; check gets nil where none is stored. It returns the consent as it
-// was, or ErrSpent.
-func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, code zoho.Secret, check func(*Consent) error) (before, spent *Consent, err error) {
+// has agreed to that and told whether the code finishes it; check gets nil where none
+// is stored. It returns the consent as it was, or ErrSpent.
+func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, code zoho.Secret, check func(*Consent) (finishes bool, err error)) (before, spent *Consent, err error) {
 	err = p.locks.Locked(name, func() error {
 		now, err := p.Get(ctx, s, name)
 		if err != nil {
 			return err
 		}
-		if err := check(now); err != nil {
+		finishes, err := check(now)
+		if err != nil {
 			return err
 		}
 		before = now
@@ -145,8 +218,11 @@ func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, co
 		if err := p.spend(ctx, s, fingerprint, expires); err != nil {
 			return err
 		}
-		// What is not needed any more is not kept: secrets above all.
 		spent = &Consent{ID: rand.Text(), Spent: fingerprint, Expires: expires}
+		if finishes {
+			// What is not needed any more is not kept: secrets above all.
+			spent.State, spent.Flow, spent.ReturnURL, spent.ReturnState = now.State, now.Flow, now.ReturnURL, now.ReturnState
+		}
 		if err := p.put(ctx, s, name, spent); err != nil {
 			// The code was not sent; if this can't be deleted it is good for nothing more.
 			_ = store.Delete(ctx, s, SpentPrefix+fingerprint)
@@ -181,9 +257,36 @@ func (p *Consents) Unspend(ctx context.Context, s logical.Storage, name string, 
 	return store.Delete(ctx, s, SpentPrefix+spent.Spent)
 }
 
+// Reopen lets a spent consent wait for another code: what came of the last one is not
+// what was hoped for, and nothing was kept of it.
+func (p *Consents) Reopen(ctx context.Context, s logical.Storage, name string, spent, before *Consent, o Outcome) error {
+	again := *before
+	o.Code = spent.Spent
+	again.Outcome = &o
+	return p.swap(ctx, s, name, spent, &again)
+}
+
 // Finish ends a consent, unless another one was started since.
-func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c *Consent) error {
-	return p.swap(ctx, s, name, c, nil)
+func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c *Consent, o Outcome) error {
+	if c == nil || c.State == "" {
+		return p.swap(ctx, s, name, c, nil) // nobody can ask again
+	}
+	o.Code = c.Spent
+	return p.swap(ctx, s, name, c, &Consent{
+		ID: c.ID, State: c.State, Flow: c.Flow, Spent: c.Spent, Outcome: &o,
+		ReturnURL: c.ReturnURL, ReturnState: c.ReturnState, Expires: time.Now().UTC().Truncate(time.Second),
+	})
+}
+
+// Cancel ends the consent with a state, whichever waits if that is empty.
+func (p *Consents) Cancel(ctx context.Context, s logical.Storage, name, state string) error {
+	return p.locks.Locked(name, func() error {
+		now, err := p.Get(ctx, s, name)
+		if err != nil || !now.Open() || state != "" && now.State != state {
+			return err
+		}
+		return p.put(ctx, s, name, nil)
+	})
 }
 
 // Change stores a consent that goes on, unless another one was started since.

@@ -13,14 +13,21 @@ import (
 	"vault-plugin-secrets-zoho/backend/internal/store"
 )
 
-// kept is how long an expired consent is remembered.
-const kept = time.Hour
+const (
+	// kept is how long an expired consent is remembered.
+	kept = time.Hour
+	// pause is the least time between two sweeps, each of which reads all that wait.
+	pause = time.Hour
+)
 
 // due moves the next look forward to when a consent that expires then can go.
 func (p *Consents) due(expires time.Time) {
 	at := expires.Add(kept)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if at.Before(p.swept.Add(pause)) {
+		at = p.swept.Add(pause)
+	}
 	if !p.next.IsZero() && at.Before(p.next) {
 		p.next = at
 	}
@@ -34,10 +41,11 @@ func (p *Consents) Due() bool {
 }
 
 // Sweep deletes what has expired, and reads all that wait to see which. It is not due
-// again before the next one can go.
+// again before the next one can go, nor within the hour.
 func (p *Consents) Sweep(ctx context.Context, s logical.Storage) error {
 	p.mu.Lock()
-	p.next = time.Now().Add(100 * 365 * 24 * time.Hour) // what is started from now on moves it
+	p.swept = time.Now()
+	p.next = p.swept.Add(100 * 365 * 24 * time.Hour) // what is started from now on moves it
 	p.mu.Unlock()
 	var failed error
 	for _, prefix := range []string{Prefix, SpentPrefix} {

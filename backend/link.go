@@ -1,0 +1,111 @@
+// For whom is a consent, and who may replace it? A link may be sent to somebody else: it
+// lives longer, leads the browser on, and may be for one account alone.
+
+package backend
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// readLink reads what a consent may be told besides what it asks for.
+func readLink(p *consent.Consent, c *client, f *fields, mountPoint string) error {
+	life := consentLife
+	f.duration("ttl", &life, consentLife)
+	f.text("return_url", &p.ReturnURL)
+	f.text("return_state", &p.ReturnState)
+	f.text("expected_user", &p.ExpectedUser)
+	f.text("expected_data_center", &p.ExpectedDataCenter)
+	f.text("soid", &p.SOID)
+	if f.err != nil {
+		return f.err
+	}
+	more := f.sent("add_scopes")
+	switch {
+	case p.Flow == consent.Device && f.sent("ttl"):
+		return refuse("ttl does not go with flow=device: Zoho says how long its code lives; leave it out")
+	case p.Flow == consent.Device && p.ReturnURL != "":
+		return refuse("return_url does not go with flow=device: no browser comes back; leave it out")
+	case more && life > consentLife:
+		return refuse("ttl is too long for a consent to more scopes, for which Zoho gives ten minutes; leave it out")
+	case more && (p.ExpectedUser != "" || p.ExpectedDataCenter != ""):
+		return refuse("expected_user and expected_data_center do not go with add_scopes, which extends the connected grant; leave them out")
+	case life < minConsentLife || life > maxConsentLife:
+		return refuse("ttl must be between 1m and 7d (168h); the link is good for that long")
+	case p.SOID != "" && p.Flow != consent.Organization:
+		return refuse("soid belongs to flow=organization; add that, or leave soid out")
+	case p.ReturnURL == "" && p.ReturnState != "":
+		return refuse("return_state goes with return_url; name where the browser shall go on to")
+	case len(p.ReturnState) > 1024:
+		return refuse("return_state is longer than 1024 bytes; keep the rest on your side, under a short key")
+	}
+	p.Expires = time.Now().Add(life).UTC().Truncate(time.Second)
+	if p.ReturnURL != "" {
+		if err := c.checkReturn(p.ReturnURL); err != nil {
+			return err
+		}
+		if how, _ := completedBy(p.RedirectURI, mountPoint); how != byCallback {
+			return refuse("return_url needs a browser that lands at this mount; set vault_addr in config, and register the redirect_uri that follows from it in Zoho's API console")
+		}
+	}
+	return readExpected(p, c)
+}
+
+// readExpected checks whose account a consent is for.
+func readExpected(p *consent.Consent, c *client) error {
+	if p.ExpectedDataCenter != "" {
+		dc, err := c.dataCenter(p.ExpectedDataCenter)
+		if err != nil {
+			return err
+		}
+		p.ExpectedDataCenter = dc.Name
+	}
+	if p.ExpectedUser == "" {
+		return nil
+	}
+	if strings.Trim(p.ExpectedUser, "0123456789") != "" && !strings.Contains(p.ExpectedUser, "@") {
+		return refuse("expected_user is neither an e-mail address nor a Zoho user id (ZUID, digits)")
+	}
+	if !slices.ContainsFunc(p.Scopes, func(s string) bool { return strings.EqualFold(s, profileScope) }) {
+		return refuse("expected_user needs the scope %s, without which Zoho does not say whose account it is; add it to scopes", profileScope)
+	}
+	return nil
+}
+
+// expects reports whether a consent is for this person's account.
+func expects(expected string, person zoho.Person) bool {
+	return expected == person.ZUID || strings.EqualFold(expected, person.Email)
+}
+
+// caller is who makes a request: an identifier to compare, and what people call them.
+func caller(req *logical.Request) (id, name string) {
+	switch {
+	case req.EntityID != "":
+		return "entity " + req.EntityID, req.DisplayName
+	case req.ClientTokenAccessor != "":
+		return "token " + zoho.Fingerprint(req.ClientTokenAccessor), req.DisplayName
+	}
+	return req.DisplayName, req.DisplayName
+}
+
+// replace decides whether a consent may take the place of the one that waits, nil if
+// none does, and warns of it: a link that was sent to somebody must not die unnoticed.
+func replace(now, next *consent.Consent, name string, force bool) (warning string, err error) {
+	if now == nil {
+		return "", nil
+	}
+	who := ""
+	if now.StartedBy != "" {
+		who = " by " + shorten(now.StartedBy)
+	}
+	if now.Starter != next.Starter && !force {
+		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link is good for nothing then", name, stamp(now.Started), who, stamp(now.Expires))
+	}
+	return "the consent for " + name + " that was started at " + stamp(now.Started) + who + " is replaced: its link is good for nothing any more", nil
+}

@@ -1,0 +1,182 @@
+// What happens when a browser brings the code itself? Vault is the redirect URI: the
+// path callback, open to whoever holds a state of this mount and to nobody else. It does
+// what writing the address to creds/<name> does, and answers a page for a person.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// maxCode bounds what a browser may bring in one parameter; real ones are below 100.
+const maxCode = 1 << 10
+
+func (b *backend) pathCallback() *framework.Path {
+	query := func(description string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Query: true, Description: description}
+	}
+	return &framework.Path{
+		Pattern:      callbackPath,
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "receive", OperationSuffix: "redirect"},
+		Fields: map[string]*framework.FieldSchema{
+			"code":            query("The one-time code."),
+			"state":           query("The state of a consent that authorize/<name> started; without one nothing is done."),
+			"location":        query("Data center of the account."),
+			"accounts-server": query("Accounts server of the account; it must be one that this mount knows."),
+			"error":           query("Why there is no code."),
+			"status":          query("success, when scopes were added."),
+			"scope_enhanced":  query("true, when scopes were added."),
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				// HandleRequest goes there before it looks at fields: it is Zoho's redirect.
+				Callback: func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+					return b.callback(ctx, req)
+				},
+				Summary: "Receive the browser that Zoho sends back after a consent.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{
+					Description: "A page for the person: what was connected. Statuses 400, 429 and 503 come with a page too.", MediaType: "text/html",
+				}}},
+			},
+		},
+		HelpSynopsis: "The redirect URI: Zoho sends the browser here after a consent.",
+		HelpDescription: `
+Register <address of Vault>/v1/<mount>/callback as redirect URI in Zoho's API console
+and write vault_addr to config: then a consent is complete when the person has clicked
+Accept. The path takes no Vault token. It does something only for a state that
+authorize/<name> made on this mount, once; loading it again shows the outcome again.`,
+	}
+}
+
+// errStorage is told to a browser when Vault can't look.
+var errStorage = &answer{status: http.StatusServiceUnavailable, text: "Vault's storage does not answer; load the page again"}
+
+// callback answers the browser that Zoho sent back. A state that was not made here costs
+// nothing but its decryption.
+func (b *backend) callback(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	state, whole := parameter(req.Data, "state")
+	if !whole || state == "" {
+		return unknownPage(), nil
+	}
+	name, err := b.memory.whose(ctx, req.Storage, state)
+	switch {
+	case err != nil:
+		return refusalPage("", errStorage), nil
+	case name == "":
+		return unknownPage(), nil
+	}
+	arrived, whole := arrival(req.Data, state)
+	if !whole {
+		return emptyPage(name), nil
+	}
+	if !b.WriteSafeReplicationState() {
+		return nil, logical.ErrReadOnly // Vault takes it to a node that can write
+	}
+	// A browser may fetch twice, and a person may open two tabs: one of them does it, and
+	// goes on if all are closed.
+	outcome := b.arrivals.DoChan(state, func() (_ any, _ error) {
+		return b.arrive(context.WithoutCancel(ctx), req, name, arrived), nil
+	})
+	select {
+	case o := <-outcome:
+		resp := *o.Val.(*logical.Response)
+		return &resp, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// parameter returns a parameter that came once, or not at all.
+func parameter(query map[string]any, name string) (value string, whole bool) {
+	v, sent := query[name]
+	if !sent {
+		return "", true
+	}
+	value, single := v.(string)
+	return value, single && len(value) <= maxCode
+}
+
+// arrival reads what Zoho sent back with the browser, and ignores the rest. It is not
+// whole without a code, a refusal or the news that scopes were added: whoever only looks at
+// an address spends nothing.
+func arrival(query map[string]any, state string) (c zoho.Callback, whole bool) {
+	got := map[string]string{}
+	for _, name := range []string{"code", "location", "accounts-server", "error", "status", "scope_enhanced"} {
+		if got[name], whole = parameter(query, name); !whole {
+			return c, false
+		}
+	}
+	c = zoho.Callback{
+		State: state, Code: zoho.Secret(got["code"]), Location: got["location"], AccountsServer: got["accounts-server"], Err: got["error"],
+		Enhanced: got["status"] == "success" && got["scope_enhanced"] == "true",
+	}
+	return c, c.Code != "" || c.Err != "" || c.Enhanced
+}
+
+// arrive finishes the consent of a state, or shows what came of it before.
+func (b *backend) arrive(ctx context.Context, req *logical.Request, name string, arrived zoho.Callback) (resp *logical.Response) {
+	defer func() {
+		// It runs beside the request, whose own net does not reach here.
+		if p := recover(); p != nil {
+			resp = refusalPage(name, &answer{status: http.StatusServiceUnavailable, text: b.told(fault(p))})
+		}
+	}()
+	w := connectRequest{
+		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived, fromCallback: true,
+		change: func(*settings) error { return nil },
+	}
+	c, err := b.consents.Get(ctx, w.storage, name)
+	if err == nil {
+		w.client, err = b.memory.config(ctx, w.storage)
+	}
+	if err != nil {
+		return b.errorPage(&w, c, err)
+	}
+	switch {
+	case c == nil || c.State != arrived.State:
+		return refusalPage(name, refuseLink("this link was used, withdrawn or replaced by a newer one; start again with authorize/"+name))
+	case shown(c, w.code()):
+		return b.outcomePage(ctx, &w, c, c.Outcome)
+	case c.Spent != "" && b.credentials.obtainingFor(name):
+		return busyPage(name)
+	case c.Spent != "":
+		return refusalPage(name, refuseLink("Vault was interrupted while it finished this consent; whether the credential is connected is at status/"+name+", if it is not start again with authorize/"+name))
+	}
+	k, _, err := b.connect(ctx, w)
+	// What is stored of it is what another tab will see.
+	if now, failed := b.consents.Get(ctx, w.storage, name); failed == nil && now != nil && now.State == arrived.State && shown(now, w.code()) {
+		return b.outcomePage(ctx, &w, now, now.Outcome)
+	}
+	if err != nil {
+		return b.errorPage(&w, c, err)
+	}
+	o := success(k, c.Scopes, k.Granted)
+	return b.outcomePage(ctx, &w, c, &o)
+}
+
+func refuseLink(text string) error { return &answer{status: http.StatusBadRequest, text: text} }
+
+// shown tells whether what is stored of a consent is the answer to a code.
+func shown(c *consent.Consent, code string) bool {
+	return c.Outcome != nil && (c.Outcome.Result != consent.OtherAccount || c.Outcome.Code == code)
+}
+
+// errorPage is for what was not stored: the consent waits on, or never did.
+func (b *backend) errorPage(w *connectRequest, c *consent.Consent, err error) *logical.Response {
+	var a *answer
+	if !errors.As(err, &a) {
+		a = &answer{status: http.StatusServiceUnavailable, text: b.told(err)}
+	}
+	if a.result == consent.OtherAccount {
+		return otherAccountPage(w, c, a.text)
+	}
+	return refusalPage(w.name, a)
+}
