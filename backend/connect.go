@@ -35,7 +35,7 @@ func (w *connectRequest) fits(c *consent.Consent, now time.Time) (*consent.Conse
 	case c.Flow == consent.Scopes && state == "" && w.callback.Enhanced:
 		return c, nil // Zoho does not promise a state here; the grant itself will show
 	case state == "":
-		return nil, refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on as callback_url, or pass its state", w.name, stamp(c.Expires))
+		return nil, refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state", w.name, stamp(c.Expires))
 	case subtle.ConstantTimeCompare([]byte(c.State), []byte(state)) != 1:
 		return nil, refuse("the state is not that of the consent that is waiting for %q; write the address of the consent started last, or start again with authorize/%s", w.name, w.name)
 	}

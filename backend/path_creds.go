@@ -88,6 +88,8 @@ Deleting revokes the grant at Zoho; if Zoho cannot be reached, that is retried.`
 
 func connectedFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
+		"consent_level":    {Type: framework.TypeString, Description: "Whose the grant is: user, which ends when that person leaves the organization, or organization, which outlives them. Empty for an imported one, where it is not known."},
+		"soid":             {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
 		"grant_type":       {Type: framework.TypeString, Description: "What access tokens are minted from: authorization_code, device_code, refresh_token (imported) or client_credentials."},
 		"data_center":      {Type: framework.TypeString, Description: "Data center of the Zoho account."},
 		"accounts_server":  {Type: framework.TypeString, Description: "Where its tokens come from."},
@@ -106,6 +108,8 @@ func connectedFields() map[string]*framework.FieldSchema {
 func connectedData(k *known, d *derived) map[string]any {
 	return map[string]any{
 		"grant_type":       k.GrantType,
+		"consent_level":    k.level(),
+		"soid":             k.SOID,
 		"data_center":      k.DataCenter,
 		"accounts_server":  d.dc.AccountsURL,
 		"api_domain":       firstOf(k.APIDomain, d.dc.APIDomain),

@@ -39,6 +39,9 @@ func (b *backend) pathStatus() *framework.Path {
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The state of the credential.", Fields: map[string]*framework.FieldSchema{
 					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, needs_consent, throttled, unavailable or disabled."},
 					"grant_type":          {Type: framework.TypeString, Description: "What access tokens are minted from."},
+					"consent_level":       {Type: framework.TypeString, Description: "Whose the grant is: user, which ends when that person leaves the organization, or organization, which outlives them. Empty for an imported one, where it is not known."},
+					"soid":                {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
+					"belongs_to":          {Type: framework.TypeString, Description: "With whom the grant comes and goes, as far as it is known."},
 					"data_center":         {Type: framework.TypeString, Description: "Data center of the Zoho account."},
 					"accounts_server":     {Type: framework.TypeString, Description: "Where its tokens come from."},
 					"api_domain":          {Type: framework.TypeString, Description: "General API gateway of the account."},
@@ -109,7 +112,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		return &logical.Response{Data: map[string]any{
 			"state": stateAwaitingConsent, "data_center": p.DataCenter, "requested_scopes": list(p.Scopes),
 			"consent_expire_time": stamp(p.Expires),
-			"remedy":              nextStep(p, name),
+			"remedy":              nextStep(p, req.MountPoint, name),
 			"next_command":        nextCommand(p, req.MountPoint, name),
 		}}, nil
 	}
@@ -123,6 +126,9 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	answer := map[string]any{
 		"state":            stateReady,
 		"grant_type":       k.GrantType,
+		"consent_level":    k.level(),
+		"soid":             k.SOID,
+		"belongs_to":       k.belongsTo(),
 		"data_center":      k.DataCenter,
 		"accounts_server":  k.AccountsURL,
 		"api_domain":       k.APIDomain,
@@ -195,7 +201,10 @@ func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *know
 }
 
 // nextStep says how a pending consent goes on.
-func nextStep(p *consent.Consent, name string) string {
+func nextStep(p *consent.Consent, mountPoint, name string) string {
+	if how, _ := completedBy(p.RedirectURI, mountPoint); how == byCallback {
+		return "open the authorization_url that authorize/" + name + " answered, and consent"
+	}
 	if p.Flow == consent.Device {
 		return "open " + p.VerificationURL + ", type the code that authorize/" + name + " answered and accept; then read creds/" + name
 	}
@@ -204,7 +213,7 @@ func nextStep(p *consent.Consent, name string) string {
 
 // nextCommand is what to type when the person has consented.
 func nextCommand(p *consent.Consent, mountPoint, name string) string {
-	if p.Flow == consent.Device {
+	if how, _ := completedBy(p.RedirectURI, mountPoint); how == byCallback || p.Flow == consent.Device {
 		return "vault read " + mountPoint + credsPrefix + name
 	}
 	return "vault write " + mountPoint + credsPrefix + name + " callback_url=-"

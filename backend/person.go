@@ -16,6 +16,37 @@ import (
 // profileScope lets a token be asked whose it is.
 const profileScope = "AaaServer.profile.READ"
 
+// Levels of consent, as Zoho tells them apart. Zoho, "instance-level".
+const (
+	levelUser         = "user"
+	levelOrganization = "organization"
+)
+
+// level is whose a grant is; empty where that is not known.
+func (c *credential) level() string {
+	switch {
+	case c.Organization:
+		return levelOrganization
+	case c.GrantType == grantRefresh:
+		return ""
+	}
+	return levelUser
+}
+
+// belongsTo says what leaves with whom.
+func (c *credential) belongsTo() string {
+	who := firstOf(c.Person.Email, c.Person.ZUID)
+	switch {
+	case c.Organization:
+		return "the organization " + firstOf(c.SOID, "of the administrator who consented")
+	case c.GrantType == grantClient:
+		return "the account that owns the client in Zoho's API console"
+	case who != "":
+		return "the person " + who
+	}
+	return "a person who is not known here; a consent with the scope " + profileScope + " tells"
+}
+
 // learnPerson notes whose account it is, where the scopes let that be asked: Zoho
 // counts grants per user. Not knowing is no failure.
 func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token) {

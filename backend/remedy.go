@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -24,6 +25,8 @@ func (k *known) again() string {
 		return fmt.Sprintf("authorize/%s, or import another refresh_token", k.name)
 	case len(k.Requested) == 0:
 		return codeAgain(k.name)
+	case k.Organization:
+		return fmt.Sprintf("authorize/%s flow=organization", k.name)
 	}
 	return consentAgain(k.name)
 }
@@ -44,7 +47,14 @@ func (k *known) nextCommand(mountPoint string) string {
 	case scopes == "":
 		return fmt.Sprintf("%screds/%s code=-", command, k.name)
 	}
-	return fmt.Sprintf("%sauthorize/%s scopes=%s", command, k.name, scopes)
+	command = fmt.Sprintf("%sauthorize/%s scopes=%s", command, k.name, scopes)
+	if k.Organization {
+		command += " flow=" + consent.Organization
+	}
+	if k.SOID != "" {
+		command += " soid=" + k.SOID
+	}
+	return command
 }
 
 // consentAgain says how a consent in the browser is started.

@@ -63,7 +63,7 @@ func ParseCallback(address string) (Callback, error) {
 	}
 	c.Enhanced = values.Get("scope_enhanced") == "true" && values.Get("status") == "success"
 	if c.Code == "" && c.Err == "" && !c.Enhanced {
-		return Callback{}, errors.New("the callback address carries no code; paste the whole address that the browser landed on after the consent")
+		return Callback{}, errors.New("the callback address carries no code; paste the whole address that the browser landed on after the consent. A shell cuts it at the first & that is not in single quotes: write callback_url=- instead, and paste it when the command waits")
 	}
 	return c, nil
 }
