@@ -56,7 +56,12 @@ func (b *backend) pathConfig() *framework.Path {
 	shown["client_secrets_set"] = &framework.FieldSchema{Type: framework.TypeStringSlice, Description: "The data centers that have a client secret of their own."}
 	write := &framework.PathOperation{
 		Callback: b.writeConfig, Summary: "Store or change the OAuth client of this mount.",
-		Responses: map[int][]framework.Response{http.StatusOK: {{Description: "Stored; a warning says what Zoho thinks of the client."}}, http.StatusNoContent: {{Description: "Stored."}}},
+		Responses: map[int][]framework.Response{
+			http.StatusOK: {{Description: "Stored; a warning says what Zoho thinks of the client.", Fields: map[string]*framework.FieldSchema{
+				"redirect_uri": {Type: framework.TypeString, Description: "With vault_addr: what to register in Zoho's API console, byte for byte."},
+			}}},
+			http.StatusNoContent: {{Description: "Stored."}},
+		},
 	}
 	return &framework.Path{
 		Pattern:        configKey,
@@ -115,15 +120,18 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	if f.sent("verify") {
 		f.bool("verify", &verify)
 	}
-	if !verify {
-		return nil, nil
-	}
-	warning := c.verify(ctx)
-	if warning == "" {
-		return nil, nil
-	}
 	resp := &logical.Response{}
-	resp.AddWarning(warning)
+	if f.sent("vault_addr") && c.VaultAddr != "" {
+		resp.Data = map[string]any{"redirect_uri": c.redirectURI(req.MountPoint)}
+	}
+	if verify {
+		if warning := c.verify(ctx); warning != "" {
+			resp.AddWarning(warning)
+		}
+	}
+	if resp.Data == nil && len(resp.Warnings) == 0 {
+		return nil, nil
+	}
 	return resp, nil
 }
 
