@@ -47,7 +47,7 @@ func (b *backend) pathAuthorize() *framework.Path {
 			"expected_user":        {Type: framework.TypeString, Description: "E-mail address or Zoho user id (ZUID) of the account that must consent; any other is refused and its grant revoked at once. Needs the scope " + profileScope + "."},
 			"expected_data_center": {Type: framework.TypeString, Description: "Data center of the account that must consent."},
 			"force":                {Type: framework.TypeBool, Default: false, Description: "Replace a consent for this name that somebody else started and that still waits."},
-			"state":                query(framework.FieldSchema{Type: framework.TypeString, Description: "In a delete: end this consent and no other."}),
+			"if_state":             query(framework.FieldSchema{Type: framework.TypeString, Description: "In a delete: end the consent with this state and no other."}),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
@@ -102,8 +102,8 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	var extra []string
 	var force bool
 	f := newFields(req, data)
-	if f.sent("state") {
-		return nil, refuse("state belongs to a delete; leave it out")
+	if f.sent("if_state") {
+		return nil, refuse("if_state belongs to a delete; leave it out")
 	}
 	f.text("flow", &p.Flow)
 	f.text("redirect_uri", &p.RedirectURI)
@@ -188,12 +188,12 @@ func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *fram
 		return nil, err
 	}
 	f := &fields{FieldData: data}
-	if err := f.only("delete", "state"); err != nil {
+	if err := f.only("delete", "if_state"); err != nil {
 		return nil, err
 	}
 	var state string
-	if f.text("state", &state); f.sent("state") && state == "" {
-		return nil, refuse("state is empty; give that of the consent to end, or leave it out to end whichever waits")
+	if f.text("if_state", &state); f.sent("if_state") && state == "" {
+		return nil, refuse("if_state is empty; give that of the consent to end, or leave it out to end whichever waits")
 	}
 	return nil, b.consents.Cancel(ctx, req.Storage, name, state)
 }
