@@ -1,6 +1,6 @@
 // Command mutate makes small mistakes in packages, one at a time, and tells which
-// of them no test of the same package notices. A mistake lives in an overlay of the
-// build; files stay as they are.
+// of them no test of the same package notices, or of the one that is named as its
+// judge (package=judge). A mistake lives in an overlay of the build; files stay as they are.
 //
 // It is written here because the tools that are published take a compilation for a
 // hanging test, cannot draw a sample, and leave statements where they are.
@@ -64,9 +64,9 @@ const (
 // a trial is a mutant and how its package is tested.
 type trial struct {
 	mutant
-	pkg     string
-	covered bool
-	timeout time.Duration
+	judgedBy string
+	covered  bool
+	timeout  time.Duration
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
@@ -134,8 +134,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return nil
 }
 
-// prepare runs a package's tests once, which have to pass, and finds its mutants.
+// prepare runs a package's tests once, or its judge's, which have to pass, and finds
+// its mutants.
 func prepare(ctx context.Context, pkg string) ([]trial, error) {
+	pkg, judge, found := strings.Cut(pkg, "=")
+	if !found {
+		judge = pkg
+	}
 	listed, err := command(ctx, "list", "-json=Dir,GoFiles,ImportPath", pkg)
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, listed)
@@ -154,7 +159,7 @@ func prepare(ctx context.Context, pkg string) ([]trial, error) {
 	defer os.RemoveAll(temporary)
 	profile := filepath.Join(temporary, "cover")
 	began := time.Now()
-	if screen, err := command(ctx, "test", "-count=1", "-vet=off", "-coverprofile="+profile, pkg); err != nil {
+	if screen, err := command(ctx, "test", "-count=1", "-vet=off", "-coverprofile="+profile, "-coverpkg="+pkg, judge); err != nil {
 		return nil, fmt.Errorf("its tests fail as it is: %w\n%s", err, screen)
 	}
 	// Whoever takes so much longer hangs.
@@ -177,12 +182,12 @@ func prepare(ctx context.Context, pkg string) ([]trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := mutants(path, source)
+		made, err := mutants(path, source)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range found {
-			trials = append(trials, trial{m, pkg, covered.reached(info.ImportPath+"/"+name, m.line, m.col), timeout})
+		for _, m := range made {
+			trials = append(trials, trial{m, judge, covered.reached(info.ImportPath+"/"+name, m.line, m.col), timeout})
 		}
 	}
 	return trials, nil
@@ -214,7 +219,7 @@ func (t trial) judge(ctx context.Context) (verdict, error) {
 	if err := errors.Join(os.WriteFile(wrong, t.apply(source), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	screen, err := command(ctx, "test", "-count=1", "-vet=off", "-failfast", "-timeout="+t.timeout.String(), "-overlay="+overlay, t.pkg)
+	screen, err := command(ctx, "test", "-count=1", "-vet=off", "-failfast", "-timeout="+t.timeout.String(), "-overlay="+overlay, t.judgedBy)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
