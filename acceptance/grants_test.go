@@ -4,6 +4,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -106,7 +107,7 @@ func (s *server) data(path string, into any) error {
 		return err
 	}
 	request.Header.Set("X-Vault-Token", s.token)
-	client := http.Client{Timeout: patience}
+	client := cmp.Or(s.client, &http.Client{Timeout: patience})
 	response, err := client.Do(request)
 	if err != nil {
 		return err

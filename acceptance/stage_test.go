@@ -30,10 +30,16 @@ type stage struct {
 	plugins      string // Vault's plugin_directory
 	pluginSHA256 string
 
-	mu       sync.Mutex
-	running  map[*process]bool
-	nextPort int
+	mu      sync.Mutex
+	running map[*process]bool
 }
+
+// nextPort is where the search for free ports goes on: below those that the kernel
+// gives to outgoing connections, and not where another run of these tests looks first.
+var nextPort = struct {
+	sync.Mutex
+	n int
+}{n: 12000 + os.Getpid()%500*30}
 
 // newStage builds what is tested, from the sources beside this module.
 func newStage(t *testing.T) *stage {
@@ -50,9 +56,6 @@ func newStage(t *testing.T) *stage {
 		simulator: filepath.Join(bin, "zoho-sim"),
 		plugins:   filepath.Join(bin, "plugins"),
 		running:   map[*process]bool{},
-		// Below the ports that the kernel gives to outgoing connections, and not
-		// where another run of these tests looks first.
-		nextPort: 12000 + os.Getpid()%500*30,
 	}
 	plugin := filepath.Join(s.plugins, pluginName)
 	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim"} {
@@ -68,8 +71,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(content)
-	s.pluginSHA256 = hex.EncodeToString(sum[:])
+	s.pluginSHA256 = sha256Of(content)
 
 	find := exec.Command(filepath.Join(root, "scripts", "vault-bin"))
 	find.Stderr = os.Stderr // the progress of a first build
@@ -90,13 +92,18 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
+func sha256Of(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
 // port is free, and given to nobody else on this stage.
 func (s *stage) port() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	nextPort.Lock()
+	defer nextPort.Unlock()
 	for {
-		s.nextPort++
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.nextPort))
+		nextPort.n++
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(nextPort.n))
 		if listener, err := net.Listen("tcp", address); err == nil {
 			listener.Close()
 			return address

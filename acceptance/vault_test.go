@@ -29,6 +29,7 @@ type server struct {
 	key     string // unseals it
 	token   string // root
 	marked  []int  // plugin processes that are to end
+	client  *http.Client
 }
 
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -38,35 +38,49 @@ type simulator struct {
 }
 
 func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
-	w := worldOf(ts)
-	name := fmt.Sprintf("zoho-sim%d", len(w.simulators)+1)
-	readyFile := filepath.Join(w.servers, name+".json")
-	// Its own output shows its client's secret, and is no log of ours.
-	p, err := w.start(name+".out", nil, w.stage.simulator, append(args, "-ready-file", readyFile)...)
+	s, err := worldOf(ts).startSimulator(args...)
 	ts.Check(err)
-	s := &simulator{process: p}
-	ts.Check(p.await("ready", func() bool {
-		ready, err := os.ReadFile(readyFile)
-		return err == nil && json.Unmarshal(ready, s) == nil
-	}))
-	w.simulators = append(w.simulators, s)
-
-	var accounts []string
 	for dc, url := range s.AccountsURLs {
 		ts.Setenv("ACCOUNTS_"+upper(dc), url)
 		ts.Setenv("API_"+upper(dc), s.APIURLs[dc])
-		accounts = append(accounts, dc+"="+url)
 	}
-	slices.Sort(accounts)
 	for name, value := range map[string]string{
 		"CLIENT_ID": s.ClientID, "CLIENT_SECRET": s.ClientSecret, "REDIRECT_URI": s.RedirectURI,
 		"SELF_CLIENT_ID": s.SelfClientID, "SELF_CLIENT_SECRET": s.SelfClientSecret,
 		"DEVICE_CLIENT_ID": s.DeviceClientID, "DEVICE_CLIENT_SECRET": s.DeviceClientSecret,
 		"MOBILE_CLIENT_ID": s.MobileClientID, "MOBILE_CLIENT_SECRET": s.MobileClientSecret, "MOBILE_REDIRECT_URI": s.MobileRedirectURI,
-		"ACCOUNTS_URLS": strings.Join(accounts, ","),
+		"ACCOUNTS_URLS": s.accounts(),
 	} {
 		ts.Setenv(name, value)
 	}
+}
+
+// startSimulator starts one more Zoho.
+func (w *world) startSimulator(args ...string) (*simulator, error) {
+	name := fmt.Sprintf("zoho-sim%d", len(w.simulators)+1)
+	readyFile := filepath.Join(w.servers, name+".json")
+	// Its own output shows its client's secret, and is no log of ours.
+	p, err := w.start(name+".out", nil, w.stage.simulator, append(args, "-ready-file", readyFile)...)
+	if err != nil {
+		return nil, err
+	}
+	s := &simulator{process: p}
+	err = p.await("ready", func() bool {
+		ready, err := os.ReadFile(readyFile)
+		return err == nil && json.Unmarshal(ready, s) == nil
+	})
+	w.simulators = append(w.simulators, s)
+	return s, err
+}
+
+// accounts is the field accounts_urls of config.
+func (s *simulator) accounts() string {
+	var accounts []string
+	for dc, url := range s.AccountsURLs {
+		accounts = append(accounts, dc+"="+url)
+	}
+	slices.Sort(accounts)
+	return strings.Join(accounts, ",")
 }
 
 // ask sends a request to the control API.

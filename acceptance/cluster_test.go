@@ -1,0 +1,282 @@
+// How does a cluster run here? Three Vault servers with raft storage and TLS on
+// loopback, each with its plugin in a directory of its own.
+
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// cluster is three servers that are one Vault.
+type cluster struct {
+	*world
+	nodes  []*node
+	client *http.Client
+	key    string // unseals each
+	token  string // root
+	ca     string // file
+}
+
+// node is one server of a cluster.
+type node struct {
+	name    string
+	config  string
+	address string
+
+	mu sync.Mutex
+	*process
+}
+
+// newCluster starts three servers and waits until one is active and two stand by.
+// storage is where each keeps its data, by number.
+func newCluster(w *world, storage func(i int) string) (*cluster, error) {
+	c := &cluster{world: w, ca: filepath.Join(w.servers, "ca.pem")}
+	pool, err := c.makeCertificate()
+	if err != nil {
+		return nil, err
+	}
+	c.client = &http.Client{
+		// A server that cannot forward a request answers where the leader is; Vault's own
+		// clients go there, as this one does.
+		Timeout:   20 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32},
+	}
+	var join strings.Builder
+	for i := range 3 {
+		n := &node{name: fmt.Sprintf("node%d", i+1), address: "https://" + w.stage.port()}
+		c.nodes = append(c.nodes, n)
+		fmt.Fprintf(&join, "  retry_join {\n    leader_api_addr = %q\n    leader_ca_cert_file = %q\n  }\n", n.address, c.ca)
+	}
+	binary, err := os.ReadFile(filepath.Join(w.stage.plugins, pluginName))
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range c.nodes {
+		plugins := filepath.Join(w.servers, n.name, "plugins")
+		if err := errors.Join(os.MkdirAll(plugins, 0o700), os.MkdirAll(storage(i), 0o700)); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(plugins, pluginName), binary, 0o700); err != nil {
+			return nil, err
+		}
+		n.config = filepath.Join(w.servers, n.name+".hcl")
+		clusterAddress := w.stage.port()
+		text := fmt.Sprintf(`
+storage "raft" {
+  path                   = %q
+  node_id                = %q
+  performance_multiplier = 1
+%s}
+listener "tcp" {
+  address         = %q
+  cluster_address = %q
+  tls_cert_file   = %q
+  tls_key_file    = %q
+}
+api_addr             = %q
+cluster_addr         = "https://%s"
+plugin_directory     = %q
+disable_mlock        = true
+raw_storage_endpoint = true
+`, storage(i), n.name, &join, strings.TrimPrefix(n.address, "https://"), clusterAddress,
+			filepath.Join(w.servers, "server.pem"), filepath.Join(w.servers, "server.key"), n.address, clusterAddress, plugins)
+		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+		if err := c.begin(n); err != nil {
+			return nil, err
+		}
+	}
+	var init struct {
+		Keys  []string `json:"keys_base64"`
+		Token string   `json:"root_token"`
+	}
+	if err := c.must(c.nodes[0], "PUT", "sys/init", map[string]any{"secret_shares": 1, "secret_threshold": 1}, &init); err != nil {
+		return nil, err
+	}
+	c.key, c.token = init.Keys[0], init.Token
+	for _, n := range c.nodes {
+		if err := c.ready(n); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// makeCertificate makes an authority, and a certificate of it for loopback.
+func (c *cluster) makeCertificate() (*x509.CertPool, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Acceptance"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, DNSNames: []string{"localhost"},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(certificate)
+	return pool, errors.Join(
+		os.WriteFile(c.ca, certificate, 0o600),
+		os.WriteFile(filepath.Join(c.servers, "server.pem"), certificate, 0o600),
+		os.WriteFile(filepath.Join(c.servers, "server.key"), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}), 0o600),
+	)
+}
+
+// begin runs a server until it answers, sealed.
+func (c *cluster) begin(n *node) error {
+	p, err := c.start(n.name+".log", nil, c.stage.vault, "server", "-config="+n.config, "-log-level=debug")
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.process = p
+	n.mu.Unlock()
+	return p.await("listening", func() bool { return c.health(n) != 0 })
+}
+
+// ready unseals a server until it is active or stands by.
+func (c *cluster) ready(n *node) error {
+	return n.await("unsealed", func() bool {
+		switch c.health(n) {
+		case http.StatusOK, http.StatusTooManyRequests:
+			return true
+		case http.StatusServiceUnavailable, http.StatusNotImplemented: // sealed, or not joined yet
+			_, _, _ = c.ask(context.Background(), n, "PUT", "sys/unseal", map[string]any{"key": c.key})
+		}
+		return false
+	})
+}
+
+// health is the status of a server's health check, 0 for no answer: 200 active, 429
+// standing by, 503 sealed.
+func (c *cluster) health(n *node) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	status, _, err := c.ask(ctx, n, "GET", "sys/health", nil)
+	if err != nil {
+		return 0
+	}
+	return status
+}
+
+// active is the server that leads, or nil.
+func (c *cluster) active() *node {
+	for _, n := range c.nodes {
+		if c.health(n) == http.StatusOK {
+			return n
+		}
+	}
+	return nil
+}
+
+// awaitActive waits for a server that leads.
+func (c *cluster) awaitActive() (*node, error) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if n := c.active(); n != nil {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("no server was active within %s", patience)
+}
+
+// whole brings every server back to where it was: running, unsealed.
+func (c *cluster) whole() error {
+	for _, n := range c.nodes {
+		n.signal(syscall.SIGCONT)
+		select {
+		case <-n.done:
+			n.stop(syscall.SIGKILL)
+			if err := c.begin(n); err != nil {
+				return err
+			}
+		default:
+		}
+		if err := c.ready(n); err != nil {
+			return err
+		}
+	}
+	_, err := c.awaitActive()
+	return err
+}
+
+// ask makes a request to one server, as root.
+func (c *cluster) ask(ctx context.Context, n *node, method, path string, body any) (status int, answer []byte, err error) {
+	var sent io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, err
+		}
+		sent = bytes.NewReader(encoded)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, n.address+"/v1/"+path, sent)
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("X-Vault-Token", c.token)
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
+}
+
+// must makes a request that has to succeed, and reads its answer into into.
+func (c *cluster) must(n *node, method, path string, body, into any) error {
+	status, answer, err := c.ask(context.Background(), n, method, path, body)
+	if err == nil && status >= 300 {
+		err = fmt.Errorf("%s %s: %d: %s", method, path, status, answer)
+	}
+	if err == nil && into != nil {
+		err = json.Unmarshal(answer, into)
+	}
+	return err
+}
+
+// end stops every server, and the simulators.
+func (c *cluster) end() {
+	for _, n := range c.nodes {
+		if n.process != nil {
+			n.signal(syscall.SIGCONT)
+			n.stop(syscall.SIGKILL)
+		}
+	}
+	for _, s := range c.simulators {
+		s.stop(syscall.SIGKILL)
+	}
+}
