@@ -1,0 +1,133 @@
+package main
+
+// What happens to a consent between its start and its end? One that came to
+// nothing is withdrawn, so that nothing is left behind.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// consent waits in Vault until it is finished, withdrawn or expired.
+type consent struct {
+	started
+	o options
+	t terminal
+	v *vault
+}
+
+// begin starts one. If the person interrupts meanwhile it is ended again.
+func begin(ctx context.Context, o options, t terminal, v *vault) (*consent, error) {
+	s, err := v.start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range s.warnings {
+		fmt.Fprintf(t.stderr, "zoho-login: warning: %s\n", plain(warning))
+	}
+	return &consent{s, o, t, v}, nil
+}
+
+// notBegun says why begin failed.
+func notBegun(ctx context.Context, err error) outcome {
+	if ctx.Err() != nil {
+		return interrupted()
+	}
+	return failed("%v", err)
+}
+
+// patience is the time that the person has.
+func (c *consent) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithDeadline(ctx, c.Expires)
+	if c.o.timeout == 0 {
+		return ctx, cancel
+	}
+	shorter, cancelShorter := context.WithTimeout(ctx, c.o.timeout)
+	return shorter, func() { cancelShorter(); cancel() }
+}
+
+// over is what came of it when the waiting ended.
+func over(waiting context.Context) outcome {
+	if errors.Is(waiting.Err(), context.DeadlineExceeded) {
+		return outcome{Result: resultTimedOut, Problem: "nobody consented in time; nothing was connected"}
+	}
+	return interrupted()
+}
+
+func interrupted() outcome {
+	return outcome{Result: resultInterrupted, Problem: "interrupted; nothing was connected"}
+}
+
+// finish hands over what Zoho sent the browser back with.
+func (c *consent) finish(ctx context.Context, query string) outcome {
+	got, err := c.v.finish(ctx, c.o.redirectURI+"?"+query)
+	if err != nil {
+		end := failed("%v", err)
+		end.sent = statusOf(err) == http.StatusBadRequest
+		if q, _ := url.ParseQuery(query); q.Get("error") != "" {
+			end.Result = resultDeclined
+		}
+		return end
+	}
+	return outcome{
+		Result: resultConnected, DataCenter: got.DataCenter, Requested: got.Requested, Granted: got.Granted,
+		Account: c.account(ctx), warnings: got.warnings, sent: true,
+	}
+}
+
+// account is whose it is, where that is known and may be read.
+func (c *consent) account(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	s, err := c.v.status(ctx)
+	if err != nil {
+		return ""
+	}
+	return s.account()
+}
+
+func (s status) account() string {
+	if s.Email != "" {
+		return s.Email
+	}
+	return s.User
+}
+
+// settle withdraws the consent if it came to nothing, and returns how it ended.
+func (c *consent) settle(ctx context.Context, end outcome) outcome {
+	if end.sent {
+		return end
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	err := c.withdraw(ctx)
+	switch statusOf(err) {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		err = nil // nothing waits, or an engine that can't do it
+	}
+	if err != nil {
+		fmt.Fprintf(c.t.stderr, "zoho-login: warning: %s; the consent ends by itself at %s\n", plain(err.Error()), clock(c.Expires))
+	}
+	return end
+}
+
+func (c *consent) withdraw(ctx context.Context) error {
+	if c.State == "" {
+		// A device consent has no state: it is known by when it expires.
+		s, err := c.v.status(ctx)
+		if err != nil {
+			return err
+		}
+		if expires, err := time.Parse(time.RFC3339, s.ConsentExpires); err != nil || !expires.Equal(c.Expires) {
+			return nil
+		}
+	}
+	return c.v.end(ctx, c.State)
+}
+
+// clock is a time of day where the person is.
+func clock(t time.Time) string { return t.Local().Format("15:04") }

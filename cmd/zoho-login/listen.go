@@ -1,0 +1,168 @@
+package main
+
+// Who may bring Zoho's answer? One request, on loopback, with the state of this
+// consent. Everything else gets a short no, and nothing of what it sent back.
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"vault-plugin-secrets-zoho/internal/page"
+)
+
+// listen takes the port on both loopback addresses: which of the two a browser
+// takes "localhost" for is its own choice.
+func listen(port string) ([]net.Listener, error) {
+	var all []net.Listener
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+		if err == nil {
+			all = append(all, l)
+			continue
+		}
+		if host == "::1" && !errors.Is(err, syscall.EADDRINUSE) {
+			continue // no IPv6 here
+		}
+		for _, l := range all {
+			l.Close()
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("port %s on %s is taken, by another zoho-login perhaps; end that, or take a port of another redirect URI that is registered with -port", port, host)
+		}
+		return nil, fmt.Errorf("listening for Zoho's redirect: %w", err)
+	}
+	return all, nil
+}
+
+// landing is where the browser comes back to.
+type landing struct {
+	path  string
+	state string
+	// bare: Zoho does not promise the state when it has added scopes.
+	bare   bool
+	finish func(query string) outcome
+	name   string
+
+	once sync.Once
+	done chan struct{} // closed when end is set
+	end  outcome
+}
+
+// settle ends it if nothing has: whoever comes meanwhile waits and gets the same.
+func (l *landing) settle(how func() outcome) outcome {
+	l.once.Do(func() {
+		defer close(l.done)
+		l.end = how()
+	})
+	return l.end
+}
+
+func (l *landing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	for name, values := range page.Headers() {
+		header[name] = values
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	switch {
+	case r.URL.Path != l.path:
+		no(w, http.StatusNotFound, "not found")
+	case r.Method != http.MethodGet:
+		header.Set("Allow", http.MethodGet)
+		no(w, http.StatusMethodNotAllowed, "only GET")
+	case err != nil || !l.mine(query):
+		show(w, http.StatusNotFound, page.Page{Result: page.Unknown})
+	case looksAhead(r):
+		no(w, http.StatusServiceUnavailable, "not ahead of time")
+	case query.Get("code") == "" && query.Get("error") == "" && !enhanced(query):
+		show(w, http.StatusBadRequest, page.Page{
+			Result: page.Failed, Credential: l.name,
+			Problem: "This address holds no answer from Zoho.", Next: "Open the link that zoho-login shows in the terminal once more.",
+		})
+	default:
+		// It goes on when the browser leaves: a code is good for one try.
+		end := l.settle(func() outcome { return l.finish(r.URL.RawQuery) })
+		status := http.StatusOK
+		if end.Result != resultConnected && end.Result != resultDeclined {
+			status = http.StatusBadRequest
+		}
+		show(w, status, end.page(l.name))
+	}
+}
+
+func (l *landing) mine(query url.Values) bool {
+	states := query["state"]
+	if len(states) == 0 {
+		return l.bare && enhanced(query)
+	}
+	return len(states) == 1 && subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) == 1
+}
+
+// enhanced is the answer when scopes were added.
+func enhanced(query url.Values) bool {
+	return query.Get("status") == "success" && query.Get("scope_enhanced") == "true"
+}
+
+// looksAhead tells a browser that fetches what the person might open next.
+func looksAhead(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || r.Header.Get("Purpose") == "prefetch" || r.Header.Get("X-Moz") == "prefetch"
+}
+
+func no(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, text)
+}
+
+func show(w http.ResponseWriter, status int, p page.Page) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write(p.HTML())
+}
+
+// serve answers on all listeners until stop is called.
+func (l *landing) serve(listeners []net.Listener) (stop func()) {
+	server := &http.Server{
+		Handler:           l,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      3 * time.Minute, // Vault is asked meanwhile
+		IdleTimeout:       5 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // quotes what strangers sent
+	}
+	server.SetKeepAlivesEnabled(false)
+	// Browsers connect ahead of need; Shutdown would wait for these to ask something.
+	var silent sync.Map
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			silent.Store(c, nil)
+		} else {
+			silent.Delete(c)
+		}
+	}
+	for _, listener := range listeners {
+		go server.Serve(listener)
+	}
+	return func() {
+		// For pages on their way.
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		silent.Range(func(c, _ any) bool {
+			c.(net.Conn).Close()
+			return true
+		})
+		server.Shutdown(ctx)
+		server.Close()
+	}
+}

@@ -1,0 +1,64 @@
+// Command zoho-login connects a Zoho account to Vault from a person's own machine:
+// for whom Vault cannot be reached by the browser that consents, or who has no
+// browser at all. It starts the consent in Vault, catches Zoho's redirect on
+// loopback and hands it to Vault. Tokens stay there.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes, for scripts.
+const (
+	exitConnected   = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitDeclined    = 3
+	exitTimedOut    = 4
+	exitInterrupted = 130 // as shells say it: 128 and SIGINT
+)
+
+// terminal is where the person is. Where opens an address in their browser.
+type terminal struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	browse         func(address string) error
+	draws          bool // stderr shows colours and block characters
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first interrupt ends the consent in Vault, the second one this process.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr, openBrowser, isTerminal(os.Stderr)}))
+}
+
+func run(ctx context.Context, args []string, t terminal) int {
+	o, err := readOptions(args, t)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitConnected
+	case err != nil:
+		fmt.Fprintf(t.stderr, "zoho-login: %v; see zoho-login -help\n", err)
+		return exitUsage
+	}
+	client, err := newClient()
+	if err != nil {
+		return report(t, o, failed("%v", err))
+	}
+	v := &vault{client: client, mount: o.mount, name: o.name}
+	switch {
+	case o.device:
+		return report(t, o, loginByDevice(ctx, o, t, v))
+	case o.paste:
+		return report(t, o, loginByPaste(ctx, o, t, v))
+	}
+	return loginByBrowser(ctx, o, t, v)
+}

@@ -1,0 +1,77 @@
+package main
+
+// Is a command line that makes no sense refused before Vault is asked?
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWrongUsageIsToldAndAsksNothing(t *testing.T) {
+	for args, says := range map[string]string{
+		"":                                   "name one credential",
+		"crm sales":                          "not 2",
+		"-nonsense crm":                      "-nonsense",
+		"../sys/raw":                         "is not the name of a credential",
+		"zoho/crm":                           "is not the name of a credential",
+		"..":                                 "is not the name of a credential",
+		"crm?list=true":                      "is not the name of a credential",
+		"-mount= crm":                        "is not a path",
+		"-mount=../sys crm":                  "is not a path",
+		"-mount=a/../sys crm":                "is not a path",
+		"-mount=zoho?x crm":                  "is not a path",
+		"-format=yaml crm":                   "text or json",
+		"-device -paste crm":                 "take one",
+		"-device -port=1 crm":                "-device needs no redirect URI",
+		"-device -add-scopes=a crm":          "leave -device out",
+		"-scopes=a -add-scopes=b crm":        "take one",
+		"-port=1 -redirect-uri=http://l crm": "leave -port out",
+		"-port=0 crm":                        "is no port",
+		"-port=65536 crm":                    "is no port",
+		"-timeout=0s crm":                    "-timeout",
+		"-timeout=-1s crm":                   "-timeout",
+		"-linger=-1s crm":                    "-linger",
+		"-redirect-uri=callback crm":         "not a whole address",
+		"-redirect-uri=http://localhost:1/?a=b crm":    "not a whole address",
+		"-redirect-uri=https://localhost:1/ crm":       "with -paste",
+		"-redirect-uri=http://app.example.com/cb crm":  "with -paste",
+		"-redirect-uri=http://localhost.evil:1/cb crm": "with -paste",
+	} {
+		fake := newFake()
+		line := strings.Fields(args)
+		var screen output
+		cleanEnvironment(t)
+		if code := run(t.Context(), line, terminal{stdout: &screen, stderr: &screen}); code != exitUsage || !strings.Contains(screen.String(), says) || !strings.Contains(screen.String(), "-help") {
+			t.Errorf("%q: exit code %d, %s", args, code, &screen)
+		}
+		if len(fake.requests) != 0 {
+			t.Errorf("%q: asked %v", args, fake.requests)
+		}
+	}
+}
+
+func TestHelpNamesEveryFlagAndExitCode(t *testing.T) {
+	var out, errs output
+	if code := run(t.Context(), []string{"-help"}, terminal{stdout: &out, stderr: &errs}); code != 0 || errs.String() != "" {
+		t.Errorf("exit code %d, %s", code, &errs)
+	}
+	for _, text := range []string{"0 connected", "1 failed", "2 wrong usage", "3 declined", "4 not in time", "130 interrupted", "-force", "http://localhost:8910/callback", "VAULT_NAMESPACE"} {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("%q is not in\n%s", text, &out)
+		}
+	}
+}
+
+func TestARegisteredRedirectURIIsSentAsItIs(t *testing.T) {
+	fake, port := newFake(), freePort(t)
+	l := start(t, fake, "-redirect-uri=http://localhost:"+port, "crm")
+	l.port = port
+	l.open()
+	if got := l.get("GET", "/?"+redirect, nil); got.status != 200 {
+		t.Errorf("the browser shows %d", got.status)
+	}
+	l.want(exitConnected)
+	if got := fake.made("PUT", "authorize")[0].fields["redirect_uri"]; got != "http://localhost:"+port {
+		t.Errorf("Vault was asked for %q", got)
+	}
+}

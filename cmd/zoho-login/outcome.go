@@ -1,0 +1,155 @@
+package main
+
+// How did it end, and who is told how? A script by the exit code or as JSON, a
+// person on the terminal and in the browser; the same to all of them.
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"vault-plugin-secrets-zoho/internal/page"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+type outcome struct {
+	Credential string   `json:"credential"`
+	Result     result   `json:"result"`
+	DataCenter string   `json:"data_center,omitempty"`
+	Account    string   `json:"account,omitempty"`
+	Requested  []string `json:"requested_scopes,omitempty"`
+	Granted    []string `json:"granted_scopes,omitempty"`
+	Problem    string   `json:"problem,omitempty"`
+
+	warnings []string
+	sent     bool // Zoho's answer reached Vault, so that no consent waits any more
+}
+
+type result string
+
+const (
+	resultConnected   result = "connected"
+	resultFailed      result = "failed"
+	resultDeclined    result = "declined"
+	resultTimedOut    result = "timed_out"
+	resultInterrupted result = "interrupted"
+)
+
+func failed(format string, args ...any) outcome {
+	return outcome{Result: resultFailed, Problem: fmt.Sprintf(format, args...)}
+}
+
+func (r result) exit() int {
+	switch r {
+	case resultConnected:
+		return exitConnected
+	case resultDeclined:
+		return exitDeclined
+	case resultTimedOut:
+		return exitTimedOut
+	case resultInterrupted:
+		return exitInterrupted
+	}
+	return exitFailed
+}
+
+// refused are scopes that were asked for and not granted, as far as Zoho said.
+func (o outcome) refused() []string {
+	if len(o.Granted) == 0 {
+		return nil
+	}
+	return zoho.MissingScopes(o.Requested, o.Granted)
+}
+
+// report tells the outcome and returns the exit code.
+func report(t terminal, o options, end outcome) int {
+	end.Credential = o.name
+	for _, warning := range end.warnings {
+		fmt.Fprintf(t.stderr, "zoho-login: warning: %s\n", plain(warning))
+	}
+	switch {
+	case end.Result != resultConnected:
+		fmt.Fprintf(t.stderr, "zoho-login: %s\n", plain(end.Problem))
+	case o.format != "json":
+		end.print(t, o)
+	}
+	if o.format == "json" {
+		encoder := json.NewEncoder(t.stdout)
+		encoder.SetIndent("", "  ")
+		encoder.Encode(end) // who can't be told sees it by the exit code
+	}
+	return end.Result.exit()
+}
+
+func (o outcome) print(t terminal, opts options) {
+	fmt.Fprintf(t.stdout, "Zoho is connected.\n\n")
+	for _, fact := range []struct {
+		label  string
+		values []string
+	}{
+		{"credential", []string{o.Credential}},
+		{"account", []string{o.Account}},
+		{"data centre", []string{title(o.DataCenter)}},
+		{"scopes", o.Granted},
+		{"not granted", o.refused()},
+	} {
+		label := fact.label
+		for _, value := range fact.values {
+			if value != "" {
+				fmt.Fprintf(t.stdout, "  %-12s %s\n", label, plain(value))
+				label = ""
+			}
+		}
+	}
+	fmt.Fprintf(t.stdout, "\nGet an access token with\n\n  vault read %s/creds/%s\n", opts.mount, o.Credential)
+}
+
+// page is what the browser shows.
+func (o outcome) page(name string) page.Page {
+	p := page.Page{Result: page.Failed, Credential: name}
+	switch o.Result {
+	case resultConnected:
+		p.Result, p.DataCenter, p.Account, p.Granted, p.Refused = page.Connected, title(o.DataCenter), o.Account, o.Granted, o.refused()
+	case resultDeclined:
+		p.Result = page.Declined
+		p.Next = "If you did not mean to decline, run zoho-login again in the terminal. Otherwise you can close this window."
+	default:
+		p.Problem = sentence(o.Problem)
+		p.Next = "Close this window and go back to the terminal, where zoho-login says the same. Then run it again."
+	}
+	return p
+}
+
+// title is what a person calls a data centre.
+func title(name string) string {
+	for _, dc := range zoho.DataCenters() {
+		if dc.Name == name {
+			return dc.Title + " (" + name + ")"
+		}
+	}
+	return name
+}
+
+// sentence makes one of an error's text.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
+}
+
+// plain keeps what others wrote from steering the terminal.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,89 @@
+package main
+
+// How does a person consent with a browser on another machine? They open the link
+// there and paste the address that it ends at here.
+
+import (
+	"bufio"
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+)
+
+// longestAddress is more than any browser shows; Vault has a limit of its own.
+const longestAddress = 64 << 10
+
+func loginByPaste(ctx context.Context, o options, t terminal, v *vault) outcome {
+	c, err := begin(ctx, o, t, v)
+	if err != nil {
+		return notBegun(ctx, err)
+	}
+	waiting, cancel := c.patience(ctx)
+	defer cancel()
+	return c.settle(ctx, c.pasted(ctx, waiting))
+}
+
+func (c *consent) pasted(ctx, waiting context.Context) outcome {
+	if waiting.Err() != nil {
+		return over(waiting)
+	}
+	fmt.Fprintf(c.t.stderr, "Open this link in any browser, and accept:\n\n  %s\n\n", plain(c.Address))
+	c.sayUntil(waiting)
+	fmt.Fprintf(c.t.stderr, "The browser ends at %s..., whose page it may be unable to show.\nPaste the whole address here: ", c.o.redirectURI)
+	lines := readLines(c.t.stdin)
+	for {
+		select {
+		case line, open := <-lines:
+			if !open {
+				return failed("the input ended before an address was pasted; nothing was connected")
+			}
+			query, wrong := c.queryOf(line)
+			if wrong == "" {
+				return c.finish(ctx, query)
+			}
+			fmt.Fprintf(c.t.stderr, "%s. Paste the whole address: ", wrong)
+		case <-waiting.Done():
+			fmt.Fprintln(c.t.stderr)
+			return over(waiting)
+		}
+	}
+}
+
+// queryOf is what the address that was pasted carries, or what is wrong with it.
+func (c *consent) queryOf(line string) (query, wrong string) {
+	line = strings.Trim(line, " \t\r\"'<>")
+	if line == "" {
+		return "", "That line is empty"
+	}
+	_, query, _ = strings.Cut(line, "?")
+	query, _, _ = strings.Cut(query, "#")
+	q, err := url.ParseQuery(query)
+	switch {
+	case err != nil || q.Get("code") == "" && q.Get("error") == "" && !enhanced(q):
+		return "", "That is not the address that Zoho sent the browser to, or only a part of it"
+	case !q.Has("state") && c.o.addScopes != "" && enhanced(q):
+		return query, "" // Zoho does not promise the state here
+	case !q.Has("state"):
+		return "", "That is only a part of the address: its state is missing"
+	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(c.State)) != 1:
+		return "", "That is the address of another consent, not of the link above"
+	}
+	return query, ""
+}
+
+// readLines reads in the background: a terminal can't be asked to stop.
+func readLines(in io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, longestAddress)
+		for scanner.Scan() {
+			lines <- scanner.Text()
+		}
+	}()
+	return lines
+}

@@ -1,0 +1,188 @@
+package main
+
+// What is asked of Vault? Every request is here, and every answer becomes plain
+// values. Of a token that comes back nothing is kept.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// vault is one credential on one mount.
+type vault struct {
+	client *api.Client
+	mount  string
+	name   string
+}
+
+func (v *vault) path(kind string) string { return v.mount + "/" + kind + "/" + v.name }
+
+// started is the answer to authorize.
+type started struct {
+	Address         string    `json:"authorization_url"`
+	State           string    `json:"state"`
+	Expires         time.Time `json:"expire_time"`
+	UserCode        string    `json:"user_code"`
+	VerificationURL string    `json:"verification_url"`
+	Interval        int       `json:"interval"` // seconds between two questions
+
+	warnings []string
+}
+
+// connected is the answer to a source of a grant.
+type connected struct {
+	DataCenter string   `json:"data_center"`
+	Requested  []string `json:"requested_scopes"`
+	Granted    []string `json:"granted_scopes"`
+
+	warnings []string
+}
+
+// status is how a credential is doing.
+type status struct {
+	DataCenter     string   `json:"data_center"`
+	Requested      []string `json:"requested_scopes"`
+	Granted        []string `json:"granted_scopes"`
+	Email          string   `json:"zoho_email"`
+	User           string   `json:"zoho_user"`
+	Connected      string   `json:"connected_time"`
+	ConsentExpires string   `json:"consent_expire_time"`
+}
+
+// Each request goes on for a while after the person has interrupted: what Vault
+// does with it must be known, or it can't be undone.
+const (
+	startGrace = 5 * time.Second
+	endGrace   = 10 * time.Second
+	// A code is spent once. Vault gives Zoho as long as this, by default.
+	finishGrace = 30 * time.Second
+)
+
+func (v *vault) start(ctx context.Context, o options) (started, error) {
+	fields := map[string]any{}
+	if o.device {
+		fields["flow"] = "device"
+	} else {
+		fields["redirect_uri"] = o.redirectURI
+	}
+	for name, value := range map[string]string{"scopes": o.scopes, "add_scopes": o.addScopes, "data_center": o.dataCenter} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	if o.force {
+		fields["force"] = true
+	}
+	ctx, cancel := outlive(ctx, startGrace)
+	defer cancel()
+	var s started
+	secret, err := v.client.Logical().WriteWithContext(ctx, v.path("authorize"), fields)
+	if err == nil {
+		err = decode(secret, &s)
+	}
+	if err == nil && (o.device && s.VerificationURL == "" || !o.device && (s.Address == "" || s.State == "")) {
+		err = errors.New("the answer is not one of this secrets engine: it holds no link")
+	}
+	if err != nil {
+		return s, v.explain(err, "starting a consent", "update", "authorize")
+	}
+	s.warnings = secret.Warnings
+	s.expires(time.Now())
+	return s, nil
+}
+
+// expires makes sure that there is time: where this machine's clock is far ahead of
+// Vault's, the consent seems to have expired already.
+func (s *started) expires(now time.Time) {
+	if !s.Expires.After(now) {
+		s.Expires = now.Add(10 * time.Minute) // Vault's default
+	}
+}
+
+// finish hands over the address that the browser landed at.
+func (v *vault) finish(ctx context.Context, address string) (connected, error) {
+	// A code is good for two minutes, and Vault lets it be spent but once.
+	setRetries(v.client, 2)
+	ctx, cancel := outlive(ctx, finishGrace)
+	defer cancel()
+	var c connected
+	secret, err := v.client.Logical().WriteWithContext(ctx, v.path("creds"), map[string]any{"callback_url": address})
+	if err == nil {
+		err = decode(secret, &c)
+	}
+	if err != nil {
+		return c, v.explain(err, "handing Zoho's answer to Vault", "create and update", "creds")
+	}
+	c.warnings = secret.Warnings
+	return c, nil
+}
+
+// status is told to whoever may read it.
+func (v *vault) status(ctx context.Context) (status, error) {
+	var s status
+	secret, err := v.client.Logical().ReadWithContext(ctx, v.path("status"))
+	if err == nil {
+		err = decode(secret, &s)
+	}
+	if err != nil {
+		return s, v.explain(err, "looking at the credential", "read", "status")
+	}
+	return s, nil
+}
+
+// poll reads the credential, by which Vault asks Zoho whether the person has
+// consented. A token that comes back is dropped unread; that it may be old keeps
+// Vault from making a new one.
+func (v *vault) poll(ctx context.Context) error {
+	secret, err := v.client.Logical().ReadWithDataWithContext(ctx, v.path("creds"), map[string][]string{"max_age": {"1h"}})
+	if err == nil && secret == nil {
+		err = errNothing
+	}
+	if err != nil {
+		return v.explain(err, "asking for the consent", "read", "creds")
+	}
+	return nil
+}
+
+// end withdraws the consent of a state and no other, or without one whichever waits.
+func (v *vault) end(ctx context.Context, state string) error {
+	var only map[string][]string
+	if state != "" {
+		only = map[string][]string{"state": {state}}
+	}
+	_, err := v.client.Logical().DeleteWithDataWithContext(ctx, v.path("authorize"), only)
+	if err != nil {
+		return v.explain(err, "ending the consent", "delete", "authorize")
+	}
+	return nil
+}
+
+// outlive returns a context that goes on for a while after ctx has ended.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}
+
+// decode takes the data of an answer.
+func decode(secret *api.Secret, into any) error {
+	if secret == nil || secret.Data == nil {
+		return errNothing
+	}
+	encoded, err := json.Marshal(secret.Data)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(encoded, into); err != nil {
+		return fmt.Errorf("the answer is not one of this secrets engine: %w", err)
+	}
+	return nil
+}
