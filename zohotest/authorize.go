@@ -17,7 +17,7 @@ const approvePath = "/oauth/v2/approve"
 
 // A consentRequest is a valid request for consent.
 type consentRequest struct {
-	path     string // authPath or extraScopePath
+	path     string // authPath, orgAuthPath or extraScopePath
 	raw      string // the query it came in
 	site     *site  // where the browser asked
 	client   *Client
@@ -30,11 +30,12 @@ type consentRequest struct {
 	prompt   bool
 	method   string
 	digest   string // the PKCE challenge
+	soid     string // which organization's, at orgAuthPath
 
 	enhances *enhanceToken // what gains the scopes, at extraScopePath
 }
 
-// authorize is a browser at the authorization endpoint or at addextrascope.
+// authorize is a browser at one of these endpoints.
 func (s *Simulator) authorize(c *call) answer {
 	req, a, ok := s.readConsentRequest(c.site, c.r.URL.Path, c.r.URL.RawQuery)
 	if !ok {
@@ -65,7 +66,7 @@ func (s *Simulator) errorPage(title, text string) answer {
 func (s *Simulator) readConsentRequest(at *site, path, raw string) (req consentRequest, a answer, ok bool) {
 	q, _ := url.ParseQuery(raw)
 	client := s.clients[q.Get("client_id")]
-	if client == nil || !client.enabled(at) || client.Type == SelfClient || client.Type == Device {
+	if client == nil || !client.enabled(at) || !s.mayAsk(client, path) {
 		return req, s.errorPage("Invalid Client", "The client ID does not exist at this data centre."), false
 	}
 	kind := q.Get("response_type")
@@ -88,11 +89,17 @@ func (s *Simulator) readConsentRequest(at *site, path, raw string) (req consentR
 		implicit: kind == "token", offline: q.Get("access_type") == "offline", prompt: q.Get("prompt") == "consent",
 		digest: q.Get("code_challenge"), method: q.Get("code_challenge_method"),
 	}
-	if path == extraScopePath {
+	switch path {
+	case extraScopePath:
 		if req.enhances = s.findEnhanceToken(q.Get("enhance_token"), client, at); req.enhances == nil {
 			return req, s.errorPage("Invalid Request", "The enhance token is wrong, used or expired."), false
 		}
 		return req, answer{}, true
+	case orgAuthPath:
+		req.soid = q.Get("soid")
+		if title, text := s.checkOrganization(req); title != "" {
+			return req, s.errorPage(title, text), false
+		}
 	}
 	if req.method == "" {
 		req.method = "plain" // RFC 7636, section 4.3
@@ -103,6 +110,17 @@ func (s *Simulator) readConsentRequest(at *site, path, raw string) (req consentR
 		return req, s.errorPage("Invalid Request", "The code challenge is missing or its method is unknown."), false
 	}
 	return req, answer{}, true
+}
+
+// mayAsk says whether clients of this type ask at a path.
+func (s *Simulator) mayAsk(client *Client, path string) bool {
+	switch {
+	case client.Type == SelfClient || client.Type == Device:
+		return false
+	case path == orgAuthPath:
+		return slices.Contains(s.knobs.OrganizationClients, client.Type)
+	}
+	return path == extraScopePath || client.Type != Organization
 }
 
 // responseType is the only one that fits.
@@ -122,11 +140,11 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 		consent.Email = req.enhances.parent.user
 	}
 	user, home := s.consenting(req.site, consent)
-	if user == nil || home == nil || req.enhances != nil && user.Email != req.enhances.parent.user {
-		return s.errorPage("Invalid User", "No such account, or not the one that is asked: "+or(consent.Email, consent.DataCenter)+".")
+	if user == nil || home == nil {
+		return s.errorPage("Invalid User", "No such account: "+or(consent.Email, consent.DataCenter)+".")
 	}
-	if refusal := unreachable(req.client, req.site, home); refusal != "" {
-		return s.errorPage("Invalid Client", refusal)
+	if title, text := s.mayConsent(req, user, home); title != "" {
+		return s.errorPage(title, text)
 	}
 	if consent.Reject || s.knobs.RejectConsent {
 		s.counts.Rejections++
@@ -139,15 +157,19 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 	case req.implicit:
 		return s.grantImplicit(req, consent, user, home)
 	}
+	var org *organization
+	if req.path == orgAuthPath {
+		org = &organization{soid: req.soid, administrator: *user}
+	}
 	made, ok := s.issueCode(code{
-		client: req.client.ID, user: user.Email, dc: home.Name, redirect: req.redirect, scopes: req.scopes,
-		refreshable: req.offline && (req.prompt || !s.covered(user.Email, req.client.ID, req.scopes)),
+		client: req.client.ID, user: user.Email, org: org, dc: home.Name, redirect: req.redirect, scopes: req.scopes,
+		refreshable: req.offline && (req.prompt || !s.covered(holder(user.Email, org), req.client.ID, req.scopes)),
 		challenge:   req.digest, method: req.method,
 	}, s.knobs.CodeLifetime)
 	if !ok {
 		return s.sendBack(req, consent, []string{"error=access_denied"})
 	}
-	s.recordConsent(user.Email, req.client.ID, req.scopes)
+	s.recordConsent(holder(user.Email, org), req.client.ID, req.scopes)
 	params := []string{"code=" + made.text}
 	if !s.knobs.OmitLocation {
 		params = append(params, "location="+home.Name)
@@ -156,6 +178,24 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 		params = append(params, "accounts-server="+url.QueryEscape(home.accountsURL()))
 	}
 	return s.sendBack(req, consent, params)
+}
+
+// mayConsent says why a user at home cannot consent to a request; empty if
+// nothing stands against it. Who may add scopes to an organization's grant is
+// written nowhere; here it is who gave it.
+func (s *Simulator) mayConsent(req consentRequest, user *User, home *site) (title, text string) {
+	if refusal := unreachable(req.client, req.site, home); refusal != "" {
+		return "Invalid Client", refusal
+	}
+	switch {
+	case req.enhances != nil && user.Email != req.enhances.parent.user:
+		return "Invalid User", user.Email + " is not the account that is asked."
+	case req.enhances != nil && req.enhances.parent.org != nil && !ofOneApp(slices.Concat(req.enhances.parent.scopes, req.scopes)):
+		return "Invalid OAuth Scope", "The grant is an organization's, for one Zoho app."
+	case req.path == orgAuthPath:
+		return s.mayConsentFor(req, user)
+	}
+	return "", ""
 }
 
 // unreachable says why a user at home cannot consent for a client at a page

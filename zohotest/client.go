@@ -16,6 +16,10 @@ const (
 	Mobile      ClientType = "mobile"       // authorization code with PKCE
 	Device      ClientType = "device"       // device flow
 	ClientBased ClientType = "client-based" // implicit, in a browser
+
+	// Organization is registered by an administrator, for consents of an
+	// organization alone (Zoho's "ORG" console).
+	Organization ClientType = "organization"
 )
 
 // A Client is an OAuth client.
@@ -101,7 +105,7 @@ func (s *Simulator) AddClient(c Client) Client {
 		c.DataCenter = "us"
 	}
 	s.mustSite(c.DataCenter)
-	if c.RedirectURIs == nil && (c.Type == ServerBased || c.Type == Mobile || c.Type == ClientBased) {
+	if c.RedirectURIs == nil && c.Type != SelfClient && c.Type != Device {
 		c.RedirectURIs = []string{"http://localhost:8910/callback"}
 	}
 	s.remember(c.Secret)

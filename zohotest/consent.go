@@ -19,7 +19,8 @@ type Consent struct {
 	NoAccountsServer bool   // the redirect has no accounts-server
 }
 
-// Authorize opens an authorization URL (or one of addextrascope) as a browser
+// Authorize opens an authorization URL (a user's, an organization's, or one of
+// addextrascope) as a browser
 // would, decides for the user, and returns the address the browser lands on.
 // The error is the text of Zoho's error page. Knobs about the redirect apply; faults do not.
 func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL string, err error) {
@@ -33,7 +34,7 @@ func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL s
 	if !found || side == apiSide {
 		return "", fmt.Errorf("zohotest: no accounts server at %s://%s", u.Scheme, u.Host)
 	}
-	if u.Path != authPath && u.Path != extraScopePath {
+	if u.Path != authPath && u.Path != orgAuthPath && u.Path != extraScopePath {
 		return "", fmt.Errorf("zohotest: no authorization endpoint at %s", u.Path)
 	}
 	at, _ := endpointAt(u.Path)

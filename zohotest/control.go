@@ -54,6 +54,13 @@ func (s *Simulator) Control() http.Handler {
 		}
 		return s.AddUser(u), nil
 	}))
+	mux.HandleFunc("POST /remove-user", reply(func(r *http.Request) (any, error) {
+		var in struct{ Email string }
+		if err := decode(r, &in); err != nil {
+			return nil, err
+		}
+		return done{true}, s.mustRemoveUser(in.Email)
+	}))
 	mux.HandleFunc("POST /revoke", reply(func(r *http.Request) (any, error) {
 		var in struct {
 			RefreshToken string `json:"refresh_token"`
@@ -141,6 +148,18 @@ func (s *Simulator) knowsClient(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.clients[id] != nil
+}
+
+// mustRemoveUser is RemoveUser for scripts, which misspell.
+func (s *Simulator) mustRemoveUser(email string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gone := s.userByEmail(email)
+	if gone == nil {
+		return fmt.Errorf("unknown user %q", email)
+	}
+	s.removeUser(gone)
+	return nil
 }
 
 // tokenList is every live token, access tokens beside their refresh tokens.

@@ -43,6 +43,7 @@
 // # What is simulated
 //
 //	GET  /oauth/v2/auth                  consent; also implicit
+//	GET  /oauth/v2/org/auth              consent of an organization (instance-level): soid, scopes of one app
 //	POST /oauth/v2/token                 authorization_code, refresh_token, client_credentials
 //	POST /oauth/v2/token/revoke          old form: a token
 //	POST /oauth/v2/revoke/token          new form: Basic client, token, token_type
@@ -56,11 +57,11 @@
 //	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ; v2 to v7 alike
 //	GET  /api/v1/organizations           Zoho Desk, scope Desk.basic.READ
 //
-// Instance-level consent (/oauth/v2/org/auth) and portals are not. Token answers
-// and throttles have the fields, their order and the headers of captured ones;
-// over sockets the status line has a reason phrase, which Zoho's has not. The
-// access token of an exchange takes a place in its refresh token's window. Where
-// Zoho's pages are silent the choice is named at the knob or in the code.
+// Portals are not. Token answers and throttles have the fields, their order and
+// the headers of captured ones; over sockets the status line has a reason phrase,
+// which Zoho's has not. The access token of an exchange takes a place in its
+// refresh token's window. Where Zoho's pages are silent the choice is named at the
+// knob or in the code.
 //
 // # Control
 //
@@ -78,6 +79,7 @@
 //	POST   /self-client-code  {"client_id","data_center","scopes":[],"life"} -> {"code"}
 //	POST   /clients           Client -> Client
 //	POST   /users             User -> User
+//	POST   /remove-user       {"email"}, who leaves the organization; its grants stay, the user's die
 //	POST   /revoke            {"refresh_token"} or {"access_token"}, as its user does
 //	POST   /rotate-secret     {"client_id","data_center"} -> {"client_secret"}
 //	POST   /advance           {"duration"} -> {"now"}

@@ -72,6 +72,6 @@ func (s *Simulator) enhance(req consentRequest) {
 	for _, at := range rt.live {
 		at.scopes = added
 	}
-	s.recordConsent(rt.user, rt.client, req.scopes)
+	s.recordConsent(holder(rt.user, rt.org), rt.client, req.scopes)
 	s.counts.Enhancements++
 }

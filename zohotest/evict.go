@@ -13,7 +13,7 @@ import (
 func (s *Simulator) issueRefreshToken(g grant) *refreshToken {
 	s.serial++
 	rt := &refreshToken{
-		token: newToken(), client: g.client.ID, user: g.user, dc: g.site.Name, scopes: g.scopes, device: g.device,
+		token: newToken(), client: g.client.ID, user: g.user, org: g.org, dc: g.site.Name, scopes: g.scopes, device: g.device,
 		issued: s.now(), used: s.now(), serial: s.serial, mints: &window{},
 	}
 	s.refreshTokens[rt.token] = rt
@@ -28,10 +28,13 @@ func (s *Simulator) issueRefreshToken(g grant) *refreshToken {
 }
 
 // rivals are the live refresh tokens that count against the same limit as rt,
-// oldest first, rt included if it is in the ledger.
+// oldest first, rt included if it is in the ledger and counts.
 func (s *Simulator) rivals(rt *refreshToken) []*refreshToken {
 	var rivals []*refreshToken
 	for _, other := range s.refreshTokens {
+		if (rt.org != nil || other.org != nil) && !s.knobs.OrganizationCounts {
+			continue
+		}
 		sameClient, sameUser := other.client == rt.client, other.user == rt.user
 		switch s.knobs.LiveRefreshTokenKey {
 		case PerUser:

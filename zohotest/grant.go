@@ -7,6 +7,7 @@ package zohotest
 type grant struct {
 	client      *Client
 	user        string
+	org         *organization
 	site        *site
 	scopes      []string
 	refreshable bool // a refresh token comes too
@@ -40,14 +41,14 @@ func (s *Simulator) grant(c *call, g grant) answer {
 		}
 	}
 	at := s.mint(rt, accessToken{
-		client: g.client.ID, user: g.user, dc: g.site.Name, scopes: g.scopes, userContext: true, device: g.device,
+		client: g.client.ID, user: g.user, org: g.org, dc: g.site.Name, scopes: g.scopes, userContext: true, device: g.device,
 	})
 	return s.tokens(c, at, rt)
 }
 
 // refusesRefreshToken says whether there may not be one more refresh token.
 func (s *Simulator) refusesRefreshToken(g grant) bool {
-	like := &refreshToken{client: g.client.ID, user: g.user, dc: g.site.Name}
+	like := &refreshToken{client: g.client.ID, user: g.user, org: g.org, dc: g.site.Name}
 	if s.knobs.RefuseMoreRefreshTokens && s.knobs.LiveRefreshTokens >= 0 && len(s.rivals(like)) >= s.knobs.LiveRefreshTokens {
 		return true
 	}

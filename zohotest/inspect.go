@@ -10,14 +10,16 @@ import (
 
 // A RefreshToken is a live refresh token.
 type RefreshToken struct {
-	Token      string    `json:"token"`
-	ClientID   string    `json:"client_id"`
-	Email      string    `json:"email"`
-	DataCenter string    `json:"data_center"`
-	Scopes     []string  `json:"scopes"`
-	Issued     time.Time `json:"issued"`
-	LastUsed   time.Time `json:"last_used"` // last mint
-	Delivered  bool      `json:"delivered"` // its answer reached the client
+	Token        string    `json:"token"`
+	ClientID     string    `json:"client_id"`
+	Email        string    `json:"email"` // who consented
+	DataCenter   string    `json:"data_center"`
+	Scopes       []string  `json:"scopes"`
+	Organization bool      `json:"organization,omitempty"` // it is an organization's, and outlives who consented
+	Soid         string    `json:"soid,omitempty"`         // which organization's, as the request named it
+	Issued       time.Time `json:"issued"`
+	LastUsed     time.Time `json:"last_used"` // last mint
+	Delivered    bool      `json:"delivered"` // its answer reached the client
 }
 
 // An AccessToken is a live access token.
@@ -133,10 +135,14 @@ func (s *Simulator) liveRefreshTokens() []*refreshToken {
 }
 
 func (rt *refreshToken) view() RefreshToken {
-	return RefreshToken{
+	view := RefreshToken{
 		Token: rt.token, ClientID: rt.client, Email: rt.user, DataCenter: rt.dc, Scopes: slices.Clone(rt.scopes),
 		Issued: rt.issued, LastUsed: rt.used, Delivered: rt.delivered,
 	}
+	if rt.org != nil {
+		view.Organization, view.Soid = true, rt.org.soid
+	}
+	return view
 }
 
 func (at *accessToken) view() AccessToken {

@@ -73,6 +73,14 @@ type Knobs struct {
 	TrailingAmpersand  bool   // the redirect ends in "&", as seen in the wild: true
 	PageErrorStatus    int    // of error pages at the authorization endpoint: 200
 
+	// Consent of an organization, where Zoho's pages say less than one has to know.
+
+	OrganizationNeedsSoid  bool             // a request without soid ends on a page: true, since every known one has it
+	OrganizationNeedsAdmin bool             // a user who is no administrator ends on a page: true, as the pages speak of administrators alone
+	OrganizationClients    []ClientType     // who may ask: ServerBased and Organization; the latter is registered for this and may ask for nothing else
+	OrganizationUser       OrganizationUser // whom /oauth/user/info names: Administrator, since AaaServer may be asked for
+	OrganizationCounts     bool             // its refresh token is one of the LiveRefreshTokens of who consented: true, the stricter way
+
 	// Answers of the token endpoint.
 
 	ErrorStatus          int    // of {"error":...}: 200
@@ -101,7 +109,7 @@ type Knobs struct {
 	// Client credentials.
 
 	OrganizationServices []string // first parts of scopes that need soid: ZohoCRM, Desk, ZohoBooks, ...
-	KnownOrganizations   bool     // soid must name the owner's organization, else invalid_soid, which clients guard against and no page names
+	KnownOrganizations   bool     // soid must name the owner's organization, else invalid_soid, which clients guard against and no page names; at a consent that of who consents, else a page
 	RefuseClientScopes   bool     // APIs refuse the scopes of tokens from client credentials
 
 	// Revocation.
@@ -155,6 +163,12 @@ func defaultKnobs() Knobs {
 		TrailingAmpersand: true,
 		PageErrorStatus:   200,
 
+		OrganizationNeedsSoid:  true,
+		OrganizationNeedsAdmin: true,
+		OrganizationClients:    []ClientType{ServerBased, Organization},
+		OrganizationUser:       Administrator,
+		OrganizationCounts:     true,
+
 		ErrorStatus:          200,
 		BadGrantTypeError:    "invalid_client",
 		PKCEError:            "invalid_code",
@@ -197,6 +211,7 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	changed := s.knobs
 	s.mu.Unlock()
 	changed.UnknownScopes = slices.Clone(changed.UnknownScopes)
+	changed.OrganizationClients = slices.Clone(changed.OrganizationClients)
 	changed.OrganizationServices = slices.Clone(changed.OrganizationServices)
 	changed.ExpandScopesServices = slices.Clone(changed.ExpandScopesServices)
 	changed.LegacyExpiresInServices = slices.Clone(changed.LegacyExpiresInServices)
@@ -212,14 +227,14 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	return nil
 }
 
-// check refuses statuses that no HTTP server can send.
+// check refuses what no simulator can do.
 func (k *Knobs) check() error {
 	for _, status := range []int{k.ThrottleStatus, k.PageErrorStatus, k.ErrorStatus, k.DeadTokenStatus, k.DeviceErrorStatus} {
 		if status < 200 || status > 599 {
 			return fmt.Errorf("status %d is no final HTTP status", status)
 		}
 	}
-	return nil
+	return k.checkOrganization()
 }
 
 func (k *Knobs) mintLimit(n int) limit {

@@ -30,7 +30,7 @@ type ledger struct {
 	accessTokens  map[string]*accessToken
 	deviceCodes   map[string]*deviceCode
 	enhanceTokens map[string]*enhanceToken
-	consents      map[string]map[string]bool // user and client -> scopes once consented to
+	consents      map[string]map[string]bool // holder and client -> scopes once consented to
 	windows       map[string]*window         // by what is limited and its key
 
 	faults     []*Fault
@@ -63,6 +63,7 @@ type code struct {
 	user        string
 	dc          string
 	redirect    string // empty for a self client
+	org         *organization
 	scopes      []string
 	refreshable bool // an exchange yields a refresh token
 	challenge   string
@@ -75,7 +76,8 @@ type code struct {
 type refreshToken struct {
 	token     string
 	client    string
-	user      string
+	user      string        // who consented
+	org       *organization // whose it is; nil: the user's
 	dc        string
 	scopes    []string
 	device    bool // its access tokens begin with 1004
@@ -92,6 +94,7 @@ type accessToken struct {
 	parent      *refreshToken // nil for online access and client credentials
 	client      string
 	user        string
+	org         *organization // as in refreshToken
 	dc          string
 	scopes      []string
 	issued      time.Time
@@ -171,9 +174,9 @@ func (s *Simulator) dropAccessToken(at *accessToken) {
 	}
 }
 
-// covered says whether a user has consented to these scopes for a client before.
-func (s *Simulator) covered(user, client string, scopes []string) bool {
-	seen := s.consents[user+"|"+client]
+// covered says whether a holder has consented to these scopes for a client before.
+func (s *Simulator) covered(holder, client string, scopes []string) bool {
+	seen := s.consents[holder+"|"+client]
 	for _, scope := range scopes {
 		if !seen[strings.ToLower(scope)] {
 			return false
@@ -182,8 +185,8 @@ func (s *Simulator) covered(user, client string, scopes []string) bool {
 	return true
 }
 
-func (s *Simulator) recordConsent(user, client string, scopes []string) {
-	key := user + "|" + client
+func (s *Simulator) recordConsent(holder, client string, scopes []string) {
+	key := holder + "|" + client
 	if s.consents[key] == nil {
 		s.consents[key] = map[string]bool{}
 	}

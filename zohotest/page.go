@@ -27,7 +27,7 @@ const buttons = `<p><label>You are <select name="email">{{range .Users}}
 var consentTemplate = template.Must(template.New("consent").Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Zoho Accounts (simulated)</title>` + pageStyle + `</head>
 <body><h1>{{.Client}}</h1>
-<p>wants to access this data of your Zoho account:</p>
+<p>wants to access this data of {{if .Organization}}your organization{{with .Soid}} ({{.}}){{end}}, also after you leave it{{else}}your Zoho account{{end}}:</p>
 <ul>{{range .Scopes}}<li>{{.}}</li>{{end}}</ul>
 <form method="post" action="{{.Action}}">
 <input type="hidden" name="path" value="{{.Path}}">
@@ -61,13 +61,16 @@ func (s *Simulator) consentPage(req consentRequest) answer {
 	var users []*User
 	for _, u := range s.users {
 		home := s.site(u.DataCenter)
-		if home == nil || unreachable(req.client, req.site, home) != "" || req.enhances != nil && u.Email != req.enhances.parent.user {
+		if home == nil {
 			continue
 		}
-		users = append(users, u)
+		if title, _ := s.mayConsent(req, u, home); title == "" {
+			users = append(users, u)
+		}
 	}
 	return htmlAnswer(200, render(consentTemplate, map[string]any{
 		"Client": req.client.Name, "Scopes": req.scopes, "Path": req.path, "Request": req.raw, "Action": approvePath,
+		"Organization": req.path == orgAuthPath, "Soid": req.soid,
 		"Users": users, "DataCenter": req.site.Name,
 	}))
 }

@@ -114,6 +114,10 @@ func (s *Simulator) deskOrganizations(c *call) answer {
 // the OpenID scope profile is refused, as observed.
 func (s *Simulator) userInfo(c *call) answer {
 	at, v := s.judge(c, "AaaServer.profile.READ")
+	if v == accepted && !s.named(at) {
+		s.counts.APIRefused++
+		v = unscoped
+	}
 	if v != accepted {
 		cause := "INVALID_OAUTHTOKEN"
 		if v == unscoped {
@@ -154,8 +158,12 @@ func (s *Simulator) deadStatus(v verdict) int {
 	return 401
 }
 
-// userOf never returns nil: a deleted user's tokens are dead.
+// userOf is who an API takes the caller for. A deleted user's tokens are dead,
+// unless they are an organization's.
 func (s *Simulator) userOf(at *accessToken) User {
+	if at.org != nil {
+		return at.org.administrator
+	}
 	if user := s.userByEmail(at.user); user != nil {
 		return *user
 	}

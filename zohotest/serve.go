@@ -43,12 +43,10 @@ const (
 // endpointAt finds what answers at a path.
 func endpointAt(path string) (endpoint, bool) {
 	switch path {
-	case authPath:
+	case authPath, orgAuthPath, extraScopePath:
 		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
 	case approvePath:
 		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).approve}, true
-	case extraScopePath:
-		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
 	case "/oauth/v2/token/scopeenhance":
 		return endpoint{"enhance", http.MethodPost, accountsSide, (*Simulator).scopeEnhance}, true
 	case devicePath:

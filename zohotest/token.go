@@ -113,7 +113,7 @@ func (s *Simulator) exchange(c *call, client *Client) answer {
 	if code.challenge != "" && !verifies(c.form.Get("code_verifier"), code.challenge, code.method) {
 		return s.refuse(s.knobs.PKCEError)
 	}
-	g := grant{client: client, user: code.user, site: c.site, scopes: code.scopes, refreshable: code.refreshable}
+	g := grant{client: client, user: code.user, org: code.org, site: c.site, scopes: code.scopes, refreshable: code.refreshable}
 	if a, ok := s.mayGrant(g); !ok {
 		return a
 	}
@@ -153,7 +153,7 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 	}
 	mints.take(s.now())
 	s.counts.Refreshes++
-	at := s.mint(rt, accessToken{client: rt.client, user: rt.user, dc: rt.dc, scopes: rt.scopes, userContext: true})
+	at := s.mint(rt, accessToken{client: rt.client, user: rt.user, org: rt.org, dc: rt.dc, scopes: rt.scopes, userContext: true})
 	if !s.knobs.RotateRefreshTokens {
 		return s.tokens(c, at, nil)
 	}

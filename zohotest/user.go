@@ -3,6 +3,7 @@
 package zohotest
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +15,8 @@ type User struct {
 	DataCenter string `json:"data_center"`
 	ZUID       string `json:"zuid"`
 	Name       string `json:"name"`
-	OrgID      string `json:"org_id"`
+	OrgID      string `json:"org_id"`           // users who are to share an organization name it
+	Member     bool   `json:"member,omitempty"` // is no administrator of the organization, as everybody else is
 }
 
 // AddUser adds an account and returns it complete; empty fields are filled in.
@@ -61,18 +63,29 @@ func (s *Simulator) User(dc string) User {
 	panic("zohotest: data centre " + dc + " has no user")
 }
 
-// RemoveUser deletes an account; its tokens die.
+// RemoveUser deletes an account, as when its person leaves the organization: its
+// codes and tokens die, but for those of an organization.
 func (s *Simulator) RemoveUser(email string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.users = slices.DeleteFunc(s.users, func(u *User) bool { return u.Email == email })
+	if gone := s.userByEmail(email); gone != nil {
+		s.removeUser(gone)
+	}
+}
+
+func (s *Simulator) removeUser(gone *User) {
+	s.users = slices.DeleteFunc(s.users, func(u *User) bool { return u == gone })
+	maps.DeleteFunc(s.codes, func(_ string, c *code) bool { return c.user == gone.Email && c.org == nil })
+	for _, d := range s.deviceCodes {
+		d.rejected = d.rejected || d.user != nil && d.user.Email == gone.Email
+	}
 	for _, rt := range s.refreshTokens {
-		if rt.user == email {
+		if rt.user == gone.Email && rt.org == nil {
 			s.dropRefreshToken(rt)
 		}
 	}
 	for _, at := range s.accessTokens {
-		if at.user == email {
+		if at.user == gone.Email && at.org == nil {
 			s.dropAccessToken(at)
 		}
 	}

@@ -16,19 +16,21 @@ import (
 // ready is the ready file. Its client secrets are worth nothing outside this
 // process.
 type ready struct {
-	Control            string            `json:"control"`
-	ClientID           string            `json:"client_id"`
-	ClientSecret       string            `json:"client_secret"`
-	RedirectURI        string            `json:"redirect_uri"`
-	SelfClientID       string            `json:"self_client_id"`
-	SelfClientSecret   string            `json:"self_client_secret"`
-	DeviceClientID     string            `json:"device_client_id"`
-	DeviceClientSecret string            `json:"device_client_secret"`
-	MobileClientID     string            `json:"mobile_client_id"`
-	MobileClientSecret string            `json:"mobile_client_secret"`
-	MobileRedirectURI  string            `json:"mobile_redirect_uri"`
-	AccountsURLs       map[string]string `json:"accounts_urls"`
-	APIURLs            map[string]string `json:"api_urls"`
+	Control                  string            `json:"control"`
+	ClientID                 string            `json:"client_id"`
+	ClientSecret             string            `json:"client_secret"`
+	RedirectURI              string            `json:"redirect_uri"`
+	SelfClientID             string            `json:"self_client_id"`
+	SelfClientSecret         string            `json:"self_client_secret"`
+	DeviceClientID           string            `json:"device_client_id"`
+	DeviceClientSecret       string            `json:"device_client_secret"`
+	MobileClientID           string            `json:"mobile_client_id"`
+	MobileClientSecret       string            `json:"mobile_client_secret"`
+	MobileRedirectURI        string            `json:"mobile_redirect_uri"`
+	OrganizationClientID     string            `json:"organization_client_id"`
+	OrganizationClientSecret string            `json:"organization_client_secret"`
+	AccountsURLs             map[string]string `json:"accounts_urls"`
+	APIURLs                  map[string]string `json:"api_urls"`
 }
 
 // describe adds one client of each other kind and collects the addresses.
@@ -36,10 +38,12 @@ func describe(zoho *zohotest.Simulator, o options, control string) ready {
 	self := zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
 	device := zoho.AddClient(zohotest.Client{Type: zohotest.Device})
 	mobile := zoho.AddClient(zohotest.Client{Type: zohotest.Mobile, RedirectURIs: []string{"com.example.app://callback"}})
+	organization := zoho.AddClient(zohotest.Client{Type: zohotest.Organization, RedirectURIs: o.client.RedirectURIs})
 	r := ready{
 		Control: control, ClientID: o.client.ID, ClientSecret: o.client.Secret, RedirectURI: o.client.RedirectURIs[0],
 		SelfClientID: self.ID, SelfClientSecret: self.Secret, DeviceClientID: device.ID, DeviceClientSecret: device.Secret,
 		MobileClientID: mobile.ID, MobileClientSecret: mobile.Secret, MobileRedirectURI: mobile.RedirectURIs[0],
+		OrganizationClientID: organization.ID, OrganizationClientSecret: organization.Secret,
 		AccountsURLs: map[string]string{}, APIURLs: map[string]string{},
 	}
 	for _, dc := range zoho.DataCenters() {
@@ -65,6 +69,7 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 	fmt.Fprintf(out, "  self    %s %s\n", r.SelfClientID, r.SelfClientSecret)
 	fmt.Fprintf(out, "  device  %s %s\n", r.DeviceClientID, r.DeviceClientSecret)
 	fmt.Fprintf(out, "  mobile  %s %s\n", r.MobileClientID, r.MobileClientSecret)
+	fmt.Fprintf(out, "  org     %s %s\n", r.OrganizationClientID, r.OrganizationClientSecret)
 	fmt.Fprintf(out, "\nControl API: %s\n", r.Control)
 	fmt.Fprintf(out, "  a self client's code:  curl -d '{\"client_id\":%q,\"scopes\":[\"ZohoCRM.org.READ\"]}' %s/self-client-code\n", r.SelfClientID, r.Control)
 	fmt.Fprintf(out, "  what went wrong:       curl %s/violations\n", r.Control)
