@@ -216,7 +216,7 @@ func TestDeviceInterruptedIsWithdrawnUnlessAnotherConsentWaits(t *testing.T) {
 					t.Errorf("%+v\n%s", end, said)
 				}
 				got := d.made("DELETE", "authorize")
-				if len(got) != c.withdrawn || c.withdrawn == 1 && got[0].fields["state"] != nil {
+				if len(got) != c.withdrawn || c.withdrawn == 1 && got[0].fields["if_state"] != nil {
 					t.Errorf("withdrew %v", got)
 				}
 			})

@@ -275,7 +275,7 @@ func (f *fakeVault) withdrew(t *testing.T, times int) {
 		t.Errorf("%d consents were withdrawn, want %d", len(made), times)
 	}
 	for _, r := range made {
-		if r.fields["state"] != theState || r.path != "zoho/authorize/crm" {
+		if r.fields["if_state"] != theState || r.path != "zoho/authorize/crm" {
 			t.Errorf("withdrew %v", r)
 		}
 	}

@@ -153,7 +153,7 @@ func (v *vault) poll(ctx context.Context) error {
 func (v *vault) end(ctx context.Context, state string) error {
 	var only map[string][]string
 	if state != "" {
-		only = map[string][]string{"state": {state}}
+		only = map[string][]string{"if_state": {state}}
 	}
 	_, err := v.client.Logical().DeleteWithDataWithContext(ctx, v.path("authorize"), only)
 	if err != nil {
