@@ -17,7 +17,7 @@ SEED ?= 1
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build the plugin and the Zoho simulator into bin/
+build: ## build the plugin, zoho-login and the Zoho simulator into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 check: ## formatting, shell syntax, modules, vet, staticcheck: seconds with warm caches, else minutes
