@@ -33,9 +33,8 @@ type memory struct {
 	consents  *consent.Consents
 	client    atomic.Pointer[client]
 	creds     *lru.Cache[string, *known]
-	// logKey and states outlive a change of the configuration, which never changes them.
+	// logKey outlives a change of the configuration, which never changes it.
 	logKey atomic.Pointer[[]byte]
-	states atomic.Pointer[states]
 	// unconfigured: there was no configuration when it was looked for last.
 	unconfigured atomic.Bool
 
@@ -124,21 +123,25 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 		return nil, err
 	}
 	m.logKey.Store(&c.LogKey)
-	m.states.Store(c.states)
 	m.keep(generation, func() { m.client.Store(c) })
 	return c, nil
 }
 
 // whose returns for which credential a state was made, "" if none of this mount's was.
-// It looks at storage where the configuration was never looked for, and not again.
+// It looks at storage where the configuration is not in memory, once after each change.
 func (m *memory) whose(ctx context.Context, s logical.Storage, state string) (name string, err error) {
-	if m.states.Load() == nil && !m.unconfigured.Load() {
-		var told *answer
-		if _, err := m.config(ctx, s); err != nil && !errors.As(err, &told) {
-			return "", err
-		}
+	if m.unconfigured.Load() {
+		return "", nil
 	}
-	return m.states.Load().open(state), nil
+	c, err := m.config(ctx, s)
+	var told *answer
+	if errors.As(err, &told) {
+		return "", nil // there is none
+	}
+	if err != nil {
+		return "", err
+	}
+	return c.states.open(state), nil
 }
 
 // credential returns a credential, or an absence.

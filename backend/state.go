@@ -42,7 +42,7 @@ func (s *states) seal(name string) string {
 
 // open returns whose state it is, "" if it was not made here.
 func (s *states) open(state string) (name string) {
-	if s == nil || len(state) > maxState || strings.ContainsAny(state, "\r\n") { // which the decoder would ignore
+	if len(state) > maxState || strings.ContainsAny(state, "\r\n") { // which the decoder would ignore
 		return ""
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(state)
