@@ -26,6 +26,9 @@ func TestAcceptConnectsAndEverybodyIsTold(t *testing.T) {
 		t.Errorf("the browser opened %q", link)
 	}
 	got := l.land(redirect)
+	if got.header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("the browser gets %v", got.header)
+	}
 	if got.status != 200 || !strings.Contains(got.body, "Zoho is connected") {
 		t.Errorf("the browser shows %d\n%s", got.status, got.body)
 	}
@@ -132,6 +135,12 @@ func TestStrangersAreIgnored(t *testing.T) {
 		}
 		if strings.Contains(got.body, "STATE") || strings.Contains(got.body, "script") || strings.Contains(got.body, "1000.") {
 			t.Errorf("%s %s: the answer repeats what was sent:\n%s", stranger.method, stranger.target, got.body)
+		}
+		if kind := got.header.Get("Content-Type"); kind != "text/plain; charset=utf-8" && kind != "text/html; charset=utf-8" {
+			t.Errorf("%s %s: the type is %q", stranger.method, stranger.target, kind)
+		}
+		if allow := got.header.Get("Allow"); (allow == "GET") != (got.status == 405) {
+			t.Errorf("%s %s: allow is %q", stranger.method, stranger.target, allow)
 		}
 		for name, values := range page.Headers() {
 			if !slices.Equal(got.header[name], values) {
@@ -405,6 +414,42 @@ func TestOptionsReachVault(t *testing.T) {
 	want := map[string]any{"redirect_uri": "http://localhost:" + l.port + "/callback", "scopes": "ZohoCRM.org.READ,ZohoCRM.users.READ", "data_center": "eu", "force": true}
 	if len(got) != 1 || got[0].path != "team/zoho/authorize/crm" || !maps.Equal(got[0].fields, want) {
 		t.Errorf("Vault was asked %v, want %v", got, want)
+	}
+}
+
+func TestWhatOthersWroteDoesNotSteerTheTerminal(t *testing.T) {
+	const hostile = "a\x1b[2J\u202eb\nzoho-login: all is well\r"
+	fake := newFake()
+	fake.authorize = always(200, map[string]any{"authorization_url": theLink, "state": theState, "expire_time": "2100-01-01T00:00:00Z", "warnings": []string{"one " + hostile}})
+	fake.creds = always(200, map[string]any{"data_center": hostile, "granted_scopes": []string{hostile}, "warnings": []string{"two " + hostile}})
+	fake.status = always(200, map[string]any{"zoho_email": hostile})
+	l := start(t, fake, "crm")
+	l.open()
+	l.land(redirect)
+	l.want(exitConnected).says("warning: one a[2Jb zoho-login: all is well", "warning: two a[2Jb", "account      a[2Jb", "data centre  a[2Jb", "scopes       a[2Jb")
+	fake.authorize = refuses(400, hostile)
+	l2 := start(t, fake, "crm").want(exitFailed)
+	for _, said := range []string{l.stdout.String() + l.stderr.String(), l2.stderr.String()} {
+		if strings.ContainsAny(said, "\x1b\u202e\r") || strings.Contains(said, "\nzoho-login: all is well") {
+			t.Errorf("it prints %q", said)
+		}
+	}
+}
+
+func TestWhoSitsElsewhereIsToldHow(t *testing.T) {
+	fake := newFake()
+	for address, told := range map[string]bool{"": false, "192.0.2.1 50000 192.0.2.2 22": true} {
+		l := start(t, fake, "-no-browser", "crm") // sets the environment, without a connection
+		l.interrupt()
+		<-l.ended
+		t.Setenv("SSH_CONNECTION", address)
+		l = startHere(t, "-no-browser", "crm")
+		l.waitFor("Waiting")
+		if got := strings.Contains(l.stderr.String(), "ssh -L "+l.port+":localhost:"+l.port); got != told {
+			t.Errorf("SSH_CONNECTION=%q: told %v", address, got)
+		}
+		l.interrupt()
+		l.want(exitInterrupted)
 	}
 }
 

@@ -68,9 +68,6 @@ func (p Page) HTML() []byte {
 	}
 	v := view{Page: p, words: wordsOf(p.Result), Policy: Policy, Style: template.CSS(style)}
 	v.ReturnURL, v.ReturnHost = link(p.ReturnURL)
-	if v.ReturnURL == "" {
-		v.Refresh = false
-	}
 	if p.Refresh && v.ReturnURL != "" {
 		v.RefreshSeconds = refreshSeconds
 	}
