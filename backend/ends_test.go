@@ -13,10 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-zoho/backend"
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
@@ -216,30 +214,34 @@ func TestConsentsThatNobodyFinishesGoWithinADay(t *testing.T) {
 	})
 }
 
-// stuckLog is a log that nobody reads any more: the first line of trouble never ends.
-type stuckLog struct{ released chan struct{} }
+// stuckLog is a log that nobody reads any more: a line with certain words never ends.
+type stuckLog struct {
+	words    string
+	released chan struct{}
+}
 
 func (l stuckLog) Write(p []byte) (int, error) {
-	if strings.Contains(string(p), "could not be stored") {
+	if strings.Contains(string(p), l.words) {
 		<-l.released
 	}
 	return len(p), nil
+}
+
+// unread restarts the mount with a log that is stuck at certain words until it is
+// released.
+func (m *mount) unread(words string) (release func()) {
+	m.t.Helper()
+	log := stuckLog{words, make(chan struct{})}
+	m.log = log
+	m.restart()
+	return func() { close(log.released) }
 }
 
 func TestGrantThatCannotBeStoredIsRevokedThoughNobodyReadsTheLog(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		landed := m.consent("crm", nil, zohotest.Consent{})
-		conf := logical.TestBackendConfig()
-		log := stuckLog{make(chan struct{})}
-		conf.System, conf.StorageView, conf.EventsSender = m.system, m.storage, m.events
-		conf.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Trace})
-		m.backend.Cleanup(context.Background())
-		b, err := backend.NewFactory(m.wire)(context.Background(), conf)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.backend = b
+		release := m.unread("could not be stored")
 		gone := func(op, key string) error {
 			if m.zoho.Counts().Exchanges > 0 {
 				return errDisk // Vault died while Zoho answered
@@ -253,7 +255,7 @@ func TestGrantThatCannotBeStoredIsRevokedThoughNobodyReadsTheLog(t *testing.T) {
 		if left := m.zoho.RefreshTokens(); len(left) != 0 {
 			t.Error("the grant lives on behind a log line")
 		}
-		close(log.released)
+		release()
 		others.Wait()
 		m.storage.working()
 	})

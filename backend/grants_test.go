@@ -259,3 +259,22 @@ func TestForgettingOneCredentialOfAClientForgetsNoBudgetOfTheOthers(t *testing.T
 		}
 	})
 }
+
+func TestRefreshTokenThatZohoGivesAgainIsTakenFromNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		landed := m.consent("second", nil, zohotest.Consent{})
+		again := fmt.Sprintf(`{"access_token":"1000.again","refresh_token":%q,"scope":"ZohoCRM.modules.ALL","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}`, token)
+		m.wire.fixed.Store(&again)
+		m.write("creds/second", data{"callback_url": landed})
+		m.wire.fixed.Store(nil)
+		m.delete("creds/second")
+		m.tick()
+		passes(61 * time.Minute)
+		m.token("crm")
+		m.delete("creds/crm")
+		m.settled(0)
+	})
+}

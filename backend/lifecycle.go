@@ -30,7 +30,10 @@ func (b *backend) initialize(_ context.Context, req *logical.InitializationReque
 			if err == nil || ctx.Err() != nil {
 				return
 			}
-			b.Logger().Warn("what an earlier release stored is not moved forward yet", "error", err, "again_in", wait.String())
+			// Apart: what is left does not wait behind a log line.
+			b.spawn(func(context.Context) {
+				b.Logger().Warn("what an earlier release stored is not moved forward yet", "error", err, "again_in", wait.String())
+			})
 			select {
 			case <-ctx.Done():
 				return

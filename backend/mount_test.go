@@ -34,6 +34,7 @@ type mount struct {
 	storage *storage
 	system  *logical.StaticSystemView
 	logs    *syncBuffer
+	log     io.Writer // where logs go; logs, if it is not stuck
 	events  *logical.MockEventSender
 	backend logical.Backend
 	wire    *wire
@@ -58,6 +59,7 @@ func newMountOn(t testing.TB, sim *zohotest.Simulator) *mount {
 	t.Helper()
 	system := logical.TestSystemView()
 	m := &mount{t: t, zoho: sim, wire: &wire{zoho: sim.Transport()}, storage: &storage{Storage: &logical.InmemStorage{}}, system: system, logs: &syncBuffer{}, events: logical.NewMockEventSender(), shown: &syncBuffer{}}
+	m.log = m.logs
 	m.restart()
 	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
 	return m
@@ -80,7 +82,7 @@ func (m *mount) another() logical.Backend {
 	conf.System = m.system
 	conf.StorageView = m.storage
 	conf.EventsSender = m.events
-	conf.Logger = hclog.New(&hclog.LoggerOptions{Output: m.logs, Level: hclog.Trace})
+	conf.Logger = hclog.New(&hclog.LoggerOptions{Output: m.log, Level: hclog.Trace})
 	b, err := backend.NewFactory(m.wire)(context.Background(), conf)
 	if err != nil {
 		m.t.Fatal(err)

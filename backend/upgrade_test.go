@@ -66,6 +66,22 @@ func TestFormat1IsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
+func TestFormat1IsMovedForwardThoughNobodyReadsTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		storedBy(t, m, "format1")
+		release := m.unread("not moved forward yet")
+		defer release()
+		m.storage.failing("due/")
+		m.initialize()
+		m.storage.working()
+		passes(time.Minute)
+		if stored := m.storage.contents(t); stored["ledger"] == "" {
+			t.Error("moving storage forward waits behind a log line")
+		}
+	})
+}
+
 func TestNewerFormatIsRefusedAndLeftAlone(t *testing.T) {
 	for _, key := range []string{"config", "creds/crm", "token/crm"} {
 		t.Run(key, func(t *testing.T) {

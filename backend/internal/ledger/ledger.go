@@ -173,16 +173,18 @@ func New(world World, log func() hclog.Logger) *Ledger {
 // Keep notes a grant that Zoho has just given for a name, and returns the doubt to
 // settle. It writes before it reads: until then the grant is in memory alone. If no
 // credential comes to point to it, it is revoked.
+//
+// Zoho gives a new refresh token for each code. Should it give one that is known, those
+// who hold it stay known; lost would be what is due about it, or all with a crash before
+// the second write. To read first would leave every grant in memory alone for longer.
 func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name string) (doubt string, err error) {
-	err = l.grants.Locked(g.ID, func() error {
-		d := l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
-		doubt = d.ID
+	return l.raise(g.ID, Sentence{Name: name, Revoke: true, AtOnce: true}, func(d *Doubt) error {
 		l.returned(g.ID)
-		g.Holders = []Holder{{Name: name, Doubt: d}}
+		g.Holders = nil
+		g.doubt(d)
 		if err := l.putDue(ctx, s, &g); err != nil {
 			return err
 		}
-		// Zoho may give the same refresh token twice.
 		var quiet Grant
 		if err := store.Get(ctx, s, GrantPrefix+g.ID, &quiet); err != nil {
 			if errors.Is(err, store.ErrAbsent) {
@@ -190,45 +192,22 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name stri
 			}
 			return err
 		}
-		quiet.holder(name).Doubt = d
+		quiet.doubt(d)
 		return l.putDue(ctx, s, &quiet)
 	})
-	if err != nil {
-		l.abandon(doubt)
-	}
-	return doubt, err
 }
 
 // Doubt notes that a credential is about to point to a grant, and returns the doubt
 // to settle. It fails with ErrRevoking if the grant is lost already.
 func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwise Sentence) (doubt string, err error) {
-	err = l.grants.Locked(g.ID, func() error {
-		known, err := l.load(ctx, s, g)
+	return l.raise(g.ID, otherwise, func(d *Doubt) error {
+		known, err := l.usable(ctx, s, g)
 		if err != nil {
 			return err
 		}
-		if c := known.Condemned; c != nil && c.Revoking {
-			return ErrRevoking
-		}
-		doubt = l.doubt(known, otherwise)
-		l.returned(g.ID)
+		known.doubt(d)
 		return l.putDue(ctx, s, known)
 	})
-	if err != nil {
-		l.abandon(doubt)
-	}
-	return doubt, err
-}
-
-// doubt notes a doubt about a credential, and returns its id.
-func (l *Ledger) doubt(g *Grant, otherwise Sentence) string {
-	h := g.holder(otherwise.Name)
-	if h.Doubt != nil {
-		// Whoever began that one leaves it to us to settle, and its sentence.
-		otherwise = otherwise.or(h.Doubt.Otherwise)
-	}
-	h.Doubt = l.newDoubt(otherwise)
-	return h.Doubt.ID
 }
 
 // Leave notes that a credential, the lock of whose name is held, is about to go, and
@@ -243,24 +222,54 @@ func (l *Ledger) Leave(ctx context.Context, s logical.Storage, name string, othe
 	if err := l.releaseAll(ctx, s, current.ID, former, name, otherwise.Revoke); err != nil {
 		return "", err
 	}
-	err = l.grants.Locked(current.ID, func() error {
-		known, err := l.load(ctx, s, *current)
+	return l.raise(current.ID, otherwise, func(d *Doubt) error {
+		known, err := l.usable(ctx, s, *current)
 		if err != nil {
 			return err
 		}
-		if c := known.Condemned; c != nil && c.Revoking {
-			return ErrRevoking
-		}
 		h := known.holder(name)
-		h.Held, h.Doubt, known.Condemned = true, l.newDoubt(otherwise), nil
-		doubt = h.Doubt.ID
-		l.returned(known.ID)
+		h.Held, h.Doubt, known.Condemned = true, d, nil
 		return l.putDue(ctx, s, known)
+	})
+}
+
+// raise has note store a doubt about a grant, as the only change of it. If that fails
+// the doubt is left to the sweep: it may be stored all the same.
+func (l *Ledger) raise(id string, otherwise Sentence, note func(*Doubt) error) (doubt string, err error) {
+	err = l.grants.Locked(id, func() error {
+		d := l.newDoubt(otherwise)
+		doubt = d.ID
+		return note(d)
 	})
 	if err != nil {
 		l.abandon(doubt)
+		return "", err
 	}
-	return doubt, err
+	return doubt, nil
+}
+
+// doubt notes a doubt about the credential that its sentence names.
+func (g *Grant) doubt(d *Doubt) {
+	h := g.holder(d.Otherwise.Name)
+	if h.Doubt != nil {
+		// Whoever began that one leaves it to us to settle, and its sentence.
+		d.Otherwise = d.Otherwise.or(h.Doubt.Otherwise)
+	}
+	h.Doubt = d
+}
+
+// usable returns what is known of a grant, or ErrRevoking if it is lost already. The
+// grant's lock is held.
+func (l *Ledger) usable(ctx context.Context, s logical.Storage, g Grant) (*Grant, error) {
+	known, err := l.load(ctx, s, g)
+	if err != nil {
+		return nil, err
+	}
+	if c := known.Condemned; c != nil && c.Revoking {
+		return nil, ErrRevoking
+	}
+	l.returned(g.ID)
+	return known, nil
 }
 
 // or returns the harder of two sentences.

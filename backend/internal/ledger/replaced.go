@@ -24,17 +24,15 @@ func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, name s
 		}
 	}
 	err = l.grants.Locked(next.ID, func() error {
-		known, err := l.load(ctx, s, next)
+		known, err := l.usable(ctx, s, next)
 		if err != nil {
 			return err
 		}
-		if c := known.Condemned; c != nil && c.Revoking {
-			return ErrRevoking
-		}
 		for name := range doubts {
-			doubts[name] = l.doubt(known, Sentence{Name: name, Revoke: true, AtOnce: true})
+			d := l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true})
+			known.doubt(d)
+			doubts[name] = d.ID
 		}
-		l.returned(known.ID)
 		return l.putDue(ctx, s, known)
 	})
 	if err = errors.Join(unread, err); err != nil {
@@ -42,7 +40,7 @@ func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, name s
 			l.abandon(doubt)
 		}
 		next.Holders = nil
-		l.doubt(&next, Sentence{Name: name, Revoke: true, AtOnce: true})
+		next.doubt(l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true}))
 		l.owe(&next)
 		return nil, err
 	}
