@@ -290,6 +290,22 @@ type wire struct {
 	zoho  http.RoundTripper
 	dead  atomic.Bool
 	fixed atomic.Pointer[string]
+	// after runs when Zoho has served a call, and may hold up the answer.
+	after atomic.Pointer[func()]
+}
+
+// holding holds up answers until release is called; served has a value for each.
+func (w *wire) holding() (served <-chan struct{}, release func()) {
+	calls, open := make(chan struct{}, 100), make(chan struct{})
+	hold := func() {
+		calls <- struct{}{}
+		<-open
+	}
+	w.after.Store(&hold)
+	return calls, func() {
+		w.after.Store(nil)
+		close(open)
+	}
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -302,7 +318,11 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 			Body: io.NopCloser(strings.NewReader(*body)), Request: req,
 		}, nil
 	}
-	return w.zoho.RoundTrip(req)
+	resp, err := w.zoho.RoundTrip(req)
+	if hook := w.after.Load(); hook != nil {
+		(*hook)()
+	}
+	return resp, err
 }
 
 // syncBuffer is a buffer that several goroutines may write to.
