@@ -52,7 +52,7 @@ func (b *backend) bring(ctx context.Context, w connectRequest, grantType string)
 	}
 	if err == nil {
 		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
-		k, err = b.point(ctx, w, attempt, next, "so nothing was stored")
+		k, err = b.point(ctx, w, attempt, next)
 	} else {
 		err = explain(err, k.again())
 	}

@@ -8,6 +8,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
@@ -44,7 +45,7 @@ func (b *backend) keep(ctx context.Context, w connectRequest, attempt *attempt, 
 	k := &known{name: w.name, credential: *next}
 	account := b.account(&derived{account: k.accountOf(w.client.at(dc), w.client)}, w.storage)
 	err = b.keeper.Adopt(ctx, account, got, func() (err error) {
-		k, err = b.point(ctx, w, attempt, next, "so its new grant was revoked again")
+		k, err = b.point(ctx, w, attempt, next)
 		return err
 	})
 	if err != nil {
@@ -66,8 +67,8 @@ func (b *backend) keep(ctx context.Context, w connectRequest, attempt *attempt, 
 }
 
 // point makes a name's credential point to a new grant, unless it was deleted while
-// that was obtained; undone says what became of the grant then.
-func (b *backend) point(ctx context.Context, w connectRequest, attempt *attempt, next *credential, undone string) (*known, error) {
+// that was obtained.
+func (b *backend) point(ctx context.Context, w connectRequest, attempt *attempt, next *credential) (*known, error) {
 	b.configuring.use()
 	defer b.configuring.used()
 	if _, err := b.memory.config(ctx, w.storage); err != nil {
@@ -75,7 +76,7 @@ func (b *backend) point(ctx context.Context, w connectRequest, attempt *attempt,
 	}
 	return b.credentials.change(ctx, w.storage, w.name, func(old *known) (*credential, error) {
 		if attempt.cancelled {
-			return nil, refuse("credential %q was deleted while Zoho was asked, %s; start again with authorize/%s", w.name, undone, w.name)
+			return nil, refuse("credential %q was deleted while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name, w.name)
 		}
 		if old == nil {
 			next.succeed(nil, true)
@@ -103,14 +104,22 @@ func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataC
 	if err == nil && !held {
 		err = b.ledger.Revoke(ctx, w.storage, g.ID)
 	}
-	b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
 	var told *answer
+	if errors.As(cause, &told) {
+		b.Logger().Warn("a new grant is not kept", "credential", w.name, "error", cause, "unrevoked", err)
+	} else {
+		b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
+	}
 	switch {
 	case held:
 		return refuse("the consent succeeded, and credential %q is connected, but Vault's storage failed on the way; see status/%s", w.name, w.name)
+	case err != nil && told != nil:
+		later := *told
+		later.text += fmt.Sprintf("; the grant that came of it is not yet revoked at %s, which is retried until Zoho agrees", hostOf(dc))
+		return &later
 	case err != nil:
 		return refuse("the consent succeeded, but Vault could not store the grant, and it is not yet revoked at %s either; that is retried until Zoho agrees. Start again with authorize/%s", hostOf(dc), w.name)
-	case errors.As(cause, &told):
+	case told != nil:
 		return cause
 	}
 	return takenBack(w, dc)

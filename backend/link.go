@@ -80,8 +80,12 @@ func readExpected(p *consent.Consent, c *client) error {
 
 // expects reports whether a consent is for this person's account.
 func expects(expected string, person zoho.Person) bool {
-	return expected == person.ZUID || strings.EqualFold(expected, person.Email)
+	return expected == person.ZUID || alike(expected, person.Email)
 }
+
+// alike compares addresses, in which the case of letters does not matter. A letter that
+// only folds to another, as the sign of kelvin does to k, is not that one.
+func alike(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
 // caller is who makes a request: an identifier to compare, and what people call them.
 func caller(req *logical.Request) (id, name string) {

@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -65,8 +66,15 @@ func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, d
 // expected: as long as that is not known the grant is nobody's.
 func (w *connectRequest) whose(ctx context.Context, dc zoho.DataCenter, token *zoho.Token, asked *consent.Consent) (zoho.Person, error) {
 	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
+	said := person.ZUID
+	if strings.Contains(asked.ExpectedUser, "@") {
+		said = person.Email
+	}
+	if err == nil && said == "" {
+		err = errors.New("no user in its answer")
+	}
 	if err != nil {
-		return person, refuse("the consent for %q is for %s, and Zoho did not say whose account consented (%s), so nothing was connected and the grant was revoked again; start again with authorize/%s, with the scope %s", w.name, expected(asked), err, w.name, profileScope)
+		return person, refuse("the consent for %q is for %s, and Zoho did not say whose account consented (%s), so nothing was connected; start again with authorize/%s, with the scope %s", w.name, expected(asked), err, w.name, profileScope)
 	}
 	if !expects(asked.ExpectedUser, person) {
 		return person, otherAccount(w.name, asked, firstOf(person.Email, person.ZUID))
