@@ -161,7 +161,7 @@ func TestImportIsNotUndeletedEither(t *testing.T) {
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
 		var others sync.WaitGroup
 		others.Go(func() {
-			m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}, 400, "deleted", "nothing was stored")
+			m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}, 400, "deleted", "nothing was connected")
 		})
 		synctest.Wait()
 		m.delete("creds/crm")
