@@ -68,6 +68,12 @@ func zohoHeader(name, value string) http.Header {
 	}
 }
 
+// with sets a cookie besides.
+func (a answer) with(cookie *http.Cookie) answer {
+	a.header.Add("Set-Cookie", cookie.String())
+	return a
+}
+
 func (a *answer) retryAfter(d time.Duration) {
 	if d > 0 {
 		a.header.Set("Retry-After", strconv.Itoa(int((d+time.Second-1)/time.Second)))

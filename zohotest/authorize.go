@@ -41,19 +41,23 @@ func (s *Simulator) authorize(c *call) answer {
 	if !ok {
 		return a
 	}
-	if !s.knobs.AutoConsent {
-		return s.consentPage(req)
+	if s.knobs.AutoConsent {
+		return s.decide(req, Consent{Email: or(s.knobs.AutoConsentEmail, s.inUse(c))})
 	}
-	return s.decide(req, Consent{Email: s.knobs.AutoConsentEmail})
+	if s.mustChoose(c) {
+		return s.choosePage(c, c.r.URL.RequestURI())
+	}
+	return s.consentPage(c, req)
 }
 
-// approve is a button of the consent page.
+// approve is a button of the consent page. Who decides is the account that the
+// page showed, also if another has come into use meanwhile.
 func (s *Simulator) approve(c *call) answer {
 	req, a, ok := s.readConsentRequest(c.site, c.body.Get("path"), c.body.Get("request"))
 	if !ok {
 		return a
 	}
-	return s.decide(req, Consent{Email: c.body.Get("email"), Reject: c.body.Get("decision") != "accept"})
+	return s.decide(req, Consent{Email: or(c.body.Get("email"), s.inUse(c)), Reject: c.body.Get("decision") != "accept"})
 }
 
 // errorPage is how these endpoints refuse: at the accounts host, without a
@@ -196,6 +200,18 @@ func (s *Simulator) mayConsent(req consentRequest, user *User, home *site) (titl
 		return s.mayConsentFor(req, user)
 	}
 	return "", ""
+}
+
+// consentRefusal is mayConsent for pages that know users alone.
+func (s *Simulator) consentRefusal(req consentRequest) func(*User) string {
+	return func(user *User) string {
+		home := s.site(user.DataCenter)
+		if home == nil {
+			return "Data centre " + user.DataCenter + " does not answer."
+		}
+		_, text := s.mayConsent(req, user, home)
+		return text
+	}
 }
 
 // unreachable says why a user at home cannot consent for a client at a page

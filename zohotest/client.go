@@ -117,6 +117,19 @@ func (s *Simulator) AddClient(c Client) Client {
 	return c.clone()
 }
 
+// AddRedirectURI registers one more redirect URI of a client, byte for byte.
+func (s *Simulator) AddRedirectURI(clientID, uri string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.clients[clientID]
+	if c == nil {
+		panic("zohotest: unknown client " + clientID)
+	}
+	if !slices.Contains(c.RedirectURIs, uri) {
+		c.RedirectURIs = append(c.RedirectURIs, uri)
+	}
+}
+
 // DefaultClient is the server-based client every simulator starts with: home
 // us, all multi-data-centre switches on, one secret everywhere.
 func (s *Simulator) DefaultClient() Client {

@@ -44,6 +44,21 @@ func (s *Simulator) Control() http.Handler {
 		}
 		return s.AddClient(c), nil
 	}))
+	mux.HandleFunc("POST /redirect-uris", reply(func(r *http.Request) (any, error) {
+		var in struct {
+			ClientID    string `json:"client_id"`
+			RedirectURI string `json:"redirect_uri"`
+		}
+		if err := decode(r, &in); err != nil {
+			return nil, err
+		}
+		if !s.knowsClient(in.ClientID) || in.RedirectURI == "" {
+			return nil, errors.New("unknown client or no redirect URI")
+		}
+		s.AddRedirectURI(in.ClientID, in.RedirectURI)
+		return done{true}, nil
+	}))
+	mux.HandleFunc("POST /sign-in", reply(s.controlSignIn))
 	mux.HandleFunc("POST /users", reply(func(r *http.Request) (any, error) {
 		var u User
 		if err := decode(r, &u); err != nil {
@@ -150,18 +165,6 @@ func (s *Simulator) knowsClient(id string) bool {
 	return s.clients[id] != nil
 }
 
-// mustRemoveUser is RemoveUser for scripts, which misspell.
-func (s *Simulator) mustRemoveUser(email string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	gone := s.userByEmail(email)
-	if gone == nil {
-		return fmt.Errorf("unknown user %q", email)
-	}
-	s.removeUser(gone)
-	return nil
-}
-
 // tokenList is every live token, access tokens beside their refresh tokens.
 func (s *Simulator) tokenList() any {
 	access := s.AccessTokens("")
@@ -170,50 +173,6 @@ func (s *Simulator) tokenList() any {
 		access = append(access, s.AccessTokens(rt.Token)...)
 	}
 	return map[string]any{"refresh_tokens": refresh, "access_tokens": access}
-}
-
-func (s *Simulator) controlAuthorize(r *http.Request) (any, error) {
-	var in struct {
-		URL              string `json:"url"`
-		DataCenter       string `json:"data_center"`
-		Email            string `json:"email"`
-		Reject           bool   `json:"reject"`
-		NoState          bool   `json:"no_state"`
-		NoAccountsServer bool   `json:"no_accounts_server"`
-	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	callback, err := s.Authorize(in.URL, Consent{in.DataCenter, in.Email, in.Reject, in.NoState, in.NoAccountsServer})
-	return map[string]string{"callback_url": callback}, err
-}
-
-// controlApproveDevice plays the person at the verification address.
-func (s *Simulator) controlApproveDevice(r *http.Request) (any, error) {
-	var in struct {
-		UserCode   string `json:"user_code"`
-		DataCenter string `json:"data_center"`
-		Email      string `json:"email"`
-		Reject     bool   `json:"reject"`
-	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	return done{true}, s.ApproveDevice(in.UserCode, Consent{DataCenter: in.DataCenter, Email: in.Email, Reject: in.Reject})
-}
-
-func (s *Simulator) controlSelfClientCode(r *http.Request) (any, error) {
-	var in struct {
-		ClientID   string   `json:"client_id"`
-		DataCenter string   `json:"data_center"`
-		Scopes     []string `json:"scopes"`
-		Life       duration `json:"life"`
-	}
-	if err := decode(r, &in); err != nil {
-		return nil, err
-	}
-	code, err := s.SelfClientCode(in.ClientID, in.DataCenter, time.Duration(in.Life), in.Scopes...)
-	return map[string]string{"code": code}, err
 }
 
 func (s *Simulator) controlFault(r *http.Request) (any, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-zoho/zohotest"
 )
@@ -92,6 +93,70 @@ func TestAScriptCanPlayTheUserAndReadTheLedger(t *testing.T) {
 		rotated := must[map[string]string](s, "POST", "/rotate-secret", `{"client_id":"`+self.ID+`"}`)["client_secret"]
 		a.wantError(a.as(self).refresh("eu", first.refreshToken()), "invalid_client_secret")
 		a.wantThrottled0(a.as(self).refresh("eu", first.refreshToken(), "client_secret", rotated))
+	})
+}
+
+func TestAScriptRegistersVaultAsTheRedirectURI(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		for _, uri := range []string{
+			"https://127.0.0.1:8200/v1/zoho/callback", "http://localhost:8200/v1/zoho/callback",
+			"https://Vault.example.com:443/v1/team%2Fa/zoho/callback", "https://vault.example.com/v1/zoho/callback?namespace=a",
+		} {
+			a.wantPage("Invalid Redirect Uri", a.consentURL("us", "redirect_uri", uri), zohotest.Consent{})
+			for range 2 {
+				must[map[string]any](s, "POST", "/redirect-uris", `{"client_id":"`+a.client.ID+`","redirect_uri":"`+uri+`"}`)
+			}
+			for _, start := range []string{a.consentURL("us", "redirect_uri", uri), a.orgURL("us", "redirect_uri", uri)} {
+				landed, err := a.zoho.Authorize(start, zohotest.Consent{})
+				separator := "?"
+				if strings.Contains(uri, "?") {
+					separator = "&"
+				}
+				if err != nil || !strings.HasPrefix(landed, uri+separator+"state=xyz&code=") {
+					t.Fatalf("landed at %s, %v", landed, err)
+				}
+				if r := a.exchange("us", codeOf(t, landed), "redirect_uri", uri); r.refreshToken() == "" {
+					t.Errorf("the exchange got %s", r.body)
+				}
+			}
+		}
+		if got := a.zoho.DefaultClient().RedirectURIs; len(got) != len(a.client.RedirectURIs)+4 {
+			t.Errorf("redirect URIs are %q", got)
+		}
+		for body, want := range map[string]string{
+			`{"client_id":"x","redirect_uri":"https://a.example"}`: "unknown client",
+			`{"client_id":"` + a.client.ID + `"}`:                  "no redirect URI",
+		} {
+			if status, answer := s.call("POST", "/redirect-uris", body); status != 400 || !strings.Contains(answer, want) {
+				t.Errorf("%s answered %d %s, want %q", body, status, answer, want)
+			}
+		}
+	})
+}
+
+func TestAScriptSlowsAndBreaksTheTokenEndpointAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		fault := func(body string) { must[map[string]any](s, "POST", "/fault", body) }
+		fault(`{"kind":"slow","endpoint":"token","delay":"10s","times":1}`)
+		fault(`{"kind":"slow-answer","endpoint":"token","delay":"10s","times":1}`)
+		fault(`{"kind":"status","endpoint":"token","status":503,"times":1}`)
+		fault(`{"kind":"slow","endpoint":"auth","delay":"3s","times":1}`)
+		for _, want := range []struct {
+			status int
+			wait   time.Duration
+		}{{200, 10 * time.Second}, {200, 10 * time.Second}, {503, 0}, {200, 0}} {
+			code := a.consents("us").Get("code") // plays the person, whom no fault meets
+			began := time.Now()
+			if r := a.exchange("us", code); r.status != want.status || time.Since(began) != want.wait {
+				t.Errorf("after %s the answer is %d, want %+v", time.Since(began), r.status, want)
+			}
+		}
+		began := time.Now()
+		if r := a.get(a.consentURL("us"), ""); r.status != 200 || time.Since(began) != 3*time.Second {
+			t.Errorf("after %s the consent page is %d", time.Since(began), r.status)
+		}
 	})
 }
 

@@ -50,6 +50,8 @@ func FuzzNoRequestBreaksIt(f *testing.F) {
 	const formType = "application/x-www-form-urlencoded"
 	f.Add("GET", "https://accounts.zoho.eu/oauth/v2/auth?client_id=C&response_type=code&redirect_uri=http%3A%2F%2Flocalhost%3A8910%2Fcallback&scope=a.b", "", "", "")
 	f.Add("GET", "https://accounts.zoho.eu/oauth/v2/org/auth?client_id=C&response_type=code&redirect_uri=http%3A%2F%2Flocalhost%3A8910%2Fcallback&scope=a.b,AaaServer.profile.READ&soid=a.1", "", "", "")
+	f.Add("GET", "https://accounts.zoho.eu/signin?continue=%2Foauth%2Fv2%2Fauth%3Fclient_id%3DC%26response_type%3Dcode%26redirect_uri%3Dhttp%253A%252F%252Flocalhost%253A8910%252Fcallback%26scope%3Da.b", "", "", "")
+	f.Add("POST", "https://accounts.zoho.eu/signin/account", formType, "", "continue=%2Foauth%2Fv3%2Fdevice&email=user2@eu.example.com")
 	f.Add("POST", "https://accounts.zoho.eu/oauth/v2/approve", formType, "", "request=client_id%3DC%26response_type%3Dcode%26redirect_uri%3Dhttp%253A%252F%252Flocalhost%253A8910%252Fcallback%26scope%3Da.b&decision=accept&email=x")
 	f.Add("POST", "https://accounts.zoho.eu/oauth/v2/token", formType, "", "grant_type=refresh_token&client_id=C&client_secret=S&refresh_token=R")
 	f.Add("POST", "https://accounts.zoho.eu/oauth/v2/token", formType, "", "grant_type=authorization_code&client_id=C&client_secret=S&code=O&redirect_uri=http%3A%2F%2Flocalhost%3A8910%2Fcallback")

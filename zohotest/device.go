@@ -164,20 +164,29 @@ func (s *Simulator) approveDevice(userCode string, consent Consent) answer {
 
 // devicePage is what a person sees at the verification address.
 func (s *Simulator) devicePage(c *call) answer {
-	var users []*User
-	for _, u := range s.users {
-		if home := s.site(u.DataCenter); home == c.site || home != nil && !home.Isolated && !c.site.Isolated {
-			users = append(users, u)
-		}
+	if s.mustChoose(c) {
+		return s.choosePage(c, c.r.URL.RequestURI())
 	}
-	return htmlAnswer(200, render(deviceTemplate, map[string]any{
-		"Action": deviceApprovePath, "UserCode": c.query.Get("user_code"), "Users": users, "DataCenter": c.site.Name,
+	return htmlAnswer(200, render("device", map[string]any{
+		"Action": deviceApprovePath, "UserCode": c.query.Get("user_code"), "Person": s.person(c, s.deviceRefusal(c.site)),
 	}))
+}
+
+// deviceRefusal says why a user cannot decide at this data centre, whatever the
+// device; empty if nothing stands against it.
+func (s *Simulator) deviceRefusal(at *site) func(*User) string {
+	return func(user *User) string {
+		home := s.site(user.DataCenter)
+		if home == at || home != nil && !home.Isolated && !at.Isolated {
+			return ""
+		}
+		return "Data centre " + user.DataCenter + " takes no part in other data centres' consents."
+	}
 }
 
 // deviceApprove is a button of that page.
 func (s *Simulator) deviceApprove(c *call) answer {
 	return s.approveDevice(strings.TrimSpace(c.body.Get("user_code")), Consent{
-		Email: c.body.Get("email"), Reject: c.body.Get("decision") != "accept",
+		Email: or(c.body.Get("email"), s.inUse(c)), Reject: c.body.Get("decision") != "accept",
 	})
 }

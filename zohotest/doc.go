@@ -27,8 +27,13 @@
 //
 // [Simulator.Authorize] plays the person at the browser,
 // [Simulator.SelfClientCode] the one in the API console, and
-// [Simulator.ApproveDevice] the one who types a device's code. Over sockets the
-// consent page works in any browser, without JavaScript.
+// [Simulator.ApproveDevice] the one who types a device's code.
+// [Simulator.RemoveUser] lets a person leave their organization.
+//
+// Over sockets the consent page works in any browser, without JavaScript. It asks
+// who the person is, unless the browser is signed in ([Simulator.SignIn], or the
+// page /signin of any accounts server); then it says as whom, and lets the person
+// use another account.
 //
 // # Settings and trouble
 //
@@ -52,6 +57,7 @@
 //	POST /oauth/v3/device/code           device flow
 //	POST /oauth/v3/device/token
 //	GET  /oauth/v3/device                its page
+//	GET  /signin                         where a person chooses an account; ?session= sets a session's cookie
 //	GET  /oauth/serverinfo
 //	GET  /oauth/user/info                scope AaaServer.profile.READ
 //	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ; v2 to v7 alike
@@ -78,7 +84,9 @@
 //	POST   /approve-device    {"user_code","data_center","email","reject"}
 //	POST   /self-client-code  {"client_id","data_center","scopes":[],"life"} -> {"code"}
 //	POST   /clients           Client -> Client
+//	POST   /redirect-uris     {"client_id","redirect_uri"}, one more of this client
 //	POST   /users             User -> User
+//	POST   /sign-in           {"emails":[],"data_center"} -> {"cookie","url"}: a browser's session, the first in use
 //	POST   /remove-user       {"email"}, who leaves the organization; its grants stay, the user's die
 //	POST   /revoke            {"refresh_token"} or {"access_token"}, as its user does
 //	POST   /rotate-secret     {"client_id","data_center"} -> {"client_secret"}

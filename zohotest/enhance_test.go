@@ -58,6 +58,28 @@ func TestARefreshTokenAndItsAccessTokensGainScopes(t *testing.T) {
 	})
 }
 
+func TestTheAnswerAboutMoreScopesCarriesTheStateUnlessTheKnobSaysNo(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		grant := a.connects("eu")
+		for _, test := range []struct {
+			omit, reject bool
+			want         string
+		}{
+			{false, true, "?state=a+b%26c&error=access_denied&"},
+			{true, true, "?error=access_denied&"},
+			{false, false, "?state=a+b%26c&status=success&scope_enhanced=true&"},
+			{true, false, "?status=success&scope_enhanced=true&"},
+		} {
+			a.zoho.Knobs(func(k *zohotest.Knobs) { k.OmitState = test.omit })
+			address := a.extraScopeURL("eu", a.enhances("eu", grant.refreshToken()).accessToken(), "Desk.basic.READ") + "&state=a+b%26c"
+			landed, err := a.zoho.Authorize(address, zohotest.Consent{Reject: test.reject})
+			if err != nil || landed != a.client.RedirectURIs[0]+test.want {
+				t.Errorf("%+v: landed at %s, %v", test, landed, err)
+			}
+		}
+	})
+}
+
 func TestMistakesInScopeEnhancementHaveNames(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		grant := a.connects("eu")

@@ -65,7 +65,8 @@ type Knobs struct {
 	// Consent.
 
 	AutoConsent        bool   // GET /oauth/v2/auth redirects at once instead of showing the page: false
-	AutoConsentEmail   string // who consents then; empty: the default user of the data centre asked
+	AutoConsentEmail   string // who consents then; empty: the account in use at the browser, or else the default user of the data centre asked
+	ChooseAccount      bool   // a browser with several accounts is asked which one before each consent: false, the one used last is; Zoho's pages do not say
 	RejectConsent      bool   // everybody rejects: false
 	OmitState          bool   // the redirect carries no state
 	OmitLocation       bool   // the redirect carries no location

@@ -30,6 +30,7 @@ type ledger struct {
 	accessTokens  map[string]*accessToken
 	deviceCodes   map[string]*deviceCode
 	enhanceTokens map[string]*enhanceToken
+	sessions      map[string]*session        // by the cookie's value
 	consents      map[string]map[string]bool // holder and client -> scopes once consented to
 	windows       map[string]*window         // by what is limited and its key
 
@@ -49,6 +50,7 @@ func newLedger() ledger {
 		accessTokens:  map[string]*accessToken{},
 		deviceCodes:   map[string]*deviceCode{},
 		enhanceTokens: map[string]*enhanceToken{},
+		sessions:      map[string]*session{},
 		consents:      map[string]map[string]bool{},
 		windows:       map[string]*window{},
 		counts:        newCounts(),

@@ -58,12 +58,18 @@ func TestAnOrganizationsGrantOutlivesItsAdministratorAndAUsersDoesNot(t *testing
 		if len(tokens) != 2 || !tokens[0].Organization || tokens[0].Soid != "zohopay.4711" || tokens[1].Organization || tokens[1].Soid != "" {
 			t.Fatalf("refresh tokens are %+v", tokens)
 		}
-		spent, err := a.zoho.Authorize(a.consentURL("us"), zohotest.Consent{Email: admin.Email})
-		if err != nil {
-			t.Fatal(err)
+		landed := map[string]string{}
+		for _, address := range []string{a.orgURL("us"), a.consentURL("us")} {
+			var err error
+			if landed[address], err = a.zoho.Authorize(address, zohotest.Consent{Email: admin.Email}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		a.zoho.RemoveUser("ADMIN@example.com")
-		a.wantError(a.exchange("eu", codeOf(t, spent)), "invalid_code")
+		a.wantError(a.exchange("eu", codeOf(t, landed[a.consentURL("us")])), "invalid_code")
+		if r := a.exchange("eu", codeOf(t, landed[a.orgURL("us")])); r.refreshToken() == "" {
+			t.Errorf("the organization's code got %s", r.body)
+		}
 		a.wantError(a.refresh("eu", user.refreshToken()), "invalid_code")
 		if a.zoho.Alive(user.accessToken()) || !a.zoho.Alive(org.accessToken()) {
 			t.Error("the user's access token lives, or the organization's died")
@@ -173,6 +179,9 @@ func TestWhomUserInfoNamesForAnOrganizationIsAKnob(t *testing.T) {
 				}
 				a.zoho.RemoveUser(admin.Email)
 			}
+			if refused := a.zoho.Counts().APIRefused; refused != want[0]/401+want[1]/401 {
+				t.Errorf("%s: %d refusals were counted", setting, refused)
+			}
 			if r := a.userInfo("us", user); r.status != 200 {
 				t.Errorf("%s: to a user's token it answered %d", setting, r.status)
 			}
@@ -273,5 +282,6 @@ func TestAScriptCanSendAPersonAwayAndSeesWhoseAGrantIs(t *testing.T) {
 				t.Errorf("%s %s answered %d %s, want %q", test.path, test.body, status, answer, test.want)
 			}
 		}
+		a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.Organization})).connectsOrganization("us") // a refused change changed nothing
 	})
 }

@@ -47,6 +47,10 @@ func endpointAt(path string) (endpoint, bool) {
 		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
 	case approvePath:
 		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).approve}, true
+	case signInPath:
+		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).signIn}, true
+	case signedInPath:
+		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).signedIn}, true
 	case "/oauth/v2/token/scopeenhance":
 		return endpoint{"enhance", http.MethodPost, accountsSide, (*Simulator).scopeEnhance}, true
 	case devicePath:
