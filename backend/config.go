@@ -124,7 +124,7 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		return nil, err
 	}
 	for _, address := range c.ReturnURLs {
-		if _, err := returnAddress(address); err != nil {
+		if _, err := returnEntry(address); err != nil {
 			return nil, err
 		}
 	}

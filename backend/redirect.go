@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -74,7 +75,7 @@ func checkVaultAddr(address string) error {
 	if address == "" {
 		return nil
 	}
-	if _, err := zoho.CleanAccountsURL(address); err != nil {
+	if _, err := zoho.CleanAccountsURL(address); err != nil || strings.ContainsAny(address, "?#") {
 		return refuse("vault_addr is not usable: give the address at which a browser reaches Vault, https://vault.example.com:8200 (http for localhost alone), without /v1")
 	}
 	if u, err := url.Parse(address); err != nil || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1" {
@@ -90,10 +91,24 @@ func checkVaultAddr(address string) error {
 func returnAddress(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	local := err == nil && u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1")
-	if err != nil || u.Scheme != "https" && !local || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
-		return nil, refuse("%q is not an address to return to; write it as https://app.example.com/connected (http for loopback alone, no user and no fragment)", shorten(address))
+	if err != nil || u.Scheme != "https" && !local || u.Hostname() == "" || !ascii(u.Host) || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+		return nil, refuse("%q is not an address to return to; write it as https://app.example.com/connected (http for loopback alone, no user and no fragment, an international host as xn--...)", shorten(address))
 	}
 	return u, nil
+}
+
+// ascii reports whether a host is spelt as it is asked for: browsers read several
+// letters as one.
+func ascii(host string) bool {
+	return !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// returnEntry reads an entry of return_urls.
+func returnEntry(entry string) (*url.URL, error) {
+	if strings.Contains(entry, "?") {
+		return nil, refuse("%q has a query, and is not an address to return to: scheme, host, port and path of an entry count, any query goes with them; leave it out", shorten(entry))
+	}
+	return returnAddress(entry)
 }
 
 // checkReturn refuses to send a browser to where the mount's return_urls do not lead.
@@ -108,7 +123,7 @@ func (c *config) checkReturn(address string) error {
 		}
 	}
 	allowed := slices.ContainsFunc(c.ReturnURLs, func(entry string) bool {
-		a, err := returnAddress(entry)
+		a, err := returnEntry(entry)
 		return err == nil && a.Scheme == u.Scheme && strings.EqualFold(a.Hostname(), u.Hostname()) && port(a) == port(u) && a.EscapedPath() == u.EscapedPath()
 	})
 	if !allowed {
