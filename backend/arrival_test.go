@@ -177,8 +177,8 @@ func TestConsentIsFinishedWhenItsBrowserIsClosed(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		q := u.Query()
-		if _, err := m.arrive(ctx, data{"code": q.Get("code"), "state": q.Get("state"), "location": q.Get("location")}); err == nil {
-			t.Error("the closed browser was answered")
+		if got, err := m.arrive(ctx, data{"code": q.Get("code"), "state": q.Get("state"), "location": q.Get("location")}); err != nil || got.status != 503 {
+			t.Errorf("the closed browser was answered %v, %v", got, err)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()

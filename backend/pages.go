@@ -57,9 +57,6 @@ func refusalPage(name string, err error) *logical.Response {
 	var a *answer
 	errors.As(err, &a)
 	status := a.status
-	if a.browser != 0 {
-		status = a.browser
-	}
 	p := page.Page{Result: page.Failed, Credential: name, Detail: a.text}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		p.Result = page.Busy

@@ -90,7 +90,7 @@ func (b *backend) callback(ctx context.Context, req *logical.Request) (*logical.
 		resp := *o.Val.(*logical.Response)
 		return &resp, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return busyPage(name), nil // the tab is closed, or Vault's time for a request is over
 	}
 }
 
@@ -138,7 +138,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		w.client, err = b.memory.config(ctx, w.storage)
 	}
 	if err != nil {
-		return b.errorPage(&w, c, err)
+		return b.errorPage(ctx, &w, c, err)
 	}
 	switch {
 	case c == nil || c.State != arrived.State:
@@ -156,7 +156,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		return b.outcomePage(ctx, &w, now, now.Outcome)
 	}
 	if err != nil {
-		return b.errorPage(&w, c, err)
+		return b.errorPage(ctx, &w, c, err)
 	}
 	o := success(k, c.Scopes, k.Granted)
 	return b.outcomePage(ctx, &w, c, &o)
@@ -170,13 +170,17 @@ func shown(c *consent.Consent, code string) bool {
 }
 
 // errorPage is for what was not stored: the consent waits on, or never did.
-func (b *backend) errorPage(w *connectRequest, c *consent.Consent, err error) *logical.Response {
+func (b *backend) errorPage(ctx context.Context, w *connectRequest, c *consent.Consent, err error) *logical.Response {
 	var a *answer
 	if !errors.As(err, &a) {
 		a = &answer{status: http.StatusServiceUnavailable, text: b.told(err)}
 	}
-	if a.result == consent.OtherAccount {
+	switch {
+	case a.result == consent.OtherAccount:
 		return otherAccountPage(w, c, a.text)
+	case a.browser != 0: // the code is spent: loading the page again won't help
+		o := b.failure(a)
+		return b.outcomePage(ctx, w, c, &o)
 	}
 	return refusalPage(w.name, a)
 }
