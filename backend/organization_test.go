@@ -1,0 +1,44 @@
+// Whose is a grant, and what leaves with whom?
+
+package backend_test
+
+import (
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestGrantOfAnOrganizationOutlivesTheAdministrator(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": "ZohoCRM.modules.ALL AaaServer.profile.READ"})
+		for name, d := range map[string]data{"person": nil, "org": {"flow": "organization", "soid": "ZohoCRM.600000434"}} {
+			m.land(m.consent(name, d, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+		}
+		org, person := m.read("status/org"), m.read("status/person")
+		if org["consent_level"] != "organization" || org["soid"] != "ZohoCRM.600000434" || org["belongs_to"] != "the organization ZohoCRM.600000434" {
+			t.Errorf("status/org: %v", org)
+		}
+		email := person["zoho_email"].(string)
+		if person["consent_level"] != "user" || !strings.Contains(person["belongs_to"].(string), email) {
+			t.Errorf("status/person: %v", person)
+		}
+		m.zoho.RemoveUser(email)
+		m.token("org")
+		m.refused("read", "creds/person", data{"min_ttl": "59m"}, 400, "invalid_code")
+		if command := m.read("status/org")["next_command"]; command != nil {
+			t.Errorf("next_command %v", command)
+		}
+	})
+}
+
+func TestOrganizationConsentsToOneServiceAtATime(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		m.connect("crm")
+		m.unmoved(func() {
+			m.refused("update", "authorize/org", data{"flow": "organization", "scopes": "ZohoCRM.modules.ALL Desk.tickets.READ"}, 400, "ZohoCRM and Desk", "one credential for each")
+			m.refused("update", "authorize/org", data{"soid": "ZohoCRM.1"}, 400, "flow=organization")
+		})
+	})
+}
