@@ -244,6 +244,32 @@ func TestExpectedUserConnectsAndAnotherDoesNot(t *testing.T) {
 // ann0 is the user id of the first account, of which others' are extensions.
 func ann0(m *mount) string { return m.zoho.User("us").ZUID }
 
+func TestOldTabOfAnotherAccountDoesNotEndTheLink(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes})
+		bob := m.zoho.AddUser(zohotest.User{Email: "bob@example.com"})
+		started := m.write("authorize/crm", data{"expected_user": m.zoho.User("us").Email, "ttl": "24h"})
+		first := m.opens(started, zohotest.Consent{Email: bob.Email})
+		m.land(first).shows(t, 400, "This link is for")
+		second := m.opens(started, zohotest.Consent{Email: bob.Email})
+		m.land(second).shows(t, 400, "This link is for")
+		for range 20 {
+			passes(time.Hour)
+			m.tick()
+		}
+		m.land(first).shows(t, 400, "used already")
+		m.land(second).shows(t, 400, "This link is for")
+		m.land(m.opens(started, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+		for range 4 + 2 {
+			passes(time.Hour)
+			m.tick()
+		}
+		m.delete("creds/crm")
+		m.nothingLeft("the link is over")
+		m.clean()
+	})
+}
+
 func TestPastedAddressOfAnotherAccountIsRefusedAndTheConsentWaitsOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"scopes": profileScopes})

@@ -36,6 +36,10 @@ func simActions() []simAction {
 		{"add-scopes", 5, (*simulation).addScopes},
 		{"import", 8, (*simulation).imports},
 		{"client-credentials", 3, (*simulation).clientCredentials},
+		{"link", 6, (*simulation).link},
+		{"browser", 12, (*simulation).browser},
+		{"click", 8, (*simulation).click},
+		{"withdraw", 3, (*simulation).withdraw},
 		{"settings", 3, (*simulation).settings},
 		{"disable", 2, (*simulation).disable},
 		{"revoke", 7, (*simulation).revoke},
@@ -112,34 +116,18 @@ func (e simEvent) person() zohotest.Consent {
 func (h *simulation) consent(e simEvent, name string, d data, plan simPlan) *simConsent {
 	r := h.request(e, logical.UpdateOperation, "authorize/"+name, d)
 	r.plan, r.secret = plan, d["add_scopes"] != nil
-	h.do(r)
-	if r.status != 200 || r.node.dead.Load() {
+	c := h.starts(r)
+	if c == nil {
 		return nil
 	}
 	who := e.person()
 	if r.secret {
 		who.DataCenter = ""
 	}
-	h.becomes(zohotest.ServerBased)
-	landed, err := h.zoho.Authorize(r.resp.Data["authorization_url"].(string), who)
-	if err != nil {
-		h.note("%v", err) // the grant was revoked meanwhile
+	if !h.visit(c, who) {
 		return nil
 	}
-	c := &simConsent{name: name, state: r.resp.Data["state"].(string), landed: landed, expires: r.began.Add(10 * time.Minute)}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c.void = h.upset(r)
-	h.consents[name] = append(h.consents[name], c)
 	return c
-}
-
-// upset reports whether another consent was started for the name, or the credential
-// deleted, since a request began; h.mu is held.
-func (h *simulation) upset(r *simRequest) bool {
-	return slices.ContainsFunc(h.changes[r.name], func(other *simRequest) bool {
-		return other != r && !other.connects() && (other.over == 0 || other.over > r.begun)
-	})
 }
 
 func (h *simulation) authorize(e simEvent) {
@@ -155,30 +143,35 @@ func (h *simulation) addScopes(e simEvent) {
 // callback writes an address that a browser landed on, mostly the last one.
 func (h *simulation) callback(e simEvent) {
 	name := h.nameOf(e)
+	if c := h.oneOf(e, name); c != nil {
+		h.flow(e, func() { h.finishes(e, name, c) })
+	}
+}
+
+// oneOf chooses a consent that somebody went through.
+func (h *simulation) oneOf(e simEvent, name string) *simConsent {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	all := h.consents[name]
 	if e.args[simA]%8 == 7 {
 		all = h.consents[h.names[int(e.args[simB])%len(h.names)]]
 	}
-	var c *simConsent
+	all = slices.DeleteFunc(slices.Clone(all), func(c *simConsent) bool { return len(c.visits) == 0 })
 	if back := int(choose(e.args[simA]>>4, 0, 0, 0, 0, 0, 1)); len(all) > back {
-		c = all[len(all)-1-back]
+		return all[len(all)-1-back]
 	}
-	h.mu.Unlock()
-	if c == nil {
-		return
-	}
-	h.flow(e, func() { h.finishes(e, name, c) })
+	return nil
 }
 
 func (h *simulation) finishes(e simEvent, name string, c *simConsent) {
-	d := data{"callback_url": c.landed}
+	v := h.last(c)
+	d := data{"callback_url": v.landed}
 	if e.args[simB]%8 == 3 {
 		d["max_age"] = "20m"
 	}
 	r := h.request(e, logical.UpdateOperation, "creds/"+name, d)
 	if c.name == name {
-		r.consent = c
+		r.consent, r.visit = c, v
 	}
 	h.insist(r)
 }

@@ -34,15 +34,17 @@ func (h *simulation) judge(r *simRequest) {
 	default:
 		h.wrongf("an answer of no known kind", "#%d %s: %d %s", r.number, r.what, r.status, r.text)
 	}
-	if r.codeSent > 0 && r.status != 200 && r.status != 400 {
+	if r.path == "callback" {
+		h.judgePage(r)
+	} else if r.codeSent > 0 && r.status != 200 && r.status != 400 {
 		h.wrongf("a spent code is to be written again", "#%d %s: %d %s", r.number, r.what, r.status, r.text)
 	}
 	if r.status != 200 && strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "handed out no more") {
 		h.learnsRevoked(r, r.name, false)
 	}
 	if c := r.consent; c != nil {
-		lost := r.status == 400 && (strings.Contains(r.text, "belongs to no consent") || strings.Contains(r.text, "is not that of the consent"))
-		if lost && r.firstUse && !c.void && time.Now().Before(c.expires) {
+		lost := r.status == 400 && (strings.Contains(r.text, "belongs to no consent") || strings.Contains(r.text, "is not that of the consent") || strings.Contains(r.text, "used, withdrawn or replaced"))
+		if lost && len(c.uses) == 1 && !h.void(c, nil) && time.Now().Before(c.expires) {
 			h.wrongf("a consent is lost", "#%d %s, the one started last for %q: %s", r.number, r.what, r.name, r.text)
 		}
 	}
@@ -64,8 +66,10 @@ func (h *simulation) learns(r *simRequest) {
 				h.learnsRevoked(r, name, failure == "")
 			}
 		}
-	case r.op == logical.DeleteOperation && r.name != "":
+	case r.deletes():
 		h.learnsDeleted(r)
+	case r.op == logical.UpdateOperation && strings.HasPrefix(r.path, "authorize/"):
+		h.learnsStarted(r)
 	case r.connects():
 		h.learnsConnected(r)
 	}
@@ -172,7 +176,7 @@ func (h *simulation) learnsConnected(r *simRequest) {
 	}
 	deleted := false
 	for _, o := range h.changes[r.name] {
-		if o.op != logical.DeleteOperation || o.over > 0 && o.over < r.begun {
+		if !o.deletes() || o.over > 0 && o.over < r.begun {
 			continue
 		}
 		deleted = true

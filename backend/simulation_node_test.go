@@ -135,6 +135,9 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 	n, h := d.node, d.node.h
 	h.gate.move()
 	writes := op == "put" || op == "delete"
+	if writes && d.ask != nil {
+		d.ask.writes.Add(1)
+	}
 	if n.dead.Load() {
 		return errSimDead
 	}

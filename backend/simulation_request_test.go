@@ -33,17 +33,19 @@ type simRequest struct {
 	secret   bool // its answer holds what must not be shown
 	forgets  bool // a delete with revoke=false
 	consent  *simConsent
+	visit    *simVisit // of the consent, whose address is brought
+	entity   string    // who asks
 
-	operations, calls atomic.Int64
+	operations, writes, calls atomic.Int64
 
 	// h.mu guards the rest. Moments are h.sequence, 0 if not yet.
 	began             time.Time
 	begun, over       uint64
 	codeSent, askedAt uint64 // when a code, or anything, was sent to Zoho
-	firstUse          bool   // of the consent
 	resp              *logical.Response
 	status            int
 	text              string
+	result            string // of a page
 }
 
 func (h *simulation) request(e simEvent, op logical.Operation, path string, d data) *simRequest {
@@ -73,8 +75,10 @@ func (h *simulation) fields(d data) string {
 			continue
 		case "refresh_token":
 			value = h.label(value)
-		case "callback_url", "code":
+		case "callback_url", "code", "state":
 			value = "..."
+		case "return_url", "return_state", "location", "accounts-server":
+			continue
 		}
 		fmt.Fprintf(&b, " %s=%s", key, value)
 	}
@@ -91,6 +95,9 @@ func (r *simRequest) sent(form url.Values) {
 	}
 	if form.Get("grant_type") == "authorization_code" && r.codeSent == 0 {
 		r.codeSent = r.h.sequence
+		if c, who := r.consent, r.h.people[form.Get("code")]; c != nil && c.center != "" && who.Email != "" && c.center != who.DataCenter {
+			r.h.wrongf("a code of another data center is sent", "#%d: for %s in %s, expected is %s", r.number, who.Email, who.DataCenter, c.center)
+		}
 	}
 }
 
@@ -128,7 +135,7 @@ func (r *simRequest) handle(ctx context.Context) (*logical.Response, error) {
 			op = logical.CreateOperation
 		}
 	}
-	return r.node.backend.HandleRequest(ctx, &logical.Request{Operation: op, Path: r.path, Storage: door, Data: maps.Clone(r.data), MountPoint: "zoho/"})
+	return r.node.backend.HandleRequest(ctx, &logical.Request{Operation: op, Path: r.path, Storage: door, Data: maps.Clone(r.data), MountPoint: "zoho/", EntityID: r.entity, DisplayName: r.entity})
 }
 
 // begins takes note of a request before it starts.
@@ -140,20 +147,20 @@ func (h *simulation) begins(r *simRequest) {
 	if !r.quiet {
 		h.notef("#%d %s%s%s", r.number, r.what, r.plan, map[bool]string{true: " at the standby"}[r.node.standby.Load()])
 	}
-	starts := strings.HasPrefix(r.path, "authorize/")
-	deletes := r.op == logical.DeleteOperation && r.name != ""
-	if starts || deletes {
-		for _, c := range h.consents[r.name] {
-			c.void = true
-		}
-	}
+	starts := strings.HasPrefix(r.path, "authorize/") // or ends a consent
+	deletes := r.deletes()
 	if deletes {
 		h.exists[r.name] = 0
 	}
 	if c := r.consent; c != nil {
-		r.firstUse, c.used = !c.used, true
+		c.uses = append(c.uses, r)
 	}
-	if starts || deletes || r.connects() {
+	switch {
+	case r.endsConfig():
+		for _, name := range h.names {
+			h.changes[name] = append(h.changes[name], r)
+		}
+	case starts || deletes || r.connects():
 		h.changes[r.name] = append(h.changes[r.name], r)
 	}
 	if deletes || strings.HasPrefix(r.path, "revoke") {
@@ -161,8 +168,19 @@ func (h *simulation) begins(r *simRequest) {
 	}
 }
 
+// deletes reports whether a request deletes a credential.
+func (r *simRequest) deletes() bool {
+	return r.op == logical.DeleteOperation && strings.HasPrefix(r.path, "creds/")
+}
+
+// endsConfig reports whether a request deletes the client, and with it all states.
+func (r *simRequest) endsConfig() bool { return r.op == logical.DeleteOperation && r.path == "config" }
+
 // connects reports whether a request brings a grant.
 func (r *simRequest) connects() bool {
+	if r.path == "callback" {
+		return r.consent != nil
+	}
 	if !strings.HasPrefix(r.path, "creds/") || r.op == logical.ReadOperation {
 		return false
 	}
@@ -182,6 +200,8 @@ func (h *simulation) ends(r *simRequest, resp *logical.Response, err error) {
 	r.over, r.resp = h.sequence, resp
 	var coded logical.HTTPCodedError
 	switch {
+	case err == nil && r.path == "callback":
+		r.readPage(resp)
 	case err == nil && resp.IsError():
 		r.status, r.text = 400, resp.Error().Error()
 	case err == nil:

@@ -166,6 +166,9 @@ func (h *simulation) atRest(patience time.Duration) {
 	}
 	for _, name := range stored.names() {
 		grant := h.grantIn(stored, name)
+		if b, known := h.bought[grant]; known && b.consent != nil && !b.consent.expects(b.who) && !h.imported[grant] {
+			h.wrongf("connected for another account", "%q is %s's, and the consent was for %s in %s", name, b.who.Email, b.consent.user, b.consent.center)
+		}
 		if grant == "" || alive[grant] || h.killed[grant] {
 			continue
 		}
@@ -232,6 +235,10 @@ func (h *simulation) endsWell() {
 	if failed {
 		return
 	}
+	h.linksWork()
+	if len(h.wrongs()) > 0 {
+		return
+	}
 	h.note("all is deleted")
 	for _, name := range h.contents().names() {
 		r := h.request(simEvent{}, logical.DeleteOperation, "creds/"+name, nil)
@@ -242,14 +249,31 @@ func (h *simulation) endsWell() {
 	h.minutes(simHours, 10*time.Minute)
 	synctest.Wait()
 	h.inspect()
+	h.leaves("pending/", "spent/")
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if left := h.contents().left(); len(left) > 0 {
-		for i, key := range left {
-			left[i] = h.unnamed(key)
-		}
-		h.wrongf("something stays in storage", "%v", left)
+	h.deletedIsGone()
+	h.mu.Unlock()
+	h.minutes(8*24*time.Hour, 8*time.Hour) // links live for seven days
+	synctest.Wait()
+	h.leaves()
+	h.nothingSecret()
+}
+
+// leaves checks that nothing stays in storage but keys with these prefixes.
+func (h *simulation) leaves(prefixes ...string) {
+	left := slices.DeleteFunc(h.contents().left(), func(key string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+	})
+	for i, key := range left {
+		left[i] = h.unnamed(key)
 	}
+	if len(left) > 0 {
+		h.wrong("something stays in storage", "%v", left)
+	}
+}
+
+// deletedIsGone checks that no grant of a deleted credential lives at Zoho; h.mu is held.
+func (h *simulation) deletedIsGone() {
 	for _, rt := range h.zoho.Orphans() {
 		if h.outside[rt.Token] && !h.stored[rt.Token] || h.lost[rt.Token] || h.forgotten[rt.Token] || h.successor[rt.Token] != "" {
 			continue
@@ -259,7 +283,6 @@ func (h *simulation) endsWell() {
 		}
 		h.wrongf("a deleted grant lives on", "%s", h.label(rt.Token))
 	}
-	h.nothingSecret()
 }
 
 // must makes a request that has to succeed.
@@ -287,8 +310,10 @@ func (h *simulation) readable(name string, e simEvent) {
 	}
 }
 
-// nothingSecret searches for secrets where none may be; h.mu is held.
+// nothingSecret searches for secrets where none may be.
 func (h *simulation) nothingSecret() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.events.Lock()
 	defer h.events.Unlock()
 	out := h.logs.String() + h.shown.String()

@@ -82,19 +82,13 @@ type simulation struct {
 	exists   map[string]uint64            // since when a credential is connected that was not deleted
 	stored   map[string]bool              // imported with success
 	consents map[string][]*simConsent
-	devices  map[string]string // name -> user code
-	code     string            // the last self client's code
+	people   map[string]zohotest.User // by the code that came of their consent
+	bought   map[string]simPurchase   // by grant
+	devices  map[string]string        // name -> user code
+	code     string                   // the last self client's code
 	coded    time.Time
 	changes  map[string][]*simRequest // by name: deletes, authorizations, connections
 	revoking []*simRequest
-}
-
-// simConsent is a consent that a person went through in a browser.
-type simConsent struct {
-	name, state, landed string
-	expires             time.Time
-	void                bool // another was started, or the credential was deleted
-	used                bool
 }
 
 func newSimulation(t testing.TB, s simScript) *simulation {
@@ -106,7 +100,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 		cacheSize: choose(header[6], 100, 2, 1),
 		labels:    map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{}, unmarked: map[string]bool{},
 		outside: map[string]bool{}, successor: map[string]string{}, unrevoked: map[string]time.Time{}, imported: map[string]bool{},
-		handed: map[string]map[string]uint64{}, barred: map[string]uint64{}, exists: map[string]uint64{}, stored: map[string]bool{}, consents: map[string][]*simConsent{}, devices: map[string]string{},
+		handed: map[string]map[string]uint64{}, barred: map[string]uint64{}, exists: map[string]uint64{}, stored: map[string]bool{}, consents: map[string][]*simConsent{}, people: map[string]zohotest.User{}, bought: map[string]simPurchase{}, devices: map[string]string{},
 		changes: map[string][]*simRequest{},
 	}
 	h.zoho.Knobs(func(k *zohotest.Knobs) {
@@ -119,6 +113,8 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 	})
 	c := h.zoho.DefaultClient()
 	c.Enabled = h.zoho.DataCenters() // whatever its type is at the moment
+	c.RedirectURIs = append(c.RedirectURIs, callbackAddress)
+	h.zoho.AddUser(zohotest.User{Email: simStranger})
 	h.zoho.AddClient(c)
 	h.active, h.standby = h.newNode(false), h.newNode(true)
 	h.do(h.request(simEvent{}, logical.UpdateOperation, "config", h.wholeConfig(data{
@@ -138,7 +134,7 @@ func (h *simulation) wholeConfig(more data) data {
 	c := h.zoho.DefaultClient()
 	d := data{
 		"client_id": c.ID, "client_secret": c.Secret, "redirect_uri": c.RedirectURIs[0], "scopes": "ZohoCRM.modules.ALL ZohoCRM.org.READ AaaServer.profile.READ", "verify": false,
-		"mint_limit": 10, "mint_window": "10m", "live_token_limit": 10, "data_center": "us",
+		"mint_limit": 10, "mint_window": "10m", "live_token_limit": 10, "data_center": "us", "return_urls": returns,
 	}
 	maps.Copy(d, more)
 	return d

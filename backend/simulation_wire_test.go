@@ -65,7 +65,7 @@ func (w *simWire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if diesAfter {
 		n.die()
 	}
-	h.answered(n, req.URL.Path, form, body, err)
+	h.answered(n, ask, req.URL.Path, form, body, err)
 	if n.dead.Load() {
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: errSimDead}
 	}
@@ -106,7 +106,7 @@ func (h *simulation) becomes(kind zohotest.ClientType) {
 }
 
 // answered notes which grants a process got, and which it tried to revoke.
-func (h *simulation) answered(n *simNode, path string, form url.Values, body []byte, err error) {
+func (h *simulation) answered(n *simNode, ask *simRequest, path string, form url.Values, body []byte, err error) {
 	var a struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
@@ -127,6 +127,9 @@ func (h *simulation) answered(n *simNode, path string, form url.Values, body []b
 	case whole && a.Refresh != "":
 		h.received[a.Refresh] = simReceipt{n, time.Now()}
 		h.grants[a.Refresh] = true
+		if who, known := h.people[form.Get("code")]; known && ask != nil {
+			h.bought[a.Refresh] = simPurchase{who, ask.consent}
+		}
 		h.notef("node %d has %s from Zoho", n.number, h.label(a.Refresh))
 		if sent != "" && sent != a.Refresh {
 			h.successor[sent] = a.Refresh

@@ -11,7 +11,7 @@
 // Start takes the place of a consent that waits only for whoever may do that. One that
 // came with a state is kept after its end with what came of it, for whoever loads
 // the page again; the others are deleted. Sweep deletes each some time after it has
-// expired. That a code was sent is known until it is surely dead.
+// expired. That a code was sent is known until it is surely dead, and its consent over.
 package consent
 
 import (
@@ -215,7 +215,11 @@ func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, co
 		}
 		before = now
 		fingerprint, expires := zoho.Fingerprint(string(code)), time.Now().Add(CodeLife).UTC()
-		if err := p.spend(ctx, s, fingerprint, expires); err != nil {
+		known := expires
+		if finishes && now.Expires.After(known) {
+			known = now.Expires // it may wait for another code until then, and a browser keep this one
+		}
+		if err := p.spend(ctx, s, fingerprint, known); err != nil {
 			return err
 		}
 		spent = &Consent{ID: rand.Text(), Spent: fingerprint, Expires: expires}
