@@ -119,7 +119,7 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 }
 
 // noteFailure keeps what came of a code for whoever loads the page again. If it can't be
-// stored they hear that the consent was interrupted, which is as true.
+// stored they hear that Vault was interrupted, which is as true.
 func (b *backend) noteFailure(ctx context.Context, w connectRequest, finishes, spent *consent.Consent, cause error) {
 	o := b.failure(cause)
 	var err error

@@ -134,26 +134,33 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		change: func(*settings) error { return nil },
 	}
 	c, err := b.consents.Get(ctx, w.storage, name)
+	if err == nil && c != nil && c.Spent != "" && c.Outcome == nil {
+		if b.credentials.obtainingFor(name) {
+			return busyPage(name)
+		}
+		c, err = b.consents.Get(ctx, w.storage, name) // who spent it has come to an end, or died
+	}
 	if err == nil {
 		w.client, err = b.memory.config(ctx, w.storage)
 	}
 	if err != nil {
 		return b.errorPage(ctx, &w, c, err)
 	}
-	switch {
-	case c == nil || c.State != arrived.State:
+	if c == nil || c.State != arrived.State {
 		return refusalPage(name, refuseLink("this link was used, withdrawn or replaced by a newer one; start again with authorize/"+name))
-	case shown(c, w.code()):
-		return b.outcomePage(ctx, &w, c, c.Outcome)
-	case c.Spent != "" && b.credentials.obtainingFor(name):
-		return busyPage(name)
-	case c.Spent != "":
-		return refusalPage(name, refuseLink("Vault was interrupted while it finished this consent; whether the credential is connected is at status/"+name+", if it is not start again with authorize/"+name))
+	}
+	if o := b.outcome(ctx, &w, c); o != nil {
+		return b.outcomePage(ctx, &w, c, o)
+	}
+	if c.Spent != "" {
+		return refusalPage(name, refuseLink("Vault was interrupted before it had connected anything; start again with authorize/"+name))
 	}
 	k, _, err := b.connect(ctx, w)
 	// What is stored of it is what another tab will see.
-	if now, failed := b.consents.Get(ctx, w.storage, name); failed == nil && now != nil && now.State == arrived.State && shown(now, w.code()) {
-		return b.outcomePage(ctx, &w, now, now.Outcome)
+	if now, failed := b.consents.Get(ctx, w.storage, name); failed == nil && now != nil && now.State == arrived.State {
+		if o := b.outcome(ctx, &w, now); o != nil {
+			return b.outcomePage(ctx, &w, now, o)
+		}
 	}
 	if err != nil {
 		return b.errorPage(ctx, &w, c, err)
@@ -164,9 +171,19 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 
 func refuseLink(text string) error { return &answer{status: http.StatusBadRequest, text: text} }
 
-// shown tells whether what is stored of a consent is the answer to a code.
-func shown(c *consent.Consent, code string) bool {
-	return c.Outcome != nil && (c.Outcome.Result != consent.OtherAccount || c.Outcome.Code == code)
+// outcome is what came of a consent, nil while that is not known. If the credential has
+// what the code bought, that is the truth, whatever could be stored of it.
+func (b *backend) outcome(ctx context.Context, w *connectRequest, c *consent.Consent) *consent.Outcome {
+	if c.Spent != "" && (c.Outcome == nil || c.Outcome.Result == consent.Failed) {
+		if k, err := b.memory.credential(ctx, w.storage, w.name); err == nil && k.Code == c.Spent {
+			o := success(k, k.Requested, k.Granted)
+			return &o
+		}
+	}
+	if c.Outcome != nil && c.Outcome.Result == consent.OtherAccount && c.Outcome.Code != w.code() {
+		return nil // it waits for another code
+	}
+	return c.Outcome
 }
 
 // errorPage is for what was not stored: the consent waits on, or never did.
