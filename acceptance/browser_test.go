@@ -26,7 +26,23 @@ func browserCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx,
+	ctx, cancel = newBrowser(ctx, profile)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+
+	button := chromedp.CSS(fmt.Sprintf(`button[name="decision"][value=%q]`, args[0]))
+	if err := chromedp.Do(ctx, chromedp.Navigate(args[1]), chromedp.Click(button)); err != nil {
+		ts.Fatalf("clicking %s: %v", args[0], err)
+	}
+	address, err := addressBar(ctx, args[1])
+	ts.Check(err)
+	fmt.Fprintln(ts.Stdout(), address)
+}
+
+// newBrowser is a browser that is started by the first context made from it.
+func newBrowser(ctx context.Context, profile string) (context.Context, context.CancelFunc) {
+	return chromedp.NewExecAllocator(ctx,
 		chromedp.ExecPath(browserName),
 		chromedp.Headless,
 		chromedp.NoSandbox, // root, as in CI, has none
@@ -42,17 +58,6 @@ func browserCommand(ts *testscript.TestScript, neg bool, args []string) {
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("no-proxy-server", true),
 	)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-
-	button := chromedp.CSS(fmt.Sprintf(`button[name="decision"][value=%q]`, args[0]))
-	if err := chromedp.Do(ctx, chromedp.Navigate(args[1]), chromedp.Click(button)); err != nil {
-		ts.Fatalf("clicking %s: %v", args[0], err)
-	}
-	address, err := addressBar(ctx, args[1])
-	ts.Check(err)
-	fmt.Fprintln(ts.Stdout(), address)
 }
 
 // addressBar waits until the browser has left Zoho and says where it went.

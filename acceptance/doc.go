@@ -34,6 +34,14 @@
 //	connect NAME... [FIELD=VALUE]  the tutorial's way to a credential, where it is not the point of the story:
 //	                               authorize with these fields, consent, and write the address to creds
 //	browser accept|reject URL      the same, by clicking in a real browser
+//	tab NAME open URL|accept|reject|reload|back|close
+//	                               a tab of a real browser, which stays open: goes there, clicks on Zoho's page, and so on;
+//	                               prints the address bar, the title and the text of the page it ends at
+//	login [FLAG...] NAME           start zoho-login and wait until it waits for the person, or has ended; what it opens
+//	                               or prints is LINK, a device's code USER_CODE. LOGIN_PORT is a port that this story has for itself
+//	login-type TEXT                type a line for the last one
+//	login-ends [-interrupt] CODE   wait until the last one ends with this exit code, after Ctrl-C if told to; prints what
+//	                               it printed
 //	self-client-code SCOPES        make a code in the console of the self client; prints it
 //	zoho METHOD PATH [JSON]        ask the simulator's control API
 //	capture NAME [FIELD]           put the last output into the environment: all of it, one field (a.b.c) of it as

@@ -34,10 +34,17 @@ func (w *world) start(output string, env []string, program string, args ...strin
 		return nil, err
 	}
 	defer out.Close()
+	cmd := exec.Command(program, args...)
+	cmd.Env = env
+	cmd.Stdout, cmd.Stderr = out, out
+	return w.launch(cmd, out.Name())
+}
+
+// launch runs a command with the story's environment and what it has of its own.
+func (w *world) launch(cmd *exec.Cmd, log string) (*process, error) {
 	s := w.stage
-	p := &process{stage: s, cmd: exec.Command(program, args...), log: out.Name(), done: make(chan struct{})}
-	p.cmd.Env, p.cmd.Dir = append(w.env[:len(w.env):len(w.env)], env...), w.dir
-	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p := &process{stage: s, cmd: cmd, log: log, done: make(chan struct{})}
+	p.cmd.Env, p.cmd.Dir = append(w.env[:len(w.env):len(w.env)], cmd.Env...), w.dir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()

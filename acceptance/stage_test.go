@@ -58,7 +58,7 @@ func newStage(t *testing.T) *stage {
 		running:   map[*process]bool{},
 	}
 	plugin := filepath.Join(s.plugins, pluginName)
-	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim"} {
+	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim", filepath.Join(bin, loginName): loginName} {
 		build := exec.Command("go", "build", "-trimpath", "-o", output,
 			"-ldflags", "-X vault-plugin-secrets-zoho/backend.Version="+pluginVersion, "./cmd/"+command)
 		build.Dir = root
@@ -109,6 +109,12 @@ func (s *stage) port() string {
 			return address
 		}
 	}
+}
+
+// port is that of an address.
+func port(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }
 
 // killAll ends what is still running.

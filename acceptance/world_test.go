@@ -27,6 +27,8 @@ type world struct {
 	vault      *server
 	simulators []*simulator
 	agents     []*process
+	logins     []*login
+	tabs       *tabs
 
 	printed    bytes.Buffer     // what the vault command printed, but for tokens that were asked for
 	canaries   []string         // secrets that Zoho does not know of
@@ -39,6 +41,7 @@ func newWorld(s *stage, env *testscript.Env) (*world, error) {
 		"HOME="+env.WorkDir,
 		"PATH="+filepath.Dir(s.simulator)+string(filepath.ListSeparator)+os.Getenv("PATH"),
 		"VAULT_TOKEN=", "VAULT_ADDR=", "VAULT_NAMESPACE=", "VAULT_FORMAT=", "VAULT_CLI_NO_COLOR=1",
+		"LOGIN_PORT="+port(s.port()),
 		"VAULT_BIN="+s.vault, "PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
 	)
 	w := &world{
@@ -59,6 +62,10 @@ func (w *world) end() {
 	for _, a := range w.agents {
 		a.stop(syscall.SIGKILL)
 	}
+	for _, l := range w.logins {
+		l.stop(syscall.SIGKILL)
+	}
+	w.tabs.close()
 	if w.vault != nil {
 		w.vault.stop(syscall.SIGTERM) // its last words count, too
 	}

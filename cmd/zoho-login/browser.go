@@ -1,6 +1,6 @@
-package main
-
 // How is the person's browser opened? As their desktop does it.
+
+package main
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
-package main
-
 // Which Vault, and who are we there? As the vault command finds it.
+
+package main
 
 import (
 	"fmt"

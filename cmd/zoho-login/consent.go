@@ -1,7 +1,7 @@
-package main
-
 // What happens to a consent between its start and its end? One that came to
 // nothing is withdrawn, so that nothing is left behind.
+
+package main
 
 import (
 	"context"

@@ -1,7 +1,7 @@
-package main
-
 // How does a person consent without a browser here? They type a short code on a
 // phone, and Vault is asked about it as often as Zoho wants.
+
+package main
 
 import (
 	"context"

@@ -1,11 +1,10 @@
-package main
-
 // Is a device consent followed to its end, as often as Zoho wants and no more? In
 // bubbles where time passes by itself.
 
+package main
+
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+	"rsc.io/qr"
 )
 
 // device is a Vault whose credential is connected when a test says so.
@@ -269,24 +269,32 @@ func TestDeviceWithoutStatus(t *testing.T) {
 	})
 }
 
-func TestADrawingIsSquareAndHasItsBorder(t *testing.T) {
-	lines := strings.Split(strings.TrimSuffix(drawing("https://accounts.zoho.com/oauth/v3/device"), "\n"), "\n")
-	width := 0
+func TestTheDrawingIsTheCodeWithItsBorder(t *testing.T) {
+	const address = "https://accounts.zoho.com/oauth/v3/device"
+	code, err := qr.Encode(address, qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dark := map[rune][2]bool{'█': {true, true}, '▀': {true, false}, '▄': {false, true}, ' ': {}}
+	lines := strings.Split(strings.TrimSuffix(drawing(address), "\n"), "\n")
+	if want := (code.Size + 2*quiet + 1) / 2; len(lines) != want {
+		t.Fatalf("%d lines, want %d", len(lines), want)
+	}
 	for i, line := range lines {
 		line = strings.TrimSuffix(strings.TrimPrefix(line, "  \x1b[38;5;16;48;5;231m"), "\x1b[0m")
-		runes := []rune(line)
-		if i == 0 {
-			width = len(runes)
+		for j, r := range []rune(line) {
+			for half := range 2 {
+				x, y := j-quiet, 2*i-quiet+half
+				if got, known := dark[r]; !known || got[half] != code.Black(x, y) {
+					t.Fatalf("%q at %d,%d", r, x, y)
+				}
+			}
 		}
-		border := strings.Repeat(" ", quiet)
-		if len(runes) != width || !strings.HasPrefix(line, border) || !strings.HasSuffix(line, border) {
-			t.Errorf("line %d is %q", i, line)
+		if n := len([]rune(line)); n != code.Size+2*quiet {
+			t.Errorf("line %d is %d wide", i, n)
 		}
 	}
-	if len(lines) != (width+1)/2 {
-		t.Errorf("%d lines of two rows for %d columns", len(lines), width)
-	}
-	if got := drawing(fmt.Sprintf("https://accounts.zoho.com/%4000d", 1)); got != "" {
+	if drawing(address+strings.Repeat("x", 4000)) != "" {
 		t.Error("an address that is too long was drawn")
 	}
 }

@@ -1,7 +1,7 @@
-package main
-
 // What is a person told when Vault refuses? What was tried, why it did not work,
 // and what to do. An address that was sent is never repeated: it holds the code.
+
+package main
 
 import (
 	"errors"

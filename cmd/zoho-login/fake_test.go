@@ -1,7 +1,7 @@
-package main
-
 // The Vault and the browser of the tests. The fake answers what the engine answers;
 // the acceptance stories hold the two together.
+
+package main
 
 import (
 	"bytes"
@@ -132,12 +132,17 @@ type login struct {
 // start runs the command against the fake.
 func start(t *testing.T, fake *fakeVault, args ...string) *login {
 	t.Helper()
+	serve(t, fake)
+	return startHere(t, args...)
+}
+
+// serve makes the fake the Vault of the environment.
+func serve(t *testing.T, fake *fakeVault) {
 	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
 	cleanEnvironment(t)
 	t.Setenv("VAULT_ADDR", server.URL)
 	t.Setenv("VAULT_TOKEN", "hvs.the-token")
-	return startHere(t, args...)
 }
 
 // startHere runs the command with the environment as it is.

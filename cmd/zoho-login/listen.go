@@ -1,7 +1,7 @@
-package main
-
 // Who may bring Zoho's answer? One request, on loopback, with the state of this
 // consent. Everything else gets a short no, and nothing of what it sent back.
+
+package main
 
 import (
 	"context"

@@ -1,7 +1,7 @@
-package main
-
 // How does a person consent on their own machine? Their browser opens Zoho's page
 // and comes back here.
+
+package main
 
 import (
 	"context"

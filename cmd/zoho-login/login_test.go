@@ -1,7 +1,7 @@
-package main
-
 // Does a consent in the person's own browser end as it should, whatever they,
 // their browser, strangers and Vault do?
+
+package main
 
 import (
 	"encoding/json"
@@ -439,11 +439,9 @@ func TestWhatOthersWroteDoesNotSteerTheTerminal(t *testing.T) {
 func TestWhoSitsElsewhereIsToldHow(t *testing.T) {
 	fake := newFake()
 	for address, told := range map[string]bool{"": false, "192.0.2.1 50000 192.0.2.2 22": true} {
-		l := start(t, fake, "-no-browser", "crm") // sets the environment, without a connection
-		l.interrupt()
-		<-l.ended
+		serve(t, fake)
 		t.Setenv("SSH_CONNECTION", address)
-		l = startHere(t, "-no-browser", "crm")
+		l := startHere(t, "-no-browser", "crm")
 		l.waitFor("Waiting")
 		if got := strings.Contains(l.stderr.String(), "ssh -L "+l.port+":localhost:"+l.port); got != told {
 			t.Errorf("SSH_CONNECTION=%q: told %v", address, got)
@@ -514,8 +512,7 @@ func TestVaultIsFoundAsItsOwnCommandFindsIt(t *testing.T) {
 func TestWhoeverIsNotLoggedInIsTold(t *testing.T) {
 	fake := newFake()
 	fake.authorize = refuses(403, "missing client token")
-	l := start(t, fake, "-timeout=1m", "-port="+freePort(t), "crm")
-	l.want(exitFailed)
+	serve(t, fake)
 	t.Setenv("VAULT_TOKEN", "")
 	startHere(t, "crm").want(exitFailed).says("log in with vault login")
 }

@@ -25,12 +25,12 @@ const (
 	exitInterrupted = 130 // as shells say it: 128 and SIGINT
 )
 
-// terminal is where the person is. Where opens an address in their browser.
+// terminal is where the person is.
 type terminal struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	browse         func(address string) error
-	draws          bool // stderr shows colours and block characters
+	browse         func(address string) error // opens it in their browser
+	draws          bool                       // stderr shows colours and block characters
 }
 
 func main() {

@@ -1,6 +1,6 @@
-package main
-
 // What can be said on the command line?
+
+package main
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
-package main
-
 // Is a command line that makes no sense refused before Vault is asked?
+
+package main
 
 import (
 	"strings"

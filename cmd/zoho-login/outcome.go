@@ -1,7 +1,7 @@
-package main
-
 // How did it end, and who is told how? A script by the exit code or as JSON, a
 // person on the terminal and in the browser; the same to all of them.
+
+package main
 
 import (
 	"encoding/json"

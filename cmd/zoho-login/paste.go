@@ -1,7 +1,7 @@
-package main
-
 // How does a person consent with a browser on another machine? They open the link
 // there and paste the address that it ends at here.
+
+package main
 
 import (
 	"bufio"

@@ -1,6 +1,6 @@
-package main
-
 // Is a pasted address taken however it is pasted, and nothing else?
+
+package main
 
 import (
 	"io"

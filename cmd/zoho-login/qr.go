@@ -1,7 +1,7 @@
-package main
-
 // How does a phone read an address off a terminal? As a QR code, two rows of it in
 // each line.
+
+package main
 
 import (
 	"strings"

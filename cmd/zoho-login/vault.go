@@ -1,7 +1,7 @@
-package main
-
 // What is asked of Vault? Every request is here, and every answer becomes plain
 // values. Of a token that comes back nothing is kept.
+
+package main
 
 import (
 	"context"

@@ -1,7 +1,7 @@
-package page
-
 // Can anything that a stranger, Zoho or a caller puts on the page be more than
 // text, and does the page say what happened?
+
+package page
 
 import (
 	"bytes"

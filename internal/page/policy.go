@@ -1,6 +1,6 @@
-package page
-
 // What may the page do? Show itself, with its one style, and nothing else.
+
+package page
 
 import (
 	"crypto/sha256"

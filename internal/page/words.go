@@ -1,7 +1,7 @@
-package page
-
 // What does each result say? In words for somebody who was sent a link and has
 // never heard of OAuth, tokens or scopes.
+
+package page
 
 type words struct {
 	Heading string // also the title
