@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -263,20 +264,38 @@ func TestATakenPortIsToldBeforeAnythingStarts(t *testing.T) {
 }
 
 func TestTheLoopbackAddressesAreFreeAgainAfterwards(t *testing.T) {
-	fake := newFake()
-	fake.authorize = refuses(403, "permission denied")
-	l := start(t, fake, "crm").want(exitFailed)
-	listeners, err := listen(l.port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, listener := range listeners {
-		if ip := listener.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
-			t.Errorf("it listens at %s", ip)
+	refused := newFake()
+	refused.authorize = refuses(403, "permission denied")
+	connects := start(t, newFake(), "crm")
+	connects.open()
+	connects.land(redirect)
+	connects.want(exitConnected)
+	for _, l := range []*login{connects, start(t, refused, "crm").want(exitFailed)} {
+		listeners, err := listen(l.port)
+		if err != nil {
+			t.Fatal(err)
 		}
-		listener.Close()
+		for _, listener := range listeners {
+			if ip := listener.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
+				t.Errorf("it listens at %s", ip)
+			}
+			listener.Close()
+		}
 	}
 }
+
+// A laptop's clock may be far from Vault's.
+func TestAClockThatIsAheadLeavesTime(t *testing.T) {
+	fake := newFake()
+	fake.authorize = always(200, map[string]any{"authorization_url": theLink, "state": theState, "expire_time": "2001-01-01T00:00:00Z"})
+	l := start(t, fake, "crm")
+	l.open()
+	l.land(redirect)
+	l.want(exitConnected)
+}
+
+// sentenceShown is how an error's text appears to a person.
+var sentenceShown = regexp.MustCompile(`<p class="lead">\p{Lu}[^<]*\.</p>`)
 
 func TestVaultRefusing(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -313,7 +332,7 @@ func TestVaultRefusing(t *testing.T) {
 				got := l.land(redirect)
 				if name == "not telling the account" {
 					code = exitConnected
-				} else if got.status != 400 || !strings.Contains(got.body, "Zoho was not connected") || !strings.Contains(got.body, "terminal") {
+				} else if got.status != 400 || !strings.Contains(got.body, "Zoho was not connected") || !strings.Contains(got.body, "terminal") || !sentenceShown.MatchString(got.body) {
 					t.Errorf("the browser shows %d\n%s", got.status, got.body)
 				}
 			}

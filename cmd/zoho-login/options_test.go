@@ -75,3 +75,25 @@ func TestARegisteredRedirectURIIsSentAsItIs(t *testing.T) {
 		t.Errorf("Vault was asked for %q", got)
 	}
 }
+
+func TestEveryFormOfLoopbackCanBeRegistered(t *testing.T) {
+	for redirect, port := range map[string]string{"http://127.0.0.1:8910/callback": "8910", "http://[::1]:1/": "1", "http://localhost/callback": "80"} {
+		o, err := readOptions([]string{"-redirect-uri", redirect, "crm"}, terminal{})
+		if err != nil || o.port() != port || o.redirectURI != redirect {
+			t.Errorf("%s: port %s, %v", redirect, o.port(), err)
+		}
+	}
+}
+
+func TestNoBrowserIsOpenedWhereNobodyWouldSeeIt(t *testing.T) {
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	t.Setenv("PATH", t.TempDir()) // and none is opened by this test
+	for address, says := range map[string]string{
+		"file:///etc/passwd": "not one of the web", "--help": "not one of the web", "https://accounts.zoho.com/": "",
+	} {
+		if err := openBrowser(address); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
