@@ -78,7 +78,7 @@ func (m *mount) held(name string) string {
 
 // says is what a page, or the address that a browser goes on to, says of the end.
 func (got arrived) says() string {
-	for _, heading := range []string{"Zoho is connected", "Nothing was connected", "Zoho was not connected", "Not connected yet", "This link does not work"} {
+	for _, heading := range []string{"Zoho is connected", "Nothing was connected", "Zoho was not connected", "Not connected yet", "This link is no longer good", "This link does not work"} {
 		if strings.Contains(got.page, "<h1>"+heading+"</h1>") {
 			return heading
 		}

@@ -151,6 +151,19 @@ func TestLoadingTheCallbackAgainShowsTheOutcomeAndSendsNothing(t *testing.T) {
 	}
 }
 
+func TestPageOfAFinishedConsentNeverSaysThatNothingCameOfIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.land(landed).shows(t, 200, "Zoho is connected")
+		m.write("authorize/crm", nil) // of which only one is kept for each name
+		got := m.land(landed)
+		if got.shows(t, 400, "no longer good"); strings.Contains(got.page, "not connected") {
+			t.Errorf("it was connected, and the page says %s", got.page)
+		}
+	})
+}
+
 func TestTwoTabsSendTheCodeOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)

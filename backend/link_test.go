@@ -111,7 +111,7 @@ func TestLinkOfSomebodyElseIsReplacedByForceAlone(t *testing.T) {
 				if err != nil || len(own.Warnings) != 1 || !strings.Contains(own.Warnings[0], "replaced") {
 					t.Errorf("%s: their own start answers %v, %v", how, own, err)
 				}
-				m.land(m.opens(first, zohotest.Consent{})).shows(t, 400, "replaced by a newer one")
+				m.land(m.opens(first, zohotest.Consent{})).shows(t, 400, "no longer good", "replaced by a newer one", "authorize/crm")
 				second, err := m.startBy(order[1], data{"force": true})
 				if err != nil || len(second.Warnings) != 1 || !strings.Contains(second.Warnings[0], "replaced") {
 					t.Fatalf("%s: force answers %v, %v", how, second, err)

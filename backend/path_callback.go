@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/internal/page"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -147,13 +148,13 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		return b.errorPage(ctx, &w, c, err)
 	}
 	if c == nil || c.State != arrived.State {
-		return refusalPage(name, refuseLink("this link was used, withdrawn or replaced by a newer one; start again with authorize/"+name))
+		return htmlPage(http.StatusBadRequest, page.Page{Result: page.Over, Credential: name, Detail: "no consent for " + name + " waits for this link; start another with authorize/" + name})
 	}
 	if o := b.outcome(ctx, &w, c); o != nil {
 		return b.outcomePage(ctx, &w, c, o)
 	}
 	if c.Spent != "" {
-		return refusalPage(name, refuseLink("Vault was interrupted before it had connected anything; start again with authorize/"+name))
+		return refusalPage(name, refuse("Vault was interrupted before it had connected anything; start again with authorize/%s", name))
 	}
 	k, _, err := b.connect(ctx, w)
 	// What is stored of it is what another tab will see.
@@ -168,8 +169,6 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	o := success(k, c.Scopes, k.Granted)
 	return b.outcomePage(ctx, &w, c, &o)
 }
-
-func refuseLink(text string) error { return &answer{status: http.StatusBadRequest, text: text} }
 
 // outcome is what came of a consent, nil while that is not known. If the credential has
 // what the code bought, that is the truth, whatever could be stored of it.

@@ -43,7 +43,7 @@ func (h *simulation) judge(r *simRequest) {
 		h.learnsRevoked(r, r.name, false)
 	}
 	if c := r.consent; c != nil {
-		lost := r.status == 400 && (strings.Contains(r.text, "belongs to no consent") || strings.Contains(r.text, "is not that of the consent") || strings.Contains(r.text, "used, withdrawn or replaced"))
+		lost := r.status == 400 && (strings.Contains(r.text, "belongs to no consent") || strings.Contains(r.text, "is not that of the consent") || r.result == "over")
 		if lost && len(c.uses) == 1 && !h.void(c, nil) && time.Now().Before(c.expires) {
 			h.wrongf("a consent is lost", "#%d %s, the one started last for %q: %s", r.number, r.what, r.name, r.text)
 		}

@@ -14,7 +14,7 @@ import (
 
 // simHeadings are those of pages.
 var simHeadings = map[string]string{
-	"Zoho is connected": "connected", "Nothing was connected": "declined", "Zoho was not connected": "failed", "Not connected yet": "busy", "This link does not work": "unknown",
+	"Zoho is connected": "connected", "Nothing was connected": "declined", "Zoho was not connected": "failed", "Not connected yet": "busy", "This link does not work": "unknown", "This link is no longer good": "over",
 }
 
 var (

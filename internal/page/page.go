@@ -22,6 +22,7 @@ const (
 	Declined  Result = "declined"  // the person, or Zoho, said no
 	Failed    Result = "failed"    // something went wrong; Problem and Next say what and what to do
 	Busy      Result = "busy"      // not yet: Zoho is away, or another tab is being served; reload
+	Over      Result = "over"      // the link was good once: used, withdrawn or replaced; what came of it is not known any more
 	Unknown   Result = "unknown"   // the address belongs to no consent that waits here: one constant page for all such requests
 )
 

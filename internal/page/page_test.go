@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-var results = []Result{Connected, Declined, Failed, Busy, Unknown}
+var results = []Result{Connected, Declined, Failed, Busy, Over, Unknown}
 
 // full is a page with everything that one may have.
 func full(r Result) Page {

@@ -34,6 +34,12 @@ var vocabulary = map[Result]words{
 		problem: "Zoho has not answered yet, or this page is open twice.",
 		next:    "Wait a minute, then reload this page. Reloading does no harm.",
 	},
+	Over: {
+		Heading: "This link is no longer good",
+		Mark:    "question",
+		problem: "It was used already, withdrawn, or replaced by a newer one.",
+		next:    "If you still have to connect Zoho, ask for a new link where you got this one.",
+	},
 	Unknown: {
 		Heading: "This link does not work",
 		Mark:    "question",
