@@ -207,6 +207,21 @@ func TestProbeTellsWhoseAccountItIsWithoutMinting(t *testing.T) {
 	})
 }
 
+func TestProbeThatZohoAnswersWithAnErrorForgetsNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"scopes": "ZohoCRM.modules.ALL AaaServer.profile.READ"})
+		m.connect("crm")
+		user := m.read("status/crm")["zoho_user"]
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Endpoint: "api", Times: 1})
+		m.refused(logical.UpdateOperation, "status/crm", data{"probe": true}, 503, "no user in the answer")
+		if now := m.read("status/crm")["zoho_user"]; now != user {
+			t.Errorf("after an error of Zoho the account is told to be %v's; it is %v's", now, user)
+		}
+		m.delete("creds/crm")
+		m.nothingLeft("probed")
+	})
+}
+
 func TestMetricsCountWhatHappened(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"max_age": "30m"})

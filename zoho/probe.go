@@ -28,7 +28,11 @@ func (c *Client) UserInfo(ctx context.Context, token Secret) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	return Person{ZUID: textOrNumber(fields["ZUID"]), Email: text(fields["Email"]), Name: text(fields["Display_Name"])}, nil
+	p := Person{ZUID: textOrNumber(fields["ZUID"]), Email: text(fields["Email"]), Name: text(fields["Display_Name"])}
+	if p.ZUID == "" && p.Email == "" { // an error that Zoho answers with status 200
+		return Person{}, &Error{Kind: Unavailable, Server: c.host(), Sent: true, reason: "no user in the answer"}
+	}
+	return p, nil
 }
 
 // CRMOrganization asks Zoho CRM in which organisation the token works; that needs

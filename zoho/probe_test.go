@@ -5,6 +5,8 @@ package zoho_test
 import (
 	"context"
 	"testing"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 func TestAnIdentifierIsReadAsNumberAndAsText(t *testing.T) {
@@ -23,5 +25,14 @@ func TestAnIdentifierIsReadAsNumberAndAsText(t *testing.T) {
 	}
 	if person, err := over(json200(`{"Email":"a@b.c"}`)).UserInfo(context.Background(), "t"); err != nil || person.ZUID != "" {
 		t.Errorf("without one: %+v, %v", person, err)
+	}
+}
+
+func TestAnswerThatNamesNobodyIsNoPerson(t *testing.T) {
+	for _, body := range []string{`{"error":"general_error"}`, `{}`, `{"ZUID":"","Email":""}`} {
+		person, err := over(json200(body)).UserInfo(context.Background(), "t")
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable {
+			t.Errorf("%s is taken for %+v, %v", body, person, err)
+		}
 	}
 }

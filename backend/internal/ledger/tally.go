@@ -146,8 +146,11 @@ func (l *Ledger) recount(ctx context.Context, s logical.Storage, o Owner, change
 	})
 }
 
-// Own notes whose grant it is, now that this is known.
+// Own notes whose grant it is, once that is known.
 func (l *Ledger) Own(ctx context.Context, s logical.Storage, id, zuid string) error {
+	if zuid == "" {
+		return nil // an answer may lack it
+	}
 	return l.grants.Locked(id, func() error {
 		g, err := l.find(ctx, s, id)
 		if err != nil || g == nil || g.ZUID == zuid {
