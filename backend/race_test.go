@@ -171,3 +171,25 @@ func TestSettingsWriteWithUnreadableStorageDoesNotSayNotConnected(t *testing.T) 
 		m.write("creds/crm", data{"max_age": "20m"})
 	})
 }
+
+func TestReadThatIsOvertakenByAReconnectGetsATokenOfTheNewGrant(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.restart()
+		release := m.storage.blocking("get", "token/")
+		var others sync.WaitGroup
+		var err error
+		others.Go(func() { _, err = m.try(logical.ReadOperation, "creds/crm", nil) })
+		synctest.Wait()
+		m.storage.before.Store(nil) // for all others
+		m.connect("crm")
+		passes(61 * time.Minute)
+		m.tick() // the grant that the read is about is revoked, and forgotten
+		release()
+		others.Wait()
+		if err != nil {
+			t.Errorf("a credential that is there is read with %v", err)
+		}
+	})
+}

@@ -52,8 +52,8 @@ func (b *backend) serve(ctx context.Context, s logical.Storage, name string, par
 	b.metrics.reads.Add(1)
 	resp, err := b.serveOnce(ctx, s, name, parameters)
 	if errors.Is(err, zoho.ErrMoved) {
-		// Zoho replaced the refresh token while this read was looking: the credential
-		// points to the new one by now.
+		// Another grant took its place while this read was looking: the credential points
+		// to that one by now.
 		resp, err = b.serveOnce(ctx, s, name, parameters)
 	}
 	if errors.Is(err, zoho.ErrMoved) {
@@ -91,8 +91,8 @@ func (b *backend) serveOnce(ctx context.Context, s logical.Storage, name string,
 		}
 	}
 	served, err := b.keeper.Token(ctx, b.account(d, s), want)
-	if errors.Is(err, zoho.ErrMoved) {
-		return nil, err
+	if errors.Is(err, zoho.ErrMoved) || isAbsent(err) { // the grant is forgotten
+		return nil, zoho.ErrMoved
 	}
 	if err != nil {
 		return nil, explain(err, k.again())
