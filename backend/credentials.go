@@ -6,6 +6,7 @@ package backend
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -222,24 +223,25 @@ func (c *credentials) end(a *attempt) {
 	}
 }
 
-// deletes announces a request that deletes a name. others reports whether another one
-// does; end has to be called.
-func (c *credentials) deletes(name string) (others func() bool, end func()) {
+// deletes announces a request that deletes a name; end has to be called.
+func (c *credentials) deletes(name string) (end func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deletions[name]++
-	others = func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.deletions[name] > 1
-	}
-	return others, func() {
+	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.deletions[name]--; c.deletions[name] == 0 {
 			delete(c.deletions, name)
 		}
 	}
+}
+
+// deleting returns how many requests are deleting each name.
+func (c *credentials) deleting() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.deletions)
 }
 
 // obtained waits until no grant is being obtained, or the context ends.

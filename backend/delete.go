@@ -26,8 +26,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return nil, err
 	}
 	f.bool("revoke", &revoke)
-	others, end := b.credentials.deletes(name)
-	defer end()
+	defer b.credentials.deletes(name)()
 	var old *known
 	var doubt string
 	err := b.credentials.remove(ctx, req.Storage, name, func(k *known) (err error) {
@@ -57,9 +56,9 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 			return nil, b.pardon(ctx, req.Storage, name)
 		}
 		// Another delete may be at it still, or have failed.
-		_, err := b.endLeftOf(context.WithoutCancel(ctx), req.Storage, name)
-		if err == nil && others() {
-			err = errors.New("another request is deleting it right now, and its answer will tell")
+		_, err := b.endLeftOf(context.WithoutCancel(ctx), req.Storage, name, false)
+		if err == nil && b.credentials.deleting()[name] > 1 {
+			err = beingDeleted()
 		}
 		if err != nil {
 			resp := &logical.Response{}
@@ -96,10 +95,13 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 			_, failed = b.keeper.Revoke(ctx, b.account(k.stranded(c), s))
 			err = errors.Join(err, failed)
 		}
-	} else if held {
-		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
-	} else if err == nil {
-		err = b.ledger.Revoke(ctx, s, id)
+	} else {
+		if !held && err == nil {
+			held, err = b.ledger.Revoke(ctx, s, id) // somebody may have begun to import it
+		}
+		if held {
+			warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
+		}
 	}
 	for _, f := range k.Former {
 		if _, failed := b.endFormer(ctx, s, k.name, f, false); err == nil {
@@ -107,7 +109,7 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 		}
 	}
 	// What the name had in an earlier life, or a crash took from it.
-	if _, failed := b.endLeftOf(ctx, s, k.name); err == nil {
+	if _, failed := b.endLeftOf(ctx, s, k.name, false); err == nil {
 		err = failed
 	}
 	if err != nil {

@@ -278,3 +278,21 @@ func TestRefreshTokenThatZohoGivesAgainIsTakenFromNobody(t *testing.T) {
 		m.settled(0)
 	})
 }
+
+func TestDeleteSaysSoWhenAnImportHasSavedItsGrant(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			token := m.zoho.RefreshTokens()[0].Token
+			var resp *logical.Response
+			reached = m.hangs(nth,
+				func() { resp = m.delete("creds/crm") },
+				func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
+			if silent := resp == nil || len(resp.Warnings) == 0; silent && len(m.zoho.RefreshTokens()) > 0 {
+				t.Errorf("the delete hangs at step %d: its grant lives on, and it says nothing", nth)
+			}
+			m.delete("creds/other")
+		})
+	}
+}

@@ -102,7 +102,7 @@ func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataC
 	defer cancel()
 	held, err := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
 	if err == nil && !held {
-		err = b.ledger.Revoke(ctx, w.storage, g.ID)
+		_, err = b.ledger.Revoke(ctx, w.storage, g.ID)
 	}
 	var told *answer
 	if errors.As(cause, &told) {

@@ -4,7 +4,6 @@
 package backend
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +81,7 @@ func (b *backend) revokeTokens(ctx context.Context, s logical.Storage, name stri
 	for _, f := range k.Former {
 		n, failed := b.endFormer(ctx, s, name, f, true)
 		revoked += n
-		err = cmp.Or(err, failed)
+		err = worse(err, failed)
 	}
 	return revoked, err
 }
@@ -107,7 +106,7 @@ func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string,
 		case err != nil || g == nil || len(g.Holders) == 0, !shared && g.Held():
 			return revoked, err
 		case !shared:
-			return revoked, errors.New("another request is about to use a grant of it")
+			return revoked, busy("another request is about to use a grant of it")
 		}
 	}
 	c, err := b.memory.config(ctx, s)
@@ -120,20 +119,38 @@ func (b *backend) endFormer(ctx context.Context, s logical.Storage, name string,
 	})
 }
 
+// busy says what another request is at, so that this one can't promise more.
+func busy(text string) error { return &answer{status: http.StatusServiceUnavailable, text: text} }
+
+// beingDeleted: what the name had is still being revoked.
+func beingDeleted() error {
+	return busy("another request is deleting a credential of this name right now, and its answer will tell")
+}
+
 // left is what revoking did for a name, and what it left undone.
 type left struct {
 	revoked int // access tokens that lived
 	err     error
 }
 
-// and adds what more was done; the first failure is told.
+// and adds what more was done.
 func (l left) and(revoked int, err error) left {
-	return left{l.revoked + revoked, cmp.Or(l.err, err)}
+	return left{l.revoked + revoked, worse(l.err, err)}
+}
+
+// worse returns the failure that is to be told of two: the first, but one that left
+// tokens to be handed out, which Zoho's do not.
+func worse(a, b error) error {
+	if a == nil || b != nil && zoho.AsError(a) != nil && zoho.AsError(b) == nil {
+		return b
+	}
+	return a
 }
 
 // endLeft revokes at once what is due to be revoked of a name, or, for "", of every
-// name: grants of credentials that were deleted, or that a crash took from them.
-func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (map[string]left, error) {
+// name: grants of credentials that were deleted, or that a crash took from them. Where
+// somebody is about to use one, and shared says so, its access tokens are.
+func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string, shared bool) (map[string]left, error) {
 	due, err := b.ledger.Due(ctx, s)
 	if err != nil {
 		return nil, err
@@ -141,23 +158,20 @@ func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string) (
 	ended := map[string]left{}
 	for _, id := range due {
 		g, failed := b.ledger.Left(ctx, s, id)
-		err = cmp.Or(err, failed)
+		err = worse(err, failed)
 		if g == nil || !g.Condemned.Revoke || name != "" && name != g.Condemned.Name {
 			continue
 		}
-		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id}, false)
+		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id, ClientID: g.ClientID, AccountsURL: g.AccountsURL}, shared)
 		ended[g.Condemned.Name] = ended[g.Condemned.Name].and(n, failed)
 	}
 	return ended, err
 }
 
 // endLeftOf is endLeft for one name.
-func (b *backend) endLeftOf(ctx context.Context, s logical.Storage, name string) (revoked int, err error) {
-	ended, err := b.endLeft(ctx, s, name)
-	if err == nil {
-		err = ended[name].err
-	}
-	return ended[name].revoked, err
+func (b *backend) endLeftOf(ctx context.Context, s logical.Storage, name string, shared bool) (revoked int, err error) {
+	ended, err := b.endLeft(ctx, s, name, shared)
+	return ended[name].revoked, worse(err, ended[name].err)
 }
 
 // endGrant revokes a condemned grant with its access tokens.
@@ -166,7 +180,7 @@ func (b *backend) endGrant(ctx context.Context, s logical.Storage, id string) (r
 	if err != nil {
 		return 0, err
 	}
-	if err := b.ledger.Revoke(ctx, s, id); err != nil {
+	if _, err := b.ledger.Revoke(ctx, s, id); err != nil {
 		return 0, err
 	}
 	return len(state.Tokens), nil
@@ -186,9 +200,12 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 	name := data.Get("name").(string)
 	revoked, cause := b.revokeTokens(ctx, req.Storage, name)
 	if !isAbsent(cause) {
-		n, failed := b.endLeftOf(ctx, req.Storage, name)
+		n, failed := b.endLeftOf(ctx, req.Storage, name, true)
 		revoked += n
-		cause = cmp.Or(cause, failed)
+		cause = worse(cause, failed)
+		if cause == nil && b.credentials.deleting()[name] > 0 {
+			cause = beingDeleted()
+		}
 		b.Logger().Info("access tokens revoked", "credential", name, "revoked", revoked, "complete", cause == nil)
 	}
 	err := cause
@@ -240,12 +257,15 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	}
 	close(queue)
 	workers.Wait()
-	rest, err := b.endLeft(ctx, req.Storage, "")
+	rest, err := b.endLeft(ctx, req.Storage, "", true)
 	if err != nil {
 		return nil, err
 	}
 	for name, l := range rest {
 		ended[name] = ended[name].and(l.revoked, l.err)
+	}
+	for name := range b.credentials.deleting() {
+		ended[name] = ended[name].and(0, beingDeleted())
 	}
 	// Told and logged last: no revocation waits behind a log line.
 	results := make(map[string]any, len(ended))

@@ -375,6 +375,31 @@ func TestTokenOfAGrantThatIsReplacedAtOnceLivesOn(t *testing.T) {
 	})
 }
 
+func TestTokenThatIsNotStoredYetIsKilledByNoSweep(t *testing.T) {
+	for _, op := range []string{"get", "put"} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(data{"max_age": "50m"})
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			release := m.storage.blocking(op, "token/")
+			var others sync.WaitGroup
+			others.Go(func() { m.write("creds/crm", data{"callback_url": landed}) })
+			synctest.Wait()
+			var held string
+			others.Go(func() { held = m.read("creds/crm")["access_token"].(string) })
+			synctest.Wait()
+			m.storage.before.Store(nil) // for whoever comes next
+			m.connect("crm")
+			m.tick()
+			release()
+			others.Wait()
+			if !m.zoho.Alive(held) {
+				t.Errorf("a token was handed out and killed, while storage hung at its %s", op)
+			}
+			m.settled(1)
+		})
+	}
+}
+
 func TestImportOfItsOwnGrantGoesOnWithTheTokenThatZohoReplacedItBy(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })

@@ -144,6 +144,105 @@ var scriptsThatOnceFailed = map[string]string{
 		callback 000000000000
 		storage-moody 0000ab651b47
 		delete 007900000000`,
+	"a delete left a token of a former grant alive, since it was not settled that another credential had left it": `
+		settings d900000000000000
+		import 43000000e200
+		read-with 410000000000
+		import 1d0000000000
+		connect 000000000000
+		import 000000005100
+		import 00007698df00
+		delete 590000000000`,
+	"a delete said nothing though an import of its grant had begun": `
+		settings c8008c0000000000
+		import 00000000c700
+		import 32b21348af00
+		time 000000000000
+		read-with 000000000000
+		delete 0000b4970000`,
+	"a delete that was tried again said nothing of a grant of which an import was under way": `
+		settings 0000000000000000
+		import 00e900000200
+		import 003fd6375c00
+		read-at-once 000000000000
+		self-code 000000000000
+		delete 00003a1d0000`,
+	"a delete that was tried again did not reach a former grant that another credential had had too": `
+		settings 53000000000000d9
+		import 000000000000
+		import 380000000000
+		read-with 000000000000
+		connect 000000000000
+		connect 290000000000
+		device 000000000000
+		delete 0000b9510000`,
+	"revoke said that tokens are handed out no more which it had not come to": `
+		settings 4000005d00000000
+		connect 000000000000
+		connect 000000000000
+		self-code 490000000000
+		zoho-fails 040000000000
+		import 00000000fb00
+		read f80000000000
+		connect 000000000000
+		config 000000000000
+		revoke 00fb00000000
+		storage-moody 1a0000000f00
+		time 000000002900
+		read cb0000000000`,
+	"revoke did not reach what a delete under way was revoking": `
+		settings 000000a900000000
+		client-credentials 000000000000
+		zoho-fails ff000000a000
+		read-with 000000000000
+		delete 00b600000000
+		self-code 000000000000
+		revoke 000000000000`,
+	"revoke did not reach a former grant that a delete under way had taken with it": `
+		settings da28000000000000
+		self-code 0000c900a400
+		read-with 000000000000
+		self-code 000047000000
+		connect 000000000000
+		zoho-fails db0000003d00
+		import 310000006300
+		delete 004700000000
+		connect 000000000000
+		revoke 000000000000`,
+	"an error of Zoho that a probe met was taken for a person": `
+		settings 5900000000005900
+		client-credentials 001692000000
+		connect e30000000000
+		time 000000000000
+		zoho-fails 3e000000f563
+		probe c53fb3ed0000
+		client-credentials 0000b5d10000`,
+	"a sweep took a credential to a replaced refresh token before its mints were stored there": `
+		settings 005e001200000000
+		config 00000000d500
+		import 000000000000
+		read-with 000000000000
+		revoke 000000000000
+		read-with 0000d2eb00f0
+		tick 000000000000
+		read-with 0000000000b8`,
+	"a sweep revoked a grant whose first token was on its way to the record": `
+		settings ac0c00f700c87f00
+		client-credentials e79da1490089
+		self-code 2d0086e90000
+		connect 390b133a00de
+		add-scopes 8eda000000e3
+		storage-moody 0300e60f2e00
+		import 000000b90000
+		time 000000000000
+		read-at-once 00000000009f
+		others-mint 7b00b3bc0019
+		self-code 999200002d45
+		tick 000000159ed8
+		time 000000001100
+		import 7a3e85310011
+		time d5977900c626
+		read-with 006600001d00`,
 }
 
 // onceFailedPlays is how often each is played: goroutines may interleave differently.

@@ -272,8 +272,12 @@ func (l *Ledger) usable(ctx context.Context, s logical.Storage, g Grant) (*Grant
 	return known, nil
 }
 
-// or returns the harder of two sentences.
+// or returns the harder of two sentences. Whoever makes it one that is carried out at
+// once is who asks what became of it.
 func (c Sentence) or(other Sentence) Sentence {
+	if other.AtOnce && !c.AtOnce {
+		c.Name = other.Name
+	}
 	c.Revoke, c.AtOnce = c.Revoke || other.Revoke, c.AtOnce || other.AtOnce
 	return c
 }
@@ -404,8 +408,9 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 			}
 			g = &f.Grant // client credentials, of which only the record is left
 		}
-		if !g.leave(name) && (len(g.Holders) > 0 || g.Condemned != nil) {
-			return nil // noted before
+		noted := !g.leave(name) && (len(g.Holders) > 0 || g.Condemned != nil)
+		if noted && !(atOnce && g.Condemned != nil && !g.Condemned.AtOnce) {
+			return nil
 		}
 		if !g.Held() {
 			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
@@ -443,6 +448,13 @@ func (l *Ledger) Know(ctx context.Context, s logical.Storage, name string) error
 // Hasten makes a grant that a credential pointed to go at once. It returns nil if
 // nothing is known of it, or if a credential holds it.
 func (l *Ledger) Hasten(ctx context.Context, s logical.Storage, id, name string) (hastened *Grant, err error) {
+	known, err := l.find(ctx, s, id)
+	if err != nil || known == nil {
+		return nil, err
+	}
+	if err := l.settleLeft(ctx, s, known); err != nil {
+		return nil, err
+	}
 	err = l.world.Still(name, func() error {
 		current, _, err := l.world.Grants(ctx, s, name)
 		if err != nil || current != nil && current.ID == id {

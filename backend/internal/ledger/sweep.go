@@ -142,7 +142,7 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 		if err != nil {
 			return false, err
 		}
-		if behind || h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
+		if behind && !l.ours(h.Doubt.ID) || h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
 			_, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
 			return false, err
 		}
@@ -158,27 +158,48 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 	case resting:
 		return false, nil
 	case !g.Condemned.AtOnce:
-		alive, _, err := l.world.Tokens(ctx, s, g.ID)
+		var alive time.Time
+		// The token that came with its code may be on its way to the record still.
+		err := l.world.Alone(ctx, g.ID, func() (err error) {
+			alive, _, err = l.world.Tokens(ctx, s, g.ID)
+			return err
+		})
 		if err != nil || alive.After(time.Now()) {
 			return false, err
 		}
 	}
-	err = l.Revoke(ctx, s, g.ID)
+	_, err = l.Revoke(ctx, s, g.ID)
 	return err == nil, err
 }
 
-// settleLeft settles the doubts about a grant that a dead process left. Those of this
-// one are for whoever raised them.
+// settleLeft settles what a grant's holders left unsettled: the doubts of a dead process,
+// those of this one being for whoever raised them, and who points elsewhere by now.
 func (l *Ledger) settleLeft(ctx context.Context, s logical.Storage, g *Grant) error {
 	for _, h := range g.Holders {
-		if h.Doubt == nil || l.ours(h.Doubt.ID) {
-			continue
-		}
-		if _, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID); err != nil {
-			return err
+		switch {
+		case h.Doubt == nil:
+			if err := l.releaseLeft(ctx, s, g.ID, h.Name); err != nil {
+				return err
+			}
+		case !l.ours(h.Doubt.ID):
+			if _, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// releaseLeft releases a grant that a credential had before, if that was not noted yet.
+func (l *Ledger) releaseLeft(ctx context.Context, s logical.Storage, id, name string) error {
+	return l.world.Still(name, func() error {
+		current, former, err := l.world.Grants(ctx, s, name)
+		if err != nil || current == nil {
+			return err
+		}
+		former = slices.DeleteFunc(former, func(f Former) bool { return f.ID != id })
+		return l.releaseAll(ctx, s, current.ID, former, name, false)
+	})
 }
 
 // tidy moves a grant to where it belongs.
@@ -193,15 +214,15 @@ func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
 }
 
 // Revoke has Zoho revoke a condemned grant, and forgets it when Zoho agrees. It does
-// nothing to a grant that somebody holds.
-func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) error {
+// nothing to a grant that somebody holds, or may come to hold, and reports that.
+func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
 	var g *Grant
-	err := l.grants.Locked(id, func() (err error) {
+	err = l.grants.Locked(id, func() (err error) {
 		if g, err = l.find(ctx, s, id); err != nil || g == nil {
 			return err
 		}
 		if !g.doomed() || !g.Condemned.Revoke {
-			g = nil
+			held, g = len(g.Holders) > 0, nil
 			return nil
 		}
 		if g.Condemned.Revoking {
@@ -212,16 +233,16 @@ func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) error
 		return l.putDue(ctx, s, g)
 	})
 	if err != nil || g == nil {
-		return err
+		return held, err
 	}
 	if err := l.world.Revoke(ctx, s, g); err != nil {
-		return err
+		return false, err
 	}
 	if err := l.Forget(ctx, s, id); err != nil {
-		return err
+		return false, err
 	}
 	l.log().Info("grant revoked at Zoho", "credential", g.Condemned.Name)
-	return nil
+	return false, nil
 }
 
 // Forget deletes what is known of a grant that Zoho has revoked, or that is only to
@@ -310,7 +331,8 @@ func (l *Ledger) Due(ctx context.Context, s logical.Storage) ([]string, error) {
 	return s.List(ctx, DuePrefix)
 }
 
-// Left is Condemned after the doubts that a dead process left were settled.
+// Left returns what is known of a condemned grant that nobody holds, after the doubts
+// that a dead process left were settled; nil otherwise. Somebody may be about to hold it.
 func (l *Ledger) Left(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
 	g, err := l.find(ctx, s, id)
 	if err != nil || g == nil {
@@ -319,7 +341,10 @@ func (l *Ledger) Left(ctx context.Context, s logical.Storage, id string) (*Grant
 	if err := l.settleLeft(ctx, s, g); err != nil {
 		return nil, err
 	}
-	return l.Condemned(ctx, s, id)
+	if g, err = l.find(ctx, s, id); err != nil || g == nil || g.Condemned == nil || g.Held() {
+		return nil, err
+	}
+	return g, nil
 }
 
 // Condemned returns what is known of a condemned grant that nobody holds; nil
