@@ -239,12 +239,12 @@ func (h *simulation) approve(e simEvent) {
 // imports writes a refresh token that lives: one that is used, under this name or
 // another, one that was replaced, or somebody else's.
 func (h *simulation) imports(e simEvent) {
-	alive := h.zoho.RefreshTokens()
+	alive, stored := h.zoho.RefreshTokens(), h.contents()
 	h.mu.Lock()
 	alive = slices.DeleteFunc(alive, func(rt zohotest.RefreshToken) bool {
-		// What was forgotten, or never arrived, has taken places that nobody knows of.
-		// And one token that Zoho replaces cannot be used twice.
-		return h.forgotten[rt.Token] || h.lost[rt.Token] || !rt.Delivered || h.rotates && (!h.outside[rt.Token] || h.imported[rt.Token])
+		// What was forgotten, or never arrived, has taken places that nobody knows of. What a
+		// process has and has not stored nobody else can have. And one token that Zoho replaces cannot be used twice.
+		return h.forgotten[rt.Token] || h.lost[rt.Token] || !rt.Delivered || !h.outside[rt.Token] && !stored.hold(rt.Token) || h.rotates && (!h.outside[rt.Token] || h.imported[rt.Token])
 	})
 	if len(alive) == 0 {
 		h.mu.Unlock()
