@@ -134,40 +134,50 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived, fromCallback: true,
 		change: func(*settings) error { return nil },
 	}
-	c, err := b.consents.Get(ctx, w.storage, name)
-	if err == nil && c != nil && c.Spent != "" && c.Outcome == nil {
-		if b.credentials.obtainingFor(name) {
-			return busyPage(name)
-		}
-		c, err = b.consents.Get(ctx, w.storage, name) // who spent it has come to an end, or died
+	var err error
+	if w.client, err = b.memory.config(ctx, w.storage); err != nil {
+		return b.errorPage(ctx, &w, nil, err)
 	}
-	if err == nil {
-		w.client, err = b.memory.config(ctx, w.storage)
-	}
-	if err != nil {
-		return b.errorPage(ctx, &w, c, err)
-	}
-	if c == nil || c.State != arrived.State {
+	c, known, err := b.stored(ctx, &w)
+	switch {
+	case err != nil:
+		return b.errorPage(ctx, &w, nil, err)
+	case known != nil:
+		return known
+	case c == nil:
 		return htmlPage(http.StatusBadRequest, page.Page{Result: page.Over, Credential: name, Detail: "no consent for " + name + " waits for this link; start another with authorize/" + name})
-	}
-	if o := b.outcome(ctx, &w, c); o != nil {
-		return b.outcomePage(ctx, &w, c, o)
-	}
-	if c.Spent != "" {
+	case c.Spent != "":
 		return refusalPage(name, refuse("Vault was interrupted before it had connected anything; start again with authorize/%s", name))
 	}
 	k, _, err := b.connect(ctx, w)
 	// What is stored of it is what another tab will see.
-	if now, failed := b.consents.Get(ctx, w.storage, name); failed == nil && now != nil && now.State == arrived.State {
-		if o := b.outcome(ctx, &w, now); o != nil {
-			return b.outcomePage(ctx, &w, now, o)
-		}
+	if _, known, failed := b.stored(ctx, &w); failed == nil && known != nil {
+		return known
 	}
 	if err != nil {
 		return b.errorPage(ctx, &w, c, err)
 	}
 	o := success(k, c.Scopes, k.Granted)
 	return b.outcomePage(ctx, &w, c, &o)
+}
+
+// stored returns the consent that a browser's state belongs to, nil if there is none any
+// more, and the page of what came of it, or is coming, nil if neither is known.
+func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Consent, *logical.Response, error) {
+	c, err := b.consents.Get(ctx, w.storage, w.name)
+	if err == nil && c != nil && c.Spent != "" && c.Outcome == nil {
+		if b.credentials.obtainingFor(w.name) {
+			return c, busyPage(w.name), nil
+		}
+		c, err = b.consents.Get(ctx, w.storage, w.name) // who spent it has come to an end, or died
+	}
+	if err != nil || c == nil || c.State != w.callback.State {
+		return nil, nil, err
+	}
+	if o := b.outcome(ctx, w, c); o != nil {
+		return c, b.outcomePage(ctx, w, c, o), nil
+	}
+	return c, nil, nil
 }
 
 // outcome is what came of a consent, nil while that is not known. If the credential has

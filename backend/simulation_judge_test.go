@@ -85,6 +85,9 @@ func (h *simulation) learnsToken(r *simRequest) {
 	if since := h.barred[token]; since > 0 && since < r.begun && !lags {
 		h.wrongf("a revoked token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
 	}
+	if h.parent(token) == "" && h.deletedMeanwhile(r) {
+		return // minted from the client, and deleted: nobody knows whose it was
+	}
 	if h.handed[r.name] == nil {
 		h.handed[r.name] = map[string]uint64{}
 	}
@@ -99,6 +102,11 @@ func (h *simulation) revokedMeanwhile(r *simRequest) bool {
 	return slices.ContainsFunc(h.revoking, func(o *simRequest) bool {
 		return (o.over == 0 || o.over > r.begun) && (strings.HasPrefix(o.path, "revoke") || o.name == r.name)
 	})
+}
+
+// deletedMeanwhile reports whether a credential was deleted while it was read.
+func (h *simulation) deletedMeanwhile(r *simRequest) bool {
+	return slices.ContainsFunc(h.changes[r.name], func(o *simRequest) bool { return o.deletes() && (o.over == 0 || o.over > r.begun) })
 }
 
 // learnsRevoked: nothing that was handed out before is handed out again, and, without
@@ -173,6 +181,9 @@ func (h *simulation) usedBeside(name, grant string) bool {
 func (h *simulation) learnsConnected(r *simRequest) {
 	if token, ok := r.data["refresh_token"].(string); ok {
 		h.stored[token] = true
+	}
+	if c := r.consent; r.path == "callback" && r.calls.Load() == 0 && !c.alone(r) {
+		return // another tab brought the news, perhaps before this one began
 	}
 	deleted := false
 	for _, o := range h.changes[r.name] {
