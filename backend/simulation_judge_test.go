@@ -85,8 +85,8 @@ func (h *simulation) learnsToken(r *simRequest) {
 	if since := h.barred[token]; since > 0 && since < r.begun && !lags {
 		h.wrongf("a revoked token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
 	}
-	if h.parent(token) == "" && h.deletedMeanwhile(r) {
-		return // minted from the client, and deleted: nobody knows whose it was
+	if h.deletedMeanwhile(r) {
+		return // it may be of the credential that is gone
 	}
 	if h.handed[r.name] == nil {
 		h.handed[r.name] = map[string]uint64{}
@@ -160,22 +160,45 @@ func (h *simulation) learnsDeleted(r *simRequest) {
 				continue
 			}
 			grant := h.parent(token)
-			if grant == "" || h.forgotten[grant] || h.usedBeside(r.name, grant) || h.rotates || h.grantIn(h.contents(), r.name) == grant && h.connectsBeside(r, r) {
-				continue // client credentials have nothing to revoke; a mint under way rotates; it is connected again
+			if grant == "" || h.forgotten[grant] || h.usedBeside(r, grant) || h.rotates {
+				continue // client credentials have nothing to revoke; a mint under way rotates
 			}
 			h.wrongf("delete leaves a token alive", "#%d %s: %s %s", r.number, r.what, h.label(token), h.whose(token))
 		}
 	}
-	for token, at := range h.handed[r.name] {
-		if at < r.over {
-			delete(h.handed[r.name], token)
+	h.forgetsHanded(r.name, r.over)
+}
+
+// forgetsHanded: what a credential gave goes with it.
+func (h *simulation) forgetsHanded(name string, before uint64) {
+	for token, at := range h.handed[name] {
+		if at < before {
+			delete(h.handed[name], token)
 		}
 	}
 }
 
-// usedBeside reports whether another credential uses a grant.
-func (h *simulation) usedBeside(name, grant string) bool {
-	return slices.ContainsFunc(h.names, func(other string) bool { return other != name && h.grantIn(h.contents(), other) == grant })
+// cutShort: what a process knew of a name while it revoked, or deleted, is gone with it;
+// h.mu is held.
+func (h *simulation) cutShort(r *simRequest) {
+	if r.op == logical.DeleteOperation {
+		h.forgetsHanded(r.name, r.begun)
+		return
+	}
+	for _, name := range h.names {
+		// Some may be dead at Zoho, and storage did not take it.
+		if (r.name == "" || r.name == name) && !r.node.failed.Before(r.began) {
+			h.unmarked[name] = true
+		}
+	}
+}
+
+// usedBeside reports whether a credential uses a grant beside a delete: another one, or
+// one of the same name that was connected with it once more.
+func (h *simulation) usedBeside(deletion *simRequest, grant string) bool {
+	return slices.ContainsFunc(h.names, func(name string) bool {
+		return h.grantIn(h.contents(), name) == grant && (name != deletion.name || h.connectsBeside(deletion, deletion))
+	})
 }
 
 func (h *simulation) learnsConnected(r *simRequest) {

@@ -87,6 +87,11 @@ func (n *simNode) die() {
 			h.lost[grant] = true
 		}
 	}
+	for _, r := range h.revoking {
+		if r.node == n && r.over == 0 {
+			h.cutShort(r)
+		}
+	}
 }
 
 // simMoment is longer than any request works on what Zoho gave it.
