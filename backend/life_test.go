@@ -222,6 +222,33 @@ func TestProbeThatZohoAnswersWithAnErrorForgetsNobody(t *testing.T) {
 	})
 }
 
+func TestTroubleDuringAProbeIsNoMissingScopeAndForgetsNothing(t *testing.T) {
+	faults := badAnswers("api")
+	faults["throttle"] = zohotest.Fault{Kind: zohotest.Throttle, Endpoint: "api"}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(data{"scopes": "AaaServer.profile.READ ZohoCRM.org.READ", "max_age": "30m"})
+				m.connect("crm")
+				held := m.token("crm")
+				fault.Times = 0
+				m.zoho.Fault(fault)
+				resp, err := m.try(logical.UpdateOperation, "status/crm", data{"probe": true})
+				if r, ok := err.(*refusal); !ok || strings.Contains(r.text, "scope") || r.status == 500 {
+					t.Errorf("the probe answers %v, %v", resp, err)
+				}
+				m.zoho.ClearFaults()
+				if m.token("crm") != held {
+					t.Error("a token that lives is handed out no more")
+				}
+				if known := m.read("status/crm")["zoho_user"]; known != m.zoho.User("us").ZUID {
+					t.Errorf("the user is %v now", known)
+				}
+			})
+		})
+	}
+}
+
 func TestMetricsCountWhatHappened(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"max_age": "30m"})

@@ -53,8 +53,8 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	return resp, nil
 }
 
-// probed notes what the answer to a probe means: a refusal is an answer as well. A
-// token that Zoho calls dead is handed out no more.
+// probed notes what the answer to a probe means: that a scope is missing is an answer as
+// well. A token that Zoho calls dead is handed out no more.
 func (b *backend) probed(ctx context.Context, resp *logical.Response, account *zoho.Account, token *zoho.Token, err error, scope string) error {
 	e := zoho.AsError(err)
 	switch {
@@ -63,7 +63,7 @@ func (b *backend) probed(ctx context.Context, resp *logical.Response, account *z
 		resp.Data["token_accepted"] = false
 		resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one. It is handed out no more; the next read asks for a new one")
 		return b.keeper.Reject(ctx, account, token)
-	case e != nil && e.Kind == zoho.Refused:
+	case e != nil && e.ScopeMissing():
 		resp.AddWarning("the scope " + scope + " is not granted, so Zoho does not tell more")
 	default:
 		return err

@@ -68,8 +68,14 @@ func textOrNumber(raw json.RawMessage) string {
 	return n.String()
 }
 
-// ask makes one GET with a token. A 401 becomes a refusal of the grant, or of the
-// request where Zoho says that only a scope is missing.
+// ScopeMissing reports whether a token works and only lacks a scope for what was asked.
+func (e *Error) ScopeMissing() bool {
+	return e.Code == "INVALID_OAUTHSCOPE" || e.Code == "OAUTH_SCOPE_MISMATCH"
+}
+
+// ask makes one GET with a token. A 401 in Zoho's own words becomes a refusal of the
+// grant, or of the request where Zoho says that only a scope is missing; a page says
+// nothing of the token, whatever its status.
 func (c *Client) ask(ctx context.Context, address string, token Secret) (map[string]json.RawMessage, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -87,12 +93,23 @@ func (c *Client) ask(ctx context.Context, address string, token Secret) (map[str
 	if r.status == http.StatusOK && isJSON {
 		return fields, nil
 	}
-	e := &Error{Kind: Unavailable, Server: req.URL.Host, Status: r.status, Sent: true, Answered: true}
-	word := strings.ToUpper(text(firstRaw(fields, "cause", "code")))
+	var f failure
+	_ = json.Unmarshal(r.body, &f) // a page has none of it
+	e := &Error{Kind: Unavailable, Server: req.URL.Host, Status: r.status, RetryAfter: r.retryAfter, Sent: true, Answered: true}
+	e.Code = strings.ToUpper(text(firstRaw(fields, "cause", "code")))
+	scopeMissing := e.ScopeMissing()
+	dead := r.status == http.StatusUnauthorized || e.Code == "INVALID_TOKEN" || e.Code == "INVALID_OAUTHTOKEN"
+	if !scopeMissing {
+		e.Code = "" // may be anything
+	}
 	switch {
-	case word == "INVALID_OAUTHSCOPE" || word == "OAUTH_SCOPE_MISMATCH":
-		e.Kind, e.About, e.Code = Refused, AboutRequest, word
-	case r.status == http.StatusUnauthorized || word == "INVALID_TOKEN" || word == "INVALID_OAUTHTOKEN":
+	case scopeMissing:
+		e.Kind, e.About = Refused, AboutRequest
+	case r.status == http.StatusTooManyRequests, f.Status == "failure", f.Description != nil:
+		e.Kind = Throttled
+	case !isJSON && r.status < 500:
+		e.reason = "a page instead of JSON, " + mediaType(r.contentType)
+	case dead:
 		e.Kind, e.About = Refused, AboutGrant
 	case r.status < 500:
 		e.Kind, e.About = Refused, AboutRequest
