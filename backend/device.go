@@ -145,7 +145,8 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 		c.DataCenter = dc.Name
 		return b.askLater(ctx, s, name, c)
 	}
-	if e.Kind != zoho.Refused {
+	if e.Kind != zoho.Refused || e.About != zoho.AboutCode && e.About != zoho.AboutUser {
+		// No verdict on the consent: config may be mended while the person may still accept.
 		_ = b.askLater(ctx, s, name, c) // if that can't be stored the claim stands, for longer
 		b.Logger().Warn("a device consent could not be asked about", "credential", name, "error", err)
 		return explain(err, consentAgain(name)+" flow=device")

@@ -148,3 +148,26 @@ func TestCodeThatWinsOverADeviceConsentStaysConnected(t *testing.T) {
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")
 	})
 }
+
+func TestDeviceConsentOutlivesARefusalThatIsNoVerdictOnIt(t *testing.T) {
+	for name, fault := range map[string]zohotest.Fault{
+		"the client is refused": {Kind: zohotest.Refuse, Error: "invalid_client"},
+		"a word nobody knows":   {Kind: zohotest.Refuse, Error: "something_new"},
+		"a page":                {Kind: zohotest.HTML, Status: 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				code := m.device("crm")
+				passes(31 * time.Second)
+				fault.Endpoint, fault.Times = "device", 1
+				m.zoho.Fault(fault)
+				m.refused(logical.ReadOperation, "creds/crm", nil, 400, "refused by accounts.zoho.com")
+				if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
+					t.Fatal(err)
+				}
+				passes(31 * time.Second)
+				m.token("crm")
+			})
+		})
+	}
+}
