@@ -103,13 +103,15 @@ func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, do
 			warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
 		}
 	}
+	tried := []string{id}
 	for _, f := range k.Former {
+		tried = append(tried, f.ID)
 		if _, failed := b.endFormer(ctx, s, k.name, f, false); err == nil {
 			err = failed
 		}
 	}
 	// What the name had in an earlier life, or a crash took from it.
-	if _, failed := b.endLeftOf(ctx, s, k.name, false); err == nil {
+	if _, failed := b.endLeftOf(ctx, s, k.name, false, tried...); err == nil {
 		err = failed
 	}
 	if err != nil {

@@ -157,6 +157,19 @@ func TestBadAnswerToARevocationIsTriedAgainUntilZohoAgrees(t *testing.T) {
 	}
 }
 
+func TestDeleteWaitsForAZohoThatHangsOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "revoke", Times: 2})
+		began := time.Now()
+		resp := m.delete("creds/crm")
+		if took := time.Since(began); took > 10*time.Second || resp == nil || len(resp.Warnings) != 1 {
+			t.Errorf("a delete took %s and answered %v", took, resp)
+		}
+	})
+}
+
 func TestGrantThatZohoRotatesIsFollowed(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -149,14 +150,18 @@ func worse(a, b error) error {
 
 // endLeft revokes at once what is due to be revoked of a name, or, for "", of every
 // name: grants of credentials that were deleted, or that a crash took from them. Where
-// somebody is about to use one, and shared says so, its access tokens are.
-func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string, shared bool) (map[string]left, error) {
+// somebody is about to use one, and shared says so, its access tokens are. Those that were
+// tried are left alone: a Zoho that does not answer takes its time once.
+func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string, shared bool, tried ...string) (map[string]left, error) {
 	due, err := b.ledger.Due(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	ended := map[string]left{}
 	for _, id := range due {
+		if slices.Contains(tried, id) {
+			continue
+		}
 		g, failed := b.ledger.Left(ctx, s, id)
 		err = worse(err, failed)
 		if g == nil || !g.Condemned.Revoke || name != "" && name != g.Condemned.Name {
@@ -169,8 +174,8 @@ func (b *backend) endLeft(ctx context.Context, s logical.Storage, name string, s
 }
 
 // endLeftOf is endLeft for one name.
-func (b *backend) endLeftOf(ctx context.Context, s logical.Storage, name string, shared bool) (revoked int, err error) {
-	ended, err := b.endLeft(ctx, s, name, shared)
+func (b *backend) endLeftOf(ctx context.Context, s logical.Storage, name string, shared bool, tried ...string) (revoked int, err error) {
+	ended, err := b.endLeft(ctx, s, name, shared, tried...)
 	return ended[name].revoked, worse(err, ended[name].err)
 }
 
