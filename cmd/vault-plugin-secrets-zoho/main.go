@@ -20,7 +20,8 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	var process backend.Process
 	go endWithVault(&process, os.Getppid())
-	logger := hclog.New(&hclog.LoggerOptions{Name: "vault-plugin-secrets-zoho", JSONFormat: true})
+	// Vault has a level of its own, and keeps what that lets through.
+	logger := hclog.New(&hclog.LoggerOptions{Name: "vault-plugin-secrets-zoho", Level: hclog.Trace, JSONFormat: true})
 	// One process serves every mount of this plugin. Vault and the plugin agree on
 	// mutual TLS by themselves.
 	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: process.Factory, Logger: logger})
