@@ -6,19 +6,10 @@ package acceptance
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,7 +26,6 @@ type cluster struct {
 	client *http.Client
 	key    string // unseals each
 	token  string // root
-	ca     string // file
 }
 
 // node is one server of a cluster.
@@ -51,22 +41,14 @@ type node struct {
 // newCluster starts three servers and waits until one is active and two stand by.
 // storage is where each keeps its data, by number.
 func newCluster(w *world, storage func(i int) string) (*cluster, error) {
-	c := &cluster{world: w, ca: filepath.Join(w.servers, "ca.pem")}
-	pool, err := c.makeCertificate()
-	if err != nil {
-		return nil, err
-	}
-	c.client = &http.Client{
-		// A server that cannot forward a request answers where the leader is; Vault's own
-		// clients go there, as this one does.
-		Timeout:   20 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32},
-	}
+	// A server that cannot forward a request answers where the leader is; Vault's own
+	// clients go there, as this one does.
+	c := &cluster{world: w, client: w.stage.certificate.client(20 * time.Second)}
 	var join strings.Builder
 	for i := range 3 {
 		n := &node{name: fmt.Sprintf("node%d", i+1), address: "https://" + w.stage.port()}
 		c.nodes = append(c.nodes, n)
-		fmt.Fprintf(&join, "  retry_join {\n    leader_api_addr = %q\n    leader_ca_cert_file = %q\n  }\n", n.address, c.ca)
+		fmt.Fprintf(&join, "  retry_join {\n    leader_api_addr = %q\n    leader_ca_cert_file = %q\n  }\n", n.address, w.stage.certificate.file)
 	}
 	binary, err := os.ReadFile(filepath.Join(w.stage.plugins, pluginName))
 	if err != nil {
@@ -100,7 +82,7 @@ plugin_directory     = %q
 disable_mlock        = true
 raw_storage_endpoint = true
 `, storage(i), n.name, &join, strings.TrimPrefix(n.address, "https://"), clusterAddress,
-			filepath.Join(w.servers, "server.pem"), filepath.Join(w.servers, "server.key"), n.address, clusterAddress, plugins)
+			w.stage.certificate.file, w.stage.certificate.keyFile, n.address, clusterAddress, plugins)
 		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
@@ -122,37 +104,6 @@ raw_storage_endpoint = true
 		}
 	}
 	return c, nil
-}
-
-// makeCertificate makes an authority, and a certificate of it for loopback.
-func (c *cluster) makeCertificate() (*x509.CertPool, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Acceptance"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, DNSNames: []string{"localhost"},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return nil, err
-	}
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(certificate)
-	return pool, errors.Join(
-		os.WriteFile(c.ca, certificate, 0o600),
-		os.WriteFile(filepath.Join(c.servers, "server.pem"), certificate, 0o600),
-		os.WriteFile(filepath.Join(c.servers, "server.key"), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}), 0o600),
-	)
 }
 
 // begin runs a server until it answers, sealed.

@@ -20,6 +20,7 @@
 //	vault-start [bare] [raw]       start and unseal a server with an audit log, and mount the plugin at zoho/
 //	                               (bare: neither registered nor mounted; raw: storage is open at sys/raw); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
 //	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION; VAULT_BIN is set before
+//	vault-standby                  start a second server that joins it; sets STANDBY_ADDR, STANDBY_LOG
 //	vault-restart [-kill]          stop the server (-kill: as a power cut does) and start it on what it stored
 //	vault-kill [PATTERN DURATION]  kill -9 the server and leave its plugins alone, now or that long after Zoho's
 //	                               counts match; vault-restart starts it again
@@ -33,10 +34,12 @@
 //	                               -data-center=DC, -email=USER, -reject, -no-state, -no-accounts-server
 //	connect NAME... [FIELD=VALUE]  the tutorial's way to a credential, where it is not the point of the story:
 //	                               authorize with these fields, consent, and write the address to creds
-//	browser accept|reject URL      the same, by clicking in a real browser
-//	tab NAME open URL|accept|reject|reload|back|close
-//	                               a tab of a real browser, which stays open: goes there, clicks on Zoho's page, and so on;
-//	                               prints the address bar, the title and the text of the page it ends at
+//	browser [-tab=NAME] VERB       the same at a real browser, which lives as long as the story. Verbs print the status,
+//	                               the title and the text of the page that they lead to:
+//	                               open URL, accept, reject (on Zoho's page), as EMAIL (with that account), reload, back,
+//	                               wait (for the page after "press accept" or "press reject", which do not wait)
+//	                               address prints what the bar shows, run JAVASCRIPT what comes of it; close closes the tab
+//	app                            start an app for a browser to go on to, which shows what it was told; sets APP_URL
 //	login [FLAG...] NAME           start zoho-login and wait until it waits for the person, or has ended; what it opens
 //	                               or prints is LINK, a device's code USER_CODE. LOGIN_PORT is a port that this story has for itself
 //	login-type TEXT                type a line for the last one
@@ -54,6 +57,8 @@
 //	no-secret-in FILE...           fail if a secret is in a file
 //	expect-violation PATTERN       this story makes Zoho complain, and is right to
 //
+// All servers speak TLS with one certificate; VAULT_CACERT and CURL_CA_BUNDLE name it.
+//
 // # Time
 //
 // A story must not depend on the speed of the machine: what is said of a state
@@ -65,7 +70,8 @@
 //
 // The simulator must have counted no violation. No client secret, code, refresh
 // token, access token or PKCE verifier may be in the server's log (at trace
-// level), the audit log, an agent's log or anything the vault command printed,
-// save what "vault read .../creds/..." is there to print, and the enhance token in
-// the address that add_scopes answers.
+// level), the audit log, an agent's log, a page at the end of a consent or anything the vault
+// command printed, save what "vault read .../creds/..." is there to print, the enhance
+// token in the address that add_scopes answers, and the address of a callback, which
+// Vault's audit devices write as it came.
 package acceptance

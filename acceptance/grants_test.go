@@ -4,7 +4,6 @@
 package acceptance
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -107,8 +106,7 @@ func (s *server) data(path string, into any) error {
 		return err
 	}
 	request.Header.Set("X-Vault-Token", s.token)
-	client := cmp.Or(s.client, &http.Client{Timeout: patience})
-	response, err := client.Do(request)
+	response, err := s.client.Do(request)
 	if err != nil {
 		return err
 	}

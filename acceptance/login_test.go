@@ -52,7 +52,7 @@ func loginCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 	cmd := exec.Command(filepath.Join(filepath.Dir(w.stage.simulator), loginName), args...)
 	cmd.Env = []string{"DISPLAY=:0", "OPENED=" + base + ".link", "PATH=" + desktop + string(filepath.ListSeparator) + os.Getenv("PATH")}
-	for _, name := range []string{"VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE"} {
+	for _, name := range []string{"VAULT_ADDR", "VAULT_CACERT", "VAULT_TOKEN", "VAULT_NAMESPACE"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr

@@ -29,6 +29,7 @@ type stage struct {
 	simulator    string // path of the binary
 	plugins      string // Vault's plugin_directory
 	pluginSHA256 string
+	certificate  *certificate
 
 	mu      sync.Mutex
 	running map[*process]bool
@@ -56,6 +57,9 @@ func newStage(t *testing.T) *stage {
 		simulator: filepath.Join(bin, "zoho-sim"),
 		plugins:   filepath.Join(bin, "plugins"),
 		running:   map[*process]bool{},
+	}
+	if s.certificate, err = newCertificate(bin); err != nil {
+		t.Fatalf("making a certificate: %v", err)
 	}
 	plugin := filepath.Join(s.plugins, pluginName)
 	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim", filepath.Join(bin, loginName): loginName} {

@@ -1,16 +1,10 @@
-// How does a story drive Vault? One raft server on disk, as in production, and
-// the command line.
+// How does a story drive Vault? With the command line, and by doing to its processes
+// what happens to processes.
 
 package acceptance
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,116 +13,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-// server is one Vault and what it takes to start it again.
-type server struct {
-	*process
-	config  string
-	log     string
-	address string
-	key     string // unseals it
-	token   string // root
-	marked  []int  // plugin processes that are to end
-	client  *http.Client
-}
-
-func startCommand(ts *testscript.TestScript, neg bool, args []string) {
-	w := worldOf(ts)
-	address, clusterAddress := w.stage.port(), w.stage.port()
-	s := &server{
-		config: filepath.Join(w.servers, "vault.hcl"), log: filepath.Join(w.servers, "vault.log"), address: "http://" + address,
-	}
-	audit := filepath.Join(w.servers, "audit.log")
-	ts.Check(os.WriteFile(s.config, fmt.Appendf(nil, `
-storage "raft" {
-  path                   = %q
-  node_id                = "one"
-  performance_multiplier = 1
-}
-listener "tcp" {
-  address         = %q
-  cluster_address = %q
-  tls_disable     = true
-}
-api_addr         = %q
-cluster_addr     = "http://%s"
-plugin_directory = %q
-disable_mlock    = true
-
-raw_storage_endpoint = %t
-`, w.servers, address, clusterAddress, s.address, clusterAddress, w.stage.plugins, slices.Contains(args, "raw")), 0o600))
-	w.vault = s
-	ts.Check(w.startServer())
-
-	var init struct {
-		Keys  []string `json:"unseal_keys_b64"`
-		Token string   `json:"root_token"`
-	}
-	ts.Check(json.Unmarshal(w.mustVault(ts, "operator", "init", "-key-shares=1", "-key-threshold=1", "-format=json"), &init))
-	s.key, s.token = init.Keys[0], init.Token
-	for name, value := range map[string]string{
-		"VAULT_ADDR": s.address, "VAULT_TOKEN": s.token, "UNSEAL_KEY": s.key, "VAULT_LOG": s.log, "AUDIT_LOG": audit,
-	} {
-		ts.Setenv(name, value)
-	}
-	w.unseal(ts)
-	w.mustVault(ts, "audit", "enable", "file", "file_path="+audit)
-	if slices.Contains(args, "bare") {
-		return
-	}
-	w.mustVault(ts, "plugin", "register", "-sha256="+w.stage.pluginSHA256, "secret", pluginName)
-	w.mustVault(ts, "secrets", "enable", "-path=zoho", pluginName)
-}
-
-func restartCommand(ts *testscript.TestScript, neg bool, args []string) {
-	w := worldOf(ts)
-	how := syscall.SIGTERM
-	if len(args) > 0 && args[0] == "-kill" {
-		how = syscall.SIGKILL
-	}
-	ts.Check(w.vault.stop(how))
-	ts.Check(w.startServer())
-	w.unseal(ts)
-}
-
-// startServer runs the server until it answers, sealed.
-func (w *world) startServer() (err error) {
-	s := w.vault
-	s.process, err = w.start("vault.log", nil, w.stage.vault, "server", "-config="+s.config, "-log-level=trace")
-	if err != nil {
-		return err
-	}
-	return s.await("listening", func() bool { return s.health() != 0 })
-}
-
-// unseal takes the server from sealed to active.
-func (w *world) unseal(ts *testscript.TestScript) {
-	w.mustVault(ts, "operator", "unseal", w.vault.key)
-	ts.Check(w.vault.await("active", func() bool { return w.vault.health() == http.StatusOK }))
-}
-
-// health is the status of Vault's health check, 0 for no answer.
-func (s *server) health() int {
-	client := http.Client{Timeout: 5 * time.Second}
-	response, err := client.Get(s.address + "/v1/sys/health")
-	if err != nil {
-		return 0
-	}
-	response.Body.Close()
-	return response.StatusCode
-}
-
-// mustVault runs the command line as root, for what is no part of the story.
-func (w *world) mustVault(ts *testscript.TestScript, args ...string) []byte {
-	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(w.stage.vault, args...)
-	cmd.Env = append(w.env[:len(w.env):len(w.env)], "VAULT_ADDR="+w.vault.address, "VAULT_TOKEN="+w.vault.token)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		ts.Fatalf("vault %s: %v\n%s", args[0], err, &stderr)
-	}
-	return stdout.Bytes()
-}
 
 func vaultCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if _, err := runVault(ts, args); (err != nil) != neg {

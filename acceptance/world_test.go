@@ -5,6 +5,7 @@ package acceptance
 
 import (
 	"bytes"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,12 +26,15 @@ type world struct {
 	servers string // where the files of servers are; scripts speak of them through variables alone
 
 	vault      *server
+	standby    *server
 	simulators []*simulator
 	agents     []*process
 	logins     []*login
-	tabs       *tabs
+	apps       []*httptest.Server
+	browser    *browser
 
 	printed    bytes.Buffer     // what the vault command printed, but for tokens that were asked for
+	shown      bytes.Buffer     // the pages that the browser showed at the end of a consent
 	canaries   []string         // secrets that Zoho does not know of
 	violations []*regexp.Regexp // that this story means to cause
 }
@@ -42,6 +46,7 @@ func newWorld(s *stage, env *testscript.Env) (*world, error) {
 		"PATH="+filepath.Dir(s.simulator)+string(filepath.ListSeparator)+os.Getenv("PATH"),
 		"VAULT_TOKEN=", "VAULT_ADDR=", "VAULT_NAMESPACE=", "VAULT_FORMAT=", "VAULT_CLI_NO_COLOR=1",
 		"LOGIN_PORT="+port(s.port()),
+		"VAULT_CACERT="+s.certificate.file, "CURL_CA_BUNDLE="+s.certificate.file,
 		"VAULT_BIN="+s.vault, "PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
 	)
 	w := &world{
@@ -59,15 +64,22 @@ func worldOf(ts *testscript.TestScript) *world {
 // end stops everything, then asks the two questions that every story answers:
 // did Zoho complain, and was a secret told?
 func (w *world) end() {
+	if w.browser != nil {
+		w.browser.close()
+	}
+	for _, app := range w.apps {
+		app.Close()
+	}
 	for _, a := range w.agents {
 		a.stop(syscall.SIGKILL)
 	}
 	for _, l := range w.logins {
 		l.stop(syscall.SIGKILL)
 	}
-	w.tabs.close()
-	if w.vault != nil {
-		w.vault.stop(syscall.SIGTERM) // its last words count, too
+	for _, s := range []*server{w.standby, w.vault} {
+		if s != nil {
+			s.stop(syscall.SIGTERM) // its last words count, too
+		}
 	}
 	var wrong []string
 	for _, s := range w.simulators {
