@@ -282,7 +282,7 @@ func TestBrowserHearsWhatZohoDid(t *testing.T) {
 		good   bool // the same address is good once more
 	}{
 		"throttled": {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}) }, 429, "ten minutes", false},
-		"broken":    {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}) }, 503, "not connected", false},
+		"broken":    {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}) }, 503, "Vault got no usable answer from Zoho", false},
 		"away":      {func(m *mount) { m.wire.dead.Store(true) }, 503, "Not connected yet", true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
@@ -31,7 +32,7 @@ func (w *connectRequest) fits(c *consent.Consent, now time.Time) (*consent.Conse
 		if state == "" {
 			return nil, nil
 		}
-		return nil, refuse("the consent for %q expired at %s; start again with authorize/%s", w.name, stamp(c.Expires), w.name)
+		return nil, refuseLink(fmt.Sprintf("the consent for %q expired at %s; start again with authorize/%s", w.name, stamp(c.Expires), w.name), "This link has expired.")
 	case c.Flow == consent.Scopes && state == "" && w.callback.Enhanced:
 		return c, nil // Zoho does not promise a state here; the grant itself will show
 	case state == "":

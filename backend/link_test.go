@@ -54,7 +54,7 @@ func TestLinkIsGoodForItsTTLAndNoLonger(t *testing.T) {
 					return
 				}
 				passes(3 * time.Second)
-				m.land(landed).shows(t, 400, "expired at", "authorize/crm")
+				m.land(landed).shows(t, 400, "This link has expired.", "expired at", "authorize/crm")
 				if n := m.zoho.Counts().Exchanges; n != 0 {
 					t.Errorf("ttl %v: the code of an expired link was sent", ttl)
 				}

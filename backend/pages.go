@@ -51,15 +51,15 @@ func busyPage(name string) *logical.Response {
 	return htmlPage(http.StatusServiceUnavailable, page.Page{Result: page.Busy, Credential: name})
 }
 
-// refusalPage says why nothing was connected. What Zoho's servers or Vault's could not
-// do yet may be tried again with the same address.
-func refusalPage(name string, err error) *logical.Response {
+// refusalPage says why nothing was connected, and leads back where that is known. What
+// Zoho's servers or Vault's could not do yet may be tried again with the same address.
+func refusalPage(name string, err error, back string) *logical.Response {
 	var a *answer
 	errors.As(err, &a)
 	status := a.status
-	p := page.Page{Result: page.Failed, Credential: name, Detail: a.text}
+	p := page.Page{Result: page.Failed, Credential: name, Problem: a.problem, Detail: a.text, ReturnURL: back}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		p.Result = page.Busy
+		p.Result, p.ReturnURL = page.Busy, ""
 	} else {
 		status = http.StatusBadRequest
 	}
@@ -82,16 +82,22 @@ func (b *backend) outcomePage(ctx context.Context, w *connectRequest, c *consent
 		if k, err := b.memory.credential(ctx, w.storage, w.name); err == nil && k.goesOn(o.GrantID) {
 			p.Account = firstOf(k.Person.Email, k.Person.ZUID)
 			if k.Organization {
-				p.Organization = firstOf(k.SOID, "the whole organization")
+				p.Problem = "You gave access for your organisation. Vault keeps it safe and hands it to the apps that may use it."
+				p.Organization = firstOf(k.SOID, "the whole organisation")
 			}
 		}
 	case consent.Declined:
 		p.Result, p.Detail = page.Declined, ""
 	default:
-		p.Problem = "Zoho did not give Vault the access that you accepted."
-		if o.Status == http.StatusTooManyRequests {
+		switch o.Status {
+		case http.StatusTooManyRequests:
 			p.Problem = "Zoho has had too many requests in the last ten minutes."
 			p.Next = "Wait ten minutes. Then start again with a new link."
+		case http.StatusServiceUnavailable:
+			p.Problem = "Vault got no usable answer from Zoho, so nothing was connected."
+			p.Next = "Wait a few minutes. Then start again with a new link."
+		default:
+			p.Problem = "Zoho did not give Vault the access that you accepted."
 		}
 	}
 	return htmlPage(o.Status, p)

@@ -70,7 +70,7 @@ func (b *backend) callback(ctx context.Context, req *logical.Request) (*logical.
 	name, err := b.memory.whose(ctx, req.Storage, state)
 	switch {
 	case err != nil:
-		return refusalPage("", errStorage), nil
+		return refusalPage("", errStorage, ""), nil
 	case name == "":
 		return unknownPage(), nil
 	}
@@ -127,7 +127,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	defer func() {
 		// It runs beside the request, whose own net does not reach here.
 		if p := recover(); p != nil {
-			resp = refusalPage(name, &answer{status: http.StatusServiceUnavailable, text: b.told(fault(p))})
+			resp = refusalPage(name, &answer{status: http.StatusServiceUnavailable, text: b.told(fault(p))}, "")
 		}
 	}()
 	w := connectRequest{
@@ -147,7 +147,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	case c == nil:
 		return htmlPage(http.StatusBadRequest, page.Page{Result: page.Over, Credential: name, Detail: "no consent for " + name + " waits for this link; start another with authorize/" + name})
 	case c.Spent != "":
-		return refusalPage(name, refuse("Vault was interrupted before it had connected anything; start again with authorize/%s", name))
+		return refusalPage(name, refuseLink("start again with authorize/"+name, "Vault was interrupted before it had connected anything."), "")
 	}
 	k, _, err := b.connect(ctx, w)
 	// What is stored of it is what another tab will see.
@@ -159,6 +159,10 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	}
 	o := success(k, c.Scopes, k.Granted)
 	return b.outcomePage(ctx, &w, c, &o)
+}
+
+func refuseLink(text, problem string) error {
+	return &answer{status: http.StatusBadRequest, text: text, problem: problem}
 }
 
 // stored returns the consent that a browser's state belongs to, nil if there is none any
@@ -208,5 +212,9 @@ func (b *backend) errorPage(ctx context.Context, w *connectRequest, c *consent.C
 		o := b.failure(a)
 		return b.outcomePage(ctx, w, c, &o)
 	}
-	return refusalPage(w.name, a)
+	back := ""
+	if c != nil && w.client != nil {
+		back = w.client.returnTo(c.ReturnURL, w.name, string(consent.Failed), c.ReturnState)
+	}
+	return refusalPage(w.name, a, back)
 }

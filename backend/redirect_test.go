@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -220,6 +221,25 @@ func TestReturnNeedsABrowserThatComesBackHere(t *testing.T) {
 		m.refused(logical.UpdateOperation, "authorize/crm", data{"return_url": returns, "return_state": strings.Repeat("x", 1025)}, 400, "longer than 1024 bytes")
 		m.write("config", data{"return_urls": "", "verify": false})
 		m.refused(logical.UpdateOperation, "authorize/crm", data{"return_url": returns}, 400, "not one that this mount allows", "return_urls in config")
+	})
+}
+
+func TestWhoeverComesTooLateIsOfferedTheWayOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"return_urls": returns})
+		landed := m.consent("crm", data{"return_url": returns, "return_state": "s"}, zohotest.Consent{})
+		const wayOn = `href="` + returns + `?credential=crm&amp;result=failed&amp;return_state=s"`
+		m.wire.dead.Store(true)
+		if waits := m.land(landed); waits.status != 503 || strings.Contains(waits.page, "href=") {
+			t.Errorf("a consent that waits on shows %v", waits)
+		}
+		m.wire.dead.Store(false)
+		passes(10 * time.Minute)
+		m.land(landed).shows(t, 400, "This link has expired.", wayOn)
+		m.write("config", data{"return_urls": "https://other.example/", "verify": false})
+		if late := m.land(landed); strings.Contains(late.page, "href=") {
+			t.Errorf("it leads to where config does not: %v", late)
+		}
 	})
 }
 

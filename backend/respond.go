@@ -31,6 +31,8 @@ type answer struct {
 	result consent.Result
 	// browser is the status for a person's browser, where that is another one.
 	browser int
+	// problem is what that person reads first, where more is known than that it failed.
+	problem string
 }
 
 func (a *answer) Error() string { return a.text }

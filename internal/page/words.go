@@ -20,7 +20,7 @@ var vocabulary = map[Result]words{
 		Heading: "Nothing was connected",
 		Mark:    "bar",
 		problem: "Access was declined on Zoho’s page. Everything is as it was before.",
-		next:    "If you did not mean to decline, start again and choose Accept on Zoho’s page. Otherwise you can close this window.",
+		next:    "If you did not mean to decline, start again with a new link and choose Accept on Zoho’s page. Otherwise you can close this window.",
 	},
 	Failed: {
 		Heading: "Zoho was not connected",
