@@ -88,6 +88,19 @@ func (s *Simulator) Control() http.Handler {
 		s.RevokeAccessToken(in.AccessToken)
 		return done{true}, nil
 	}))
+	mux.HandleFunc("POST /mint-elsewhere", reply(func(r *http.Request) (any, error) {
+		var in struct {
+			RefreshToken string `json:"refresh_token"`
+		}
+		if err := decode(r, &in); err != nil {
+			return nil, err
+		}
+		token, ok := s.MintElsewhere(in.RefreshToken)
+		if !ok {
+			return nil, errors.New("the refresh token is dead, or throttled")
+		}
+		return map[string]string{"access_token": token}, nil
+	}))
 	mux.HandleFunc("POST /rotate-secret", reply(func(r *http.Request) (any, error) {
 		var in struct {
 			ClientID   string `json:"client_id"`

@@ -59,7 +59,13 @@ func TestAScriptCanPlayTheUserAndReadTheLedger(t *testing.T) {
 		if orphans := must[[]zohotest.RefreshToken](s, "GET", "/orphans?known="+first.refreshToken(), ""); len(orphans) != 1 || orphans[0].Email != "second@example.com" {
 			t.Errorf("orphans are %v", orphans)
 		}
+		if got := must[map[string]string](s, "POST", "/mint-elsewhere", `{"refresh_token":"`+second.refreshToken()+`"}`); !a.zoho.Alive(got["access_token"]) {
+			t.Errorf("another program got %v", got)
+		}
 		must[object](s, "POST", "/revoke", `{"refresh_token":"`+second.refreshToken()+`"}`)
+		if status, body := s.call("POST", "/mint-elsewhere", `{"refresh_token":"`+second.refreshToken()+`"}`); status != 400 || !strings.Contains(body, "dead") {
+			t.Errorf("a dead refresh token mints elsewhere: %d %s", status, body)
+		}
 		if a.zoho.Alive(second.accessToken()) {
 			t.Error("revoking killed nothing")
 		}

@@ -28,7 +28,8 @@
 // [Simulator.Authorize] plays the person at the browser,
 // [Simulator.SelfClientCode] the one in the API console, and
 // [Simulator.ApproveDevice] the one who types a device's code.
-// [Simulator.RemoveUser] lets a person leave their organization.
+// [Simulator.RemoveUser] lets a person leave their organization, and
+// [Simulator.MintElsewhere] plays another program that has the same refresh token.
 //
 // Over sockets the consent page works in any browser, without JavaScript. It asks
 // who the person is, unless the browser is signed in ([Simulator.SignIn], or the
@@ -89,6 +90,7 @@
 //	POST   /sign-in           {"emails":[],"data_center"} -> {"cookie","url"}: a browser's session, the first in use
 //	POST   /remove-user       {"email"}, who leaves the organization; its grants stay, the user's die
 //	POST   /revoke            {"refresh_token"} or {"access_token"}, as its user does
+//	POST   /mint-elsewhere    {"refresh_token"} -> {"access_token"}, as another program does that has it too
 //	POST   /rotate-secret     {"client_id","data_center"} -> {"client_secret"}
 //	POST   /advance           {"duration"} -> {"now"}
 //	POST   /fault             {"kind","endpoint","data_center","times","status","retry_after","delay","error"}

@@ -55,19 +55,19 @@ func (s *Simulator) evictRefreshToken(rt *refreshToken) {
 	s.violate(RefreshTokenEvicted, "refresh token %s of %s and client %s in %s, by one consent more than %d",
 		short(rt.token), rt.user, rt.client, rt.dc, s.knobs.LiveRefreshTokens)
 	for _, at := range rt.live {
-		s.evictAccessToken(at, "with its evicted refresh token")
+		s.evictAccessToken(at, "with its evicted refresh token", true)
 	}
 	s.dropRefreshToken(rt)
 }
 
 // evictAccessToken ends a token early; that is the client's fault if it had
-// the token.
-func (s *Simulator) evictAccessToken(at *accessToken, how string) {
+// the token, and nobody else minted.
+func (s *Simulator) evictAccessToken(at *accessToken, how string, alone bool) {
 	if !s.unexpired(at) {
 		return
 	}
 	s.counts.EvictedAccess++
-	if at.delivered {
+	if at.delivered && alone {
 		s.violate(AccessTokenEvicted, "access token %s of client %s in %s, %s before its time, %s",
 			short(at.token), at.client, at.dc, at.expires.Sub(s.now()).Round(time.Second), how)
 	}
@@ -100,8 +100,9 @@ func (s *Simulator) mint(parent *refreshToken, like accessToken) *accessToken {
 		return expired
 	})
 	parent.live = append(parent.live, at)
+	shared := slices.ContainsFunc(parent.live, func(at *accessToken) bool { return at.elsewhere })
 	for limit := s.knobs.LiveAccessTokens; limit >= 0 && len(parent.live) > limit; parent.live = parent.live[1:] {
-		s.evictAccessToken(parent.live[0], "by a mint")
+		s.evictAccessToken(parent.live[0], "by a mint", !shared)
 	}
 	return at
 }

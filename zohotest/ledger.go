@@ -104,6 +104,7 @@ type accessToken struct {
 	delivered   bool
 	userContext bool // false for client credentials
 	device      bool
+	elsewhere   bool // another program has it
 }
 
 func (s *Simulator) now() time.Time { return time.Now().Add(s.advanced) }

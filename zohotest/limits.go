@@ -26,6 +26,7 @@ func (l limit) block() time.Duration {
 type window struct {
 	hits    []time.Time // successes that still count, oldest first
 	blocked time.Time   // refused before this moment
+	shared  bool        // another program's successes are among the hits, and nobody was told yet that they are too many
 }
 
 // admits says whether a success at now would fit. A refusal changes the window:
@@ -62,11 +63,12 @@ func (w *window) take(now time.Time) { w.hits = append(w.hits, now) }
 // success and is dropped whole; exactly at its end the next one may begin.
 func (w *window) forget(now time.Time, l limit) {
 	if len(w.hits) == 0 {
+		w.shared = false
 		return
 	}
 	if !l.sliding {
 		if !now.Before(w.hits[0].Add(l.length)) {
-			w.hits = nil
+			w.hits, w.shared = nil, false
 		}
 		return
 	}

@@ -267,3 +267,38 @@ func FuzzTheThrottleNeverAdmitsOrRefusesOneTooMany(f *testing.F) {
 		})
 	})
 }
+
+func TestWhatAnotherProgramUsesUpIsNoFaultOfTheClient(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		first := a.connects("eu")
+		for range 9 {
+			if token, ok := a.zoho.MintElsewhere(first.refreshToken()); !ok || !a.zoho.Alive(token) {
+				t.Fatal("another program mints nothing")
+			}
+		}
+		if _, ok := a.zoho.MintElsewhere(first.refreshToken()); ok {
+			t.Error("another program is not throttled")
+		}
+		a.wantThrottled(a.refresh("eu", first.refreshToken()))
+		a.wantNoViolations()
+		// But now the client knows.
+		a.wantThrottled(a.refresh("eu", first.refreshToken()))
+		a.wantViolation(zohotest.ThrottleTripped, 1)
+
+		passes(10 * time.Minute)
+		a.zoho.Reset()
+		a.mints(1, first.refreshToken())
+		if a.zoho.Alive(first.accessToken()) {
+			t.Error("eleven tokens live")
+		}
+		a.wantNoViolations()
+		// A window of the client's own is its own matter again.
+		passes(61 * time.Minute)
+		a.mints(10, first.refreshToken())
+		a.wantThrottled(a.refresh("eu", first.refreshToken()))
+		a.wantViolation(zohotest.ThrottleTripped, 1)
+		if _, ok := a.zoho.MintElsewhere("1000.nobody.knows"); ok {
+			t.Error("a dead refresh token mints")
+		}
+	})
+}

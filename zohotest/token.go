@@ -149,11 +149,15 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 		mints, key = s.clientWindow(client, c.site), "client "+client.ID
 	}
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
+		if mints.shared {
+			mints.shared = false // from now on the client knows
+			return s.throttle()
+		}
 		return s.tripped(key, s.knobs.Mints)
 	}
 	mints.take(s.now())
 	s.counts.Refreshes++
-	at := s.mint(rt, accessToken{client: rt.client, user: rt.user, org: rt.org, dc: rt.dc, scopes: rt.scopes, userContext: true})
+	at := s.mint(rt, s.tokenOf(rt, false))
 	if !s.knobs.RotateRefreshTokens {
 		return s.tokens(c, at, nil)
 	}
