@@ -26,6 +26,8 @@ type Failure struct {
 	// Variant is whose call failed. A refusal of its scopes or organisation is its
 	// own; anything else concerns every variant of the grant.
 	Variant string `json:"variant,omitempty"`
+	// InARow is how many throttles went right before this one.
+	InARow int `json:"in_a_row,omitempty"`
 	// tries counts consecutive unavailable answers.
 	tries int
 	// unstored: storage does not know of it.

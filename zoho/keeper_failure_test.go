@@ -134,6 +134,37 @@ func TestAThrottleIsWaitedOutToTheEndOfTheWindowOrAsZohoAsks(t *testing.T) {
 	}
 }
 
+func TestThrottlesInARowEndInAWaitThatIsLongerThanAnyBlock(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.fails(zohotest.Throttle, 0)
+		waited := func(waits ...time.Duration) {
+			t.Helper()
+			for i, want := range waits {
+				_, err := w.read(zoho.Want{})
+				if held := w.wantHeld(err); held.Wait != want {
+					t.Fatalf("throttle %d of %v is waited out for %s", i+1, waits, held.Wait)
+				}
+				w.passes(want)
+				w.restart() // what went before is stored
+			}
+		}
+		waited(window, window, window, 65*time.Minute, window, window, window, 65*time.Minute, window, window)
+		// What was long ago, or was followed by a success, does not count.
+		w.passes(65 * time.Minute)
+		waited(window, window, window)
+		w.zoho.ClearFaults()
+		w.reads(zoho.Want{})
+		w.passes(2 * lifetime)
+		w.fails(zohotest.Throttle, 0)
+		waited(window, window, window, 65*time.Minute)
+		w.passes(2 * lifetime)
+		w.changeAccount(func(a *zoho.Account) { a.Limits.Window = 24 * time.Hour })
+		w.passes(24 * time.Hour)
+		waited(24 * time.Hour)
+		w.zoho.ClearFaults()
+	})
+}
+
 func TestUnavailabilityIsWaitedOutFromOneSecondDoublingToAMinuteWithJitter(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.fails(zohotest.Refuse, 0) // general_error: certainly no token, so no place

@@ -15,12 +15,12 @@ type State struct {
 	Newest *Token
 	// LastMint is when a token was last minted; zero if none is known.
 	LastMint time.Time
-	// MintsLeft is how many mints the budget allows right now.
+	// MintsLeft is how many mints the budget allows right now, and Zoho.
 	MintsLeft int
 	// Failure is the last one since a call succeeded, or nil; it is being waited out
 	// until its Until.
 	Failure *Failure
-	// NextMint is when the budget allows the next mint: now, or later.
+	// NextMint is when they allow the next mint: now, or later.
 	NextMint time.Time
 	// Tokens are the ones that this engine minted and that still live.
 	Tokens []*Token
@@ -49,6 +49,10 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	s := State{
 		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
 		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens, Moved: a != asked,
+	}
+	if f := r.failing(a.Setup, a.Variant, now); f != nil && f.Kind == Throttled {
+		// Others count too, and Zoho's word is worth more than our count.
+		s.MintsLeft, s.NextMint = 0, later(s.NextMint, f.Until)
 	}
 	_, s.Rejected = r.rejected(a.Variant, now)
 	for _, p := range r.Places {

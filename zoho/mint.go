@@ -13,6 +13,14 @@ import (
 // refusedFor is how long a refusal is believed without asking again.
 const refusedFor = 15 * time.Minute
 
+const (
+	// longBlock is longer than any block that Zoho's users tell of: about an hour, which
+	// each attempt inside it begins anew.
+	longBlock = 65 * time.Minute
+	// throttlesInARow are sat out a window each; another one means a longer block.
+	throttlesInARow = 3
+)
+
 // maxBackoff bounds the doubling wait while Zoho is unavailable.
 const maxBackoff = time.Minute
 
@@ -131,9 +139,17 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 			next.Tokens = nil
 		}
 	case Throttled:
-		f.Until = done.Add(a.Limits.Window)
-		if e.RetryAfter > 0 {
+		if last := r.known(a.Setup, a.Variant); last != nil && last.Kind == Throttled && start.Sub(last.Until) < longBlock {
+			f.InARow = last.InARow + 1
+		}
+		switch {
+		case e.RetryAfter > 0:
 			f.Until = done.Add(e.RetryAfter)
+		case f.InARow%(throttlesInARow+1) == throttlesInARow:
+			// Not each time from here on: others may simply be faster.
+			f.Until = done.Add(max(longBlock, a.Limits.Window))
+		default:
+			f.Until = done.Add(a.Limits.Window)
 		}
 	default:
 		f.Kind = Unavailable
