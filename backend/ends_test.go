@@ -186,6 +186,56 @@ func TestConfigIsNotDeletedWhileAGrantIsBeingObtained(t *testing.T) {
 	})
 }
 
+func TestGrantIsRevokedThoughConfigIsDeletedByThen(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.delete("config")
+		m.zoho.ClearFaults()
+		m.tick()
+		if left := m.zoho.RefreshTokens(); len(left) != 0 {
+			t.Errorf("%d grants live on", len(left))
+		}
+	})
+}
+
+func TestNothingIsConnectedToAConfigThatWasDeletedMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+		code := m.selfCode()
+		m.restart()
+		open := make(chan struct{})
+		once := sync.OnceFunc(func() { <-open })
+		late := func(op, key string) error {
+			if op == "get" && key == "config" {
+				once() // config was read, and is deleted before anything else is done
+			}
+			return nil
+		}
+		m.storage.after.Store(&late)
+		var err error
+		var others sync.WaitGroup
+		others.Go(func() { _, err = m.try(logical.UpdateOperation, "creds/crm", data{"code": code}) })
+		synctest.Wait()
+		m.storage.after.Store(nil)
+		m.delete("config")
+		close(open)
+		others.Wait()
+		if r, ok := err.(*refusal); !ok || r.status >= 500 {
+			t.Errorf("got %v", err)
+		}
+		if left := m.zoho.RefreshTokens(); len(left) != 0 {
+			t.Errorf("%d grants live on", len(left))
+		}
+		if left := m.storage.keys(t); strings.Contains(strings.Join(left, " "), "creds/") {
+			t.Errorf("a credential without config is stored: %v", left)
+		}
+	})
+}
+
 func TestConsentsThatNobodyFinishesGoWithinADay(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // storedBy loads what a release stored: one file a value, "__" for "/" in its key.
@@ -79,6 +81,27 @@ func TestFormat1IsMovedForwardThoughNobodyReadsTheLog(t *testing.T) {
 		if stored := m.storage.contents(t); stored["ledger"] == "" {
 			t.Error("moving storage forward waits behind a log line")
 		}
+	})
+}
+
+func TestHolderThatFormat1NotedCountsBeforeItIsMovedForward(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		id := zoho.Fingerprint(m.zoho.AccountsURL("us"), m.zoho.DefaultClient().ID, token)
+		// As format 1 had it.
+		if err := m.storage.Delete(context.Background(), "grant/"+id); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "holder/" + id + "/crm", Value: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+		m.restart()
+		m.write("creds/other", data{"refresh_token": token})
+		m.delete("creds/other")
+		m.tick()
+		m.token("crm")
 	})
 }
 

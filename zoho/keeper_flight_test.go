@@ -46,6 +46,29 @@ func TestReadersShareTheMintThatTakesTheLastPlaceToo(t *testing.T) {
 	})
 }
 
+func TestAReaderWhoseMintAnotherHasMadeMeanwhileMakesNoneOfItsOwn(t *testing.T) {
+	inBubble(t, func(w *world) {
+		open := make(chan struct{})
+		w.disk.set(func(d *disk) { d.joining = func() { <-open } })
+		var late zoho.Served
+		var err error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			late, err = w.read(zoho.Want{})
+		}()
+		synctest.Wait() // it has decided to mint, and not begun
+		w.disk.set(func(d *disk) { d.joining = nil })
+		first := w.reads(zoho.Want{})
+		close(open)
+		<-done
+		if err != nil || late.Token.AccessToken != first.Token.AccessToken {
+			t.Errorf("the reader that was late got %+v, %v", late, err)
+		}
+		w.wantCalls(1)
+	})
+}
+
 func TestAThousandColdReadersShareOneFailure(t *testing.T) {
 	for _, kind := range []zohotest.FaultKind{zohotest.Status5xx, zohotest.Hang, zohotest.Reset, zohotest.HTML, zohotest.Garbage, zohotest.Truncated} {
 		inBubble(t, func(w *world) {

@@ -38,6 +38,8 @@ type disk struct {
 	changed bool
 	// saved, when set, is told of each save that succeeded.
 	saved func(id string)
+	// joining, when set, is called when a reader is about to start a mint.
+	joining func()
 }
 
 func newDisk() *disk { return &disk{records: make(map[string][]byte)} }
@@ -135,6 +137,12 @@ func (w *world) stored(id string) *zoho.Record {
 }
 
 func (s *shelf) ReadOnly() bool {
+	s.mu.Lock()
+	hook := s.joining
+	s.mu.Unlock()
+	if hook != nil {
+		hook()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.readOnly || s.standby
