@@ -206,6 +206,23 @@ func TestBrowserLandsAgainAtTheProcessThatTookOver(t *testing.T) {
 	}
 }
 
+func TestBrowserOfAReplacedLinkDoesNotHearOfTheOther(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		first := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang, Endpoint: "token", Times: 2})
+		var tabs sync.WaitGroup
+		tabs.Go(func() { m.land(first).shows(t, 503, "Zoho was not connected", "new link") })
+		passes(time.Second)
+		second := m.consent("crm", nil, zohotest.Consent{})
+		tabs.Go(func() { m.land(second).shows(t, 503, "Zoho was not connected", "new link") })
+		passes(time.Second)
+		m.land(second).shows(t, 503, "Zoho was not connected") // with the tab that asked
+		m.land(first).shows(t, 400, "no longer good")
+		tabs.Wait()
+	})
+}
+
 func TestTabsOfTwoAccountsAreToldApart(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(data{"scopes": profileScopes})

@@ -168,14 +168,20 @@ func refuseLink(text, problem string) error {
 // stored returns the consent that a browser's state belongs to, nil if there is none any
 // more, and the page of what came of it, or is coming, nil if neither is known.
 func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Consent, *logical.Response, error) {
-	c, err := b.consents.Get(ctx, w.storage, w.name)
-	if err == nil && c != nil && c.Spent != "" && c.Outcome == nil {
+	look := func() (c *consent.Consent, err error) {
+		if c, err = b.consents.Get(ctx, w.storage, w.name); c != nil && c.State != w.callback.State {
+			c = nil
+		}
+		return c, err
+	}
+	c, err := look()
+	if c != nil && c.Spent != "" && c.Outcome == nil {
 		if b.credentials.obtainingFor(w.name) {
 			return c, busyPage(w.name), nil
 		}
-		c, err = b.consents.Get(ctx, w.storage, w.name) // who spent it has come to an end, or died
+		c, err = look() // who spent it has come to an end, or died
 	}
-	if err != nil || c == nil || c.State != w.callback.State {
+	if err != nil || c == nil {
 		return nil, nil, err
 	}
 	if o := b.outcome(ctx, w, c); o != nil {

@@ -125,7 +125,7 @@ func (h *simulation) judgePage(r *simRequest) {
 			wrong("a genuine state is unknown")
 		}
 	case "busy":
-		if r.codeSent > 0 && r.patience == 0 {
+		if r.codeSent > 0 && r.patience == 0 && !troubled {
 			wrong("a page with a spent code is to be loaded again")
 		}
 	case "connected":
