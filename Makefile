@@ -28,7 +28,7 @@ test: check ## everything
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit acceptance
 
 unit: ## unit tests, with the race detector
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 # -count=1: the tests run binaries that go test does not know of, so a cached
 # result would say nothing. -parallel: stories wait more than they compute.
