@@ -27,8 +27,10 @@ check: ## formatting, shell syntax, modules, vet, staticcheck: seconds with warm
 test: check ## everything
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit acceptance
 
-unit: ## unit tests, with the race detector
+# The race detector sees a third of the steps at which something may fail or hang.
+unit: ## unit tests, with the race detector, and each step of the backend's without it
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
+	go test -timeout 30m ./backend
 
 # -count=1: the tests run binaries that go test does not know of, so a cached
 # result would say nothing. -parallel: stories wait more than they compute.

@@ -201,10 +201,11 @@ func failures() map[string]func(m *mount, nth int) (count func() int) {
 }
 
 func TestStorageFailureAtAnyStepLosesNothing(t *testing.T) {
+	t.Parallel()
 	for way, r := range roads() {
 		for how, fail := range failures() {
 			t.Run(way+"/"+how, func(t *testing.T) {
-				for nth, reached := 1, true; reached; nth++ {
+				for nth, reached := 1, true; reached; nth += stride {
 					if nth > 60 {
 						t.Fatal("the road has no end")
 					}
@@ -227,10 +228,11 @@ func TestStorageFailureAtAnyStepLosesNothing(t *testing.T) {
 }
 
 func TestCrashAtAnyStepLosesNothingButWhatOnlyTheDeadProcessKnew(t *testing.T) {
+	t.Parallel()
 	for way, r := range roads() {
 		t.Run(way, func(t *testing.T) {
 			lost := 0
-			for nth, reached := 1, true; reached; nth++ {
+			for nth, reached := 1, true; reached; nth += stride {
 				inBubble(t, func(t *testing.T, m *mount) {
 					m.configure(data{"verify": false})
 					prepared := r.prepare(m)

@@ -159,8 +159,9 @@ func TestDeleteThatFailedEndsNoGrantEarly(t *testing.T) {
 }
 
 func TestRotationThatFailsOnTheWayForgetsNoHolder(t *testing.T) {
+	t.Parallel()
 	for how, fail := range failures() {
-		for nth, reached := 1, true; reached; nth++ {
+		for nth, reached := 1, true; reached; nth += stride {
 			for range 2 { // whose turn comes first is chance
 				inBubble(t, func(t *testing.T, m *mount) {
 					m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
@@ -223,7 +224,7 @@ func TestScopesAreAddedThoughTheRefreshTokenIsReplacedMeanwhile(t *testing.T) {
 
 func TestImportThatCouldNotBeStoredLosesNoTokenThatZohoReplacedMeanwhile(t *testing.T) {
 	for how, fail := range failures() {
-		for nth, reached := 1, true; reached; nth++ {
+		for nth, reached := 1, true; reached; nth += stride {
 			inBubble(t, func(t *testing.T, m *mount) {
 				m.configure(nil)
 				m.connect("elsewhere")
@@ -415,7 +416,7 @@ func TestImportOfItsOwnGrantGoesOnWithTheTokenThatZohoReplacedItBy(t *testing.T)
 }
 
 func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
-	for nth, reached := 1, true; reached; nth++ {
+	for nth, reached := 1, true; reached; nth += stride {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
 			m.configure(nil)
@@ -781,7 +782,7 @@ func scene(t *testing.T, w world, hanging, running, trouble string, hangs, fails
 
 func TestTroubleWhileSomethingElseHangs(t *testing.T) {
 	// Not every step of every two: one of each, drawn once and for all.
-	draw := rand.New(rand.NewPCG(1, 2))
+	draw, drawn := rand.New(rand.NewPCG(1, 2)), 0
 	for _, name := range slices.Sorted(maps.Keys(worlds())) {
 		w := worlds()[name]
 		for _, hanging := range slices.Sorted(maps.Keys(w.what)) {
@@ -791,6 +792,9 @@ func TestTroubleWhileSomethingElseHangs(t *testing.T) {
 					possible = slices.DeleteFunc(possible, func(trouble string) bool { return troubles[trouble].ends != nil })
 				}
 				trouble, hangs, fails := possible[draw.IntN(len(possible))], 1+draw.IntN(35), 1+draw.IntN(30)
+				if drawn++; drawn%stride > 0 {
+					continue
+				}
 				t.Run(name+"/"+hanging+"/"+running, func(t *testing.T) {
 					t.Parallel()
 					scene(t, w, hanging, running, trouble, hangs, fails)
@@ -801,10 +805,11 @@ func TestTroubleWhileSomethingElseHangs(t *testing.T) {
 }
 
 func TestProcessThatDiesWhileACredentialChangesHandsTwiceLeavesNoHolder(t *testing.T) {
+	t.Parallel()
 	w := worlds()["self"]
-	for hangs, hung := 1, true; hung; hangs += 2 {
+	for hangs, hung := 1, true; hung; hangs += 2 * stride {
 		failed := true
-		for fails := 1; failed; fails++ {
+		for fails := 1; failed; fails += stride {
 			hung, failed = scene(t, w, "importing a retired one", "connecting", "the process dies", hangs, fails)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 const simSteps = "5000"
 
 func TestSimulationKeepsEveryPromise(t *testing.T) {
+	t.Parallel()
 	steps, seed := simNumber(t, "ZOHO_SIM_STEPS", simSteps), uint64(simNumber(t, "ZOHO_SIM_SEED", "1"))
 	survey := map[string][]uint64{}
 	total, scripts, start := 0, 0, time.Now()

@@ -1,0 +1,7 @@
+//go:build !race
+
+package backend_test
+
+// stride is how far apart the steps are at which something goes wrong, where all of
+// them take long. This is every step; see stride_race_test.go.
+const stride = 1
