@@ -112,7 +112,11 @@ func TestBrowserLandsWhileSomethingElseHangsOrRuns(t *testing.T) {
 									m.truthful(got, a, held, false, when)
 								}
 								a.beside = false
-								m.truthful(m.land(landed), a, held, false, when+", loaded again")
+								again := m.land(landed)
+								m.truthful(again, a, held, false, when+", loaded again")
+								if name == "a withdrawal" && got.says() == "Zoho is connected" && again != got {
+									t.Errorf("%s: a withdrawal ends what is finished: %v", when, again)
+								}
 								m.rests(when, r, person.Email != "", held)
 							})
 						}
@@ -221,6 +225,77 @@ func TestBrowserOfAReplacedLinkDoesNotHearOfTheOther(t *testing.T) {
 		m.land(first).shows(t, 400, "no longer good")
 		tabs.Wait()
 	})
+}
+
+func TestLinkThatIsStartedWhileABrowserLandsIsGood(t *testing.T) {
+	for _, person := range []zohotest.Consent{{}, {Email: simStranger}, {Reject: true}} {
+		for _, browserHangs := range []bool{true, false} {
+			for nth, reached := 1, true; reached; nth++ {
+				inBubble(t, func(t *testing.T, m *mount) {
+					landed, _ := arrival{started: data{"expected_user": ""}, person: person}.prepare(m)
+					var started *logical.Response
+					start := func() { started, _ = m.startBy(logical.Request{}, data{"force": true}) }
+					browser := func() { m.land(landed) }
+					if browserHangs {
+						reached = m.hangs(nth, browser, start)
+					} else {
+						reached = m.hangs(nth, start, browser)
+					}
+					got := m.land(m.opens(started, zohotest.Consent{}))
+					if got.says() != "Zoho is connected" {
+						t.Errorf("browser hangs %v, step %d: %v", browserHangs, nth, got)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestOneCodeForTwoNamesIsSentOnce(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+			m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+			d := data{"code": m.selfCode()}
+			reached = m.hangs(nth, m.attempt(logical.UpdateOperation, "creds/a", d), m.attempt(logical.UpdateOperation, "creds/b", d))
+			if n := m.zoho.Counts().Exchanges; n != 1 {
+				t.Errorf("step %d: %d exchanges", nth, n)
+			}
+			m.settled(1)
+		})
+	}
+}
+
+func TestTwoStartsAtOnceLeaveOneLinkAndRefuseTheOther(t *testing.T) {
+	for _, flow := range []data{nil, {"add_scopes": "ZohoCRM.users.READ"}} {
+		for nth, reached := 1, true; reached; nth++ {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.behindVault(data{"scopes": profileScopes})
+				m.clicks("crm")
+				passes(2 * time.Hour)
+				m.tick() // what is finished is forgotten
+				var started [2]*logical.Response
+				start := func(i int, d data) func() {
+					return func() {
+						resp, err := m.startBy(logical.Request{EntityID: fmt.Sprint("e-", i)}, d)
+						if r, refused := err.(*refusal); err != nil && (!refused || r.status != 400 || !strings.Contains(r.text, "force=true")) {
+							t.Errorf("step %d: %v", nth, err)
+						}
+						started[i] = resp
+					}
+				}
+				reached = m.hangs(nth, start(0, flow), start(1, nil))
+				if (started[0] == nil) == (started[1] == nil) {
+					t.Fatalf("step %d: %v and %v", nth, started[0], started[1])
+				}
+				for _, resp := range started {
+					if resp != nil {
+						m.land(m.opens(resp, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+					}
+				}
+			})
+		}
+	}
 }
 
 func TestTabsOfTwoAccountsAreToldApart(t *testing.T) {

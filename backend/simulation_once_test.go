@@ -138,6 +138,17 @@ var scriptsThatOnceFailed = map[string]string{
 		import 000000000000
 		storage-moody 8000d3ef5750
 		self-code 000000000000`,
+	"a tab of another account that was kept for hours ended the link": `
+		settings 0000000000000000
+		click 000000006b00
+		time 000000009500
+		callback 000ff7850000
+		tick 000000000000`,
+	"the browser of a replaced link was told to wait for the other one": `
+		settings 8456c66d001c0000
+		zoho-fails 00000000d496
+		click 008283001a01
+		click 18005b030000`,
 	"a delete that was done and failed to say so left the credential in memory, and its note was void": `
 		settings 0000000000000000
 		connect 000000000000
