@@ -129,10 +129,8 @@ func (c *Client) Mint(ctx context.Context, g Grant) (Answer, error) {
 func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.Token, error), sent ...Secret) (Answer, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     tokenWire{c.Transport, c.MaxLifetime},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
+	// The wire hands up no redirect that could be followed.
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: tokenWire{c.Transport, c.MaxLifetime}})
 	// Zoho's clock starts later than ours: counted from before the request, a
 	// token is never believed alive when it is dead.
 	start := time.Now().UTC().Truncate(time.Second)
@@ -168,10 +166,7 @@ func extra(t *oauth2.Token, name string) string {
 // cleaned reduces what the library returns to our own error, and drops an unknown
 // error word that repeats what was sent, or a part of it.
 func (c *Client) cleaned(err error, sent []Secret) error {
-	e := AsError(err)
-	if e == nil {
-		e = unreachable(err)
-	}
+	e := unreachable(err)
 	if e.Server == "" {
 		e.Server = c.host()
 	}

@@ -216,7 +216,7 @@ func mediaType(header string) string {
 	return media
 }
 
-// unreachable turns a network failure into an Error.
+// unreachable turns a network failure into an Error, and leaves one that is an Error.
 func unreachable(err error) *Error {
 	if e := AsError(err); e != nil {
 		return e

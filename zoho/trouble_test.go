@@ -1,0 +1,111 @@
+// What if something fails that hardly ever does: an address that is none, a panic, storage
+// under a complaint, a clock that is wrong, a caller who leaves?
+
+package zoho_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+func TestAnAddressThatIsNoneFailsEachCallWithoutARequest(t *testing.T) {
+	a := json200(`{}`)
+	c := over(a)
+	c.AccountsURL = "https://accounts.zoho.eu\x7f"
+	for call, err := range map[string]error{
+		"mint":     second(c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})),
+		"exchange": second(c.Exchange(context.Background(), canaryCode, "", "")),
+		"revoke":   c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken),
+		"device":   second(c.StartDevice(context.Background(), nil)),
+		"user":     second(c.UserInfo(context.Background(), canaryRefreshToken)),
+		"CRM":      second(c.CRMOrganization(context.Background(), "\x7f", canaryRefreshToken)),
+	} {
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || strings.Contains(e.Error(), "canary") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	if len(a.requests) > 0 {
+		t.Errorf("%d requests", len(a.requests))
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestAnAnswerWithoutAnOrganizationIsNoOrganization(t *testing.T) {
+	for _, answer := range []string{`{}`, `{"org":[]}`, `{"org":{}}`, `{"org":null}`, `{"error":"general_error"}`} {
+		org, err := over(json200(answer)).CRMOrganization(context.Background(), "https://www.zohoapis.eu", "t")
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable {
+			t.Errorf("%s is read as %+v, %v", answer, org, err)
+		}
+	}
+}
+
+// panicking is a shelf that breaks.
+type panicking struct{ *shelf }
+
+func (panicking) Save(context.Context, string, *zoho.Record) error { panic("1000.secret.in-a-panic") }
+
+func TestAPanicDuringAMintIsAnErrorOfItsReadersAlone(t *testing.T) {
+	inBubble(t, func(w *world) {
+		broken := *w.account
+		broken.Shelf = panicking{w.shelf}
+		_, err := w.keeper.Token(w.Context(), &broken, zoho.Want{})
+		if err == nil || !strings.Contains(err.Error(), "internal fault while minting") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("the reader gets %v", err)
+		}
+		w.reads(zoho.Want{})
+	})
+}
+
+func TestAComplaintIsNotTakenWhereStorageCannotBeReadOrWritten(t *testing.T) {
+	inBubble(t, func(w *world) {
+		token := w.reads(zoho.Want{}).Token
+		w.restart()
+		w.disk.set(func(d *disk) { d.loading = func(context.Context, int) error { return errStorage } })
+		if err := w.keeper.Reject(w.Context(), w.account, token); !errors.Is(err, errStorage) {
+			t.Errorf("without a record a complaint is answered with %v", err)
+		}
+		w.disk.set(func(d *disk) { d.loading, d.readOnly = nil, true })
+		if _, err := w.keeper.Revoke(w.Context(), w.account); !errors.Is(err, zoho.ErrReadOnly) {
+			t.Errorf("a node that cannot write revokes: %v", err)
+		}
+		w.disk.set(func(d *disk) { d.readOnly = false })
+		w.reads(zoho.Want{MaxAge: time.Hour})
+	})
+}
+
+func TestTokensThatAreDeadOnArrivalEndInAnErrorAndNotInTheBudget(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.zoho.Knobs(func(k *zohotest.Knobs) { k.AccessTokenLifetime = time.Second })
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token"})
+		_, err := w.read(zoho.Want{})
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || !strings.Contains(e.Error(), "dead on arrival") {
+			t.Errorf("got %v", err)
+		}
+		w.wantCalls(3)
+	})
+}
+
+func TestWhoWaitsForAnotherFlightMayLeave(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		landed := make(chan struct{})
+		go func() {
+			defer close(landed)
+			w.reads(zoho.Want{})
+		}()
+		w.passes(time.Second)
+		ctx, leave := context.WithTimeout(w.Context(), time.Second)
+		defer leave()
+		if _, err := w.keeper.Prove(ctx, w.account); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("who left got %v", err)
+		}
+		<-landed
+	})
+}
