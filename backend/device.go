@@ -78,7 +78,7 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	}
 	got, err := client.at(dc).PollDevice(ctx, c.DeviceCode)
 	if err != nil {
-		return b.deviceFailed(ctx, s, name, c, err)
+		return b.deviceFailed(ctx, w, c, err)
 	}
 	_, _, err = b.keep(ctx, w, attempt, dc, grantDevice, c, got, c)
 	return err
@@ -121,7 +121,8 @@ func (b *backend) pollAside(k *known, s logical.Storage) error {
 }
 
 // deviceFailed says what a poll without a token means.
-func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name string, c *consent.Consent, err error) error {
+func (b *backend) deviceFailed(ctx context.Context, w connectRequest, c *consent.Consent, err error) error {
+	s, name := w.storage, w.name
 	e := zoho.AsError(err)
 	if e == nil {
 		return err
@@ -134,11 +135,7 @@ func (b *backend) deviceFailed(ctx context.Context, s logical.Storage, name stri
 		return b.askLater(ctx, s, name, c)
 	case zoho.DeviceOtherDC:
 		// The person's account lives elsewhere: the next question goes there.
-		client, err := b.memory.config(ctx, s)
-		if err != nil {
-			return err
-		}
-		dc, err := client.dataCenter(e.UserLocation)
+		dc, err := w.client.dataCenter(e.UserLocation)
 		if err != nil {
 			return refuse("the person's Zoho account is in data center %q, which this mount does not know; add it to accounts_urls in config, then start again with authorize/%s flow=device", shorten(e.UserLocation), name)
 		}

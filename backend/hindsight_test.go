@@ -347,3 +347,13 @@ func TestCodeIsTriedOnceWhateverNamesItIsWrittenTo(t *testing.T) {
 		m.token("a")
 	})
 }
+
+// hides answers a path itself, and lets the rest through.
+func hides(path, json string) func(r *http.Request, body string) (int, string) {
+	return func(r *http.Request, _ string) (int, string) {
+		if r.URL.Path == path {
+			return http.StatusOK, json
+		}
+		return 0, ""
+	}
+}

@@ -184,6 +184,10 @@ func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(resp.Warnings), "evict") && !strings.Contains(fmt.Sprint(resp.Warnings), "kills the oldest") {
 			t.Errorf("no warning before the 21st consent: %v", resp.Warnings)
 		}
+		m.delete("creds/app3")
+		if resp := m.write("authorize/another", nil); len(resp.Warnings) > 0 {
+			t.Errorf("warned though one is gone: %v", resp.Warnings)
+		}
 	})
 }
 

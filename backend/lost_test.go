@@ -7,6 +7,7 @@ package backend_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -183,6 +184,26 @@ func TestGrantThatZohoRotatesIsFollowed(t *testing.T) {
 		}
 		m.delete("creds/crm")
 		m.settled(0)
+	})
+}
+
+func TestReaderWhoKnewTheReplacedRefreshTokenStartsAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.backend.(invalidated).InvalidateKey(t.Context(), "config")
+		release := m.storage.blocking("get", "config")
+		late := make(chan data)
+		go func() { late <- m.readWith("creds/crm", data{"min_ttl": "55m"}) }() // it has read the credential, and waits for config
+		synctest.Wait()
+		m.storage.before.Store(nil)
+		m.token("crm")
+		passes(20 * time.Minute)
+		release()
+		if got := <-late; !m.zoho.Alive(got["access_token"].(string)) || got["ttl"].(int) < 1 {
+			t.Errorf("the late reader got %v", got)
+		}
 	})
 }
 

@@ -143,3 +143,94 @@ func TestNewerFormatIsRefusedAndLeftAlone(t *testing.T) {
 		})
 	}
 }
+
+func TestFormat1WaitsForACredentialThatMayHoldAGrantToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		values := storedBy(t, m, "format1")
+		put := func(key string, value []byte) {
+			if err := m.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: value}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for key, value := range values {
+			if strings.HasPrefix(key, "holder/") {
+				put(strings.TrimSuffix(key, "crm")+"b", value)
+			}
+		}
+		put("creds/b", []byte("{")) // it may be a sibling of crm, by an import
+		m.initialize()
+		if m.storage.contents(t)["ledger"] != "" {
+			t.Error("it is said to be moved forward")
+		}
+		put("creds/b", values["creds/crm"])
+		m.restart()
+		m.initialize()
+		stored := m.storage.contents(t)
+		for key, value := range stored {
+			if strings.HasPrefix(key, "grant/") && (!strings.Contains(value, `"name":"b"`) || !strings.Contains(value, `"name":"crm"`)) {
+				t.Errorf("%s does not name both: %s", key, value)
+			}
+		}
+		if stored["ledger"] == "" {
+			t.Error("it is not moved forward")
+		}
+		m.backend.Cleanup(context.Background())
+	})
+}
+
+func TestUnmountDoesNotWaitForAllOfFormat1(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		values := storedBy(t, m, "format1")
+		if err := m.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: "creds/a", Value: values["creds/crm"]}); err != nil {
+			t.Fatal(err)
+		}
+		release := m.storage.blocking("get", "creds/")
+		if err := m.backend.Initialize(context.Background(), &logical.InitializationRequest{Storage: m.storage}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		m.backend.Cleanup(context.Background()) // waits a while
+		release()
+		synctest.Wait()
+		if m.storage.contents(t)["ledger"] != "" {
+			t.Error("an unmounted mount moves on")
+		}
+	})
+}
+
+func TestFormat1IsMovedForwardWhateverStepFailsAtFirst(t *testing.T) {
+	want := map[string]string{}
+	for nth, reached := 0, true; reached; nth++ {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMount(t)
+			storedBy(t, m, "format1")
+			count := func() int { return 0 }
+			if nth > 0 {
+				count = failures()["the operation fails"](m, nth)
+			}
+			if err := m.backend.Initialize(context.Background(), &logical.InitializationRequest{Storage: m.storage}); err != nil {
+				t.Fatal(err)
+			}
+			passes(3 * time.Second) // it tries again after one
+			reached = nth == 0 || count() >= nth
+			m.storage.working()
+			now := m.storage.contents(t)
+			if nth == 0 {
+				want = now
+			}
+			for key := range want {
+				if now[key] == "" {
+					t.Errorf("with step %d failing at first, %s is missing", nth, key)
+				}
+			}
+			for key := range now {
+				if want[key] == "" {
+					t.Errorf("with step %d failing at first, %s is left", nth, key)
+				}
+			}
+			m.backend.Cleanup(context.Background())
+		})
+	}
+}
