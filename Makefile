@@ -12,7 +12,7 @@ MUTATE ?=
 FAULTS ?= 200
 SEED ?= 1
 
-.PHONY: help build check test unit acceptance chaos demo dev fuzz bench mutate clean
+.PHONY: help build check test unit acceptance chaos demo dev fuzz bench mutate untaken clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,12 @@ bench: ## benchmarks
 # Only the package's own tests judge, or those of the one named after =, and without the race detector, for speed.
 mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'
 	@CGO_ENABLED=0 go run ./scripts/mutate -n $(MUTANTS) $(MUTATE) $(PACKAGES)
+
+# What can go wrong and never does in a test is where the next defect is.
+untaken: ## ways to fail (error returns) that no test takes, unless scripts/untaken/reasons.txt says why none can
+	@profile=$$(mktemp) && trap 'rm -f "$$profile"' EXIT && \
+		CGO_ENABLED=0 go test -count=1 -coverpkg=./backend/...,./zoho -coverprofile="$$profile" ./backend ./zoho >/dev/null && \
+		go run ./scripts/untaken "$$profile"
 
 clean: ## remove what was built
 	rm -rf bin .dev
