@@ -58,6 +58,7 @@ func (c *chaos) killLeader() (string, error) {
 
 // kill ends a server alone, as a kernel does that runs out of memory: its plugin lives on.
 func (c *chaos) kill(n *node) error {
+	n.left = append(n.children(pluginName), n.children(commandOf(nextVersion))...)
 	if err := n.cmd.Process.Kill(); err != nil {
 		return err
 	}

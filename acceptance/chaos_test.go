@@ -93,8 +93,10 @@ func numberFrom(t *testing.T, name string, fallback int) int {
 var stable = []string{"app-1", "app-2", "app-3"}
 
 func TestNothingIsLostWhenServersFail(t *testing.T) {
-	t.Parallel()
-	faults, seed := numberFrom(t, "ZOHO_CHAOS_FAULTS", 5), numberFrom(t, "ZOHO_CHAOS_SEED", int(time.Now().Unix()%100_000))
+	faults, seed := numberFrom(t, "ZOHO_CHAOS_FAULTS", 0), numberFrom(t, "ZOHO_CHAOS_SEED", int(time.Now().Unix()%100_000))
+	if faults == 0 {
+		t.Skip("make chaos runs it")
+	}
 	t.Logf("%d faults, ZOHO_CHAOS_SEED=%d", faults, seed)
 	c := newChaos(t, seed)
 	ending, end := context.WithCancel(context.Background())

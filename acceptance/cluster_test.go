@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,8 @@ type node struct {
 
 	mu sync.Mutex
 	*process
+	// left are the plugin processes that outlived their server.
+	left []int
 }
 
 // newCluster starts three servers and waits until one is active and two stand by.
@@ -169,6 +172,13 @@ func (c *cluster) whole() error {
 		n.signal(syscall.SIGCONT)
 		select {
 		case <-n.done:
+			// A plugin whose server was killed gives back what it can't store, and ends.
+			for deadline := time.Now().Add(patience); slices.ContainsFunc(n.left, func(pid int) bool { return runs(pid, pluginName) }); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					return fmt.Errorf("the plugin of %s outlived it by %s", n.name, patience)
+				}
+			}
+			n.left = nil
 			n.stop(syscall.SIGKILL)
 			if err := c.begin(n); err != nil {
 				return err
