@@ -6,7 +6,7 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
 LDFLAGS := -X vault-plugin-secrets-zoho/backend.Version=$(VERSION)
 FUZZTIME ?= 10s
-PACKAGES ?= ./zoho ./backend ./backend/internal/ledger=./backend ./backend/internal/consent=./backend ./backend/internal/store=./backend
+PACKAGES ?= ./zoho ./backend ./backend/internal/ledger=./backend ./backend/internal/consent=./backend ./backend/internal/store=./backend/internal/store,./backend
 MUTANTS ?= 40
 MUTATE ?=
 FAULTS ?= 200
@@ -58,7 +58,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-# Only the package's own tests judge, or those of the one named after =, and without the race detector, for speed.
+# Only the package's own tests judge, or those of the ones named after =, and without the race detector, for speed.
 mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'
 	@CGO_ENABLED=0 go run ./scripts/mutate -n $(MUTANTS) $(MUTATE) $(PACKAGES)
 

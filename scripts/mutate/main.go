@@ -1,6 +1,6 @@
 // Command mutate makes small mistakes in packages, one at a time, and tells which
-// of them no test of the same package notices, or of the one that is named as its
-// judge (package=judge). A mistake lives in an overlay of the build; files stay as they are.
+// of them no test of the same package notices, or of those that are named as its
+// judges (package=judge,judge). A mistake lives in an overlay of the build; files stay as they are.
 //
 // It is written here because the tools that are published take a compilation for a
 // hanging test, cannot draw a sample, and leave statements where they are.
@@ -64,7 +64,7 @@ const (
 // a trial is a mutant and how its package is tested.
 type trial struct {
 	mutant
-	judgedBy string
+	judgedBy []string // packages
 	covered  bool
 	timeout  time.Duration
 }
@@ -134,12 +134,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return nil
 }
 
-// prepare runs a package's tests once, or its judge's, which have to pass, and finds
+// prepare runs a package's tests once, or its judges', which have to pass, and finds
 // its mutants.
 func prepare(ctx context.Context, pkg string) ([]trial, error) {
-	pkg, judge, found := strings.Cut(pkg, "=")
+	pkg, named, found := strings.Cut(pkg, "=")
+	judges := strings.Split(named, ",")
 	if !found {
-		judge = pkg
+		judges = []string{pkg}
 	}
 	listed, err := command(ctx, "list", "-json=Dir,GoFiles,ImportPath", pkg)
 	if err != nil {
@@ -159,7 +160,7 @@ func prepare(ctx context.Context, pkg string) ([]trial, error) {
 	defer os.RemoveAll(temporary)
 	profile := filepath.Join(temporary, "cover")
 	began := time.Now()
-	if screen, err := command(ctx, "test", "-count=1", "-vet=off", "-coverprofile="+profile, "-coverpkg="+pkg, judge); err != nil {
+	if screen, err := command(ctx, append([]string{"test", "-count=1", "-vet=off", "-coverprofile=" + profile, "-coverpkg=" + pkg}, judges...)...); err != nil {
 		return nil, fmt.Errorf("its tests fail as it is: %w\n%s", err, screen)
 	}
 	// Whoever takes so much longer hangs.
@@ -187,7 +188,7 @@ func prepare(ctx context.Context, pkg string) ([]trial, error) {
 			return nil, err
 		}
 		for _, m := range made {
-			trials = append(trials, trial{m, judge, covered.reached(info.ImportPath+"/"+name, m.line, m.col), timeout})
+			trials = append(trials, trial{m, judges, covered.reached(info.ImportPath+"/"+name, m.line, m.col), timeout})
 		}
 	}
 	return trials, nil
@@ -219,7 +220,7 @@ func (t trial) judge(ctx context.Context) (verdict, error) {
 	if err := errors.Join(os.WriteFile(wrong, t.apply(source), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return "", err
 	}
-	screen, err := command(ctx, "test", "-count=1", "-vet=off", "-failfast", "-timeout="+t.timeout.String(), "-overlay="+overlay, t.judgedBy)
+	screen, err := command(ctx, append([]string{"test", "-count=1", "-vet=off", "-failfast", "-timeout=" + t.timeout.String(), "-overlay=" + overlay}, t.judgedBy...)...)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -270,8 +271,12 @@ func (p profile) reached(file string, line, col int) bool {
 	innermost := block{count: 1}
 	for _, b := range p[file] {
 		inside := (b.line < line || b.line == line && b.col <= col) && (line < b.endLine || line == b.endLine && col < b.endCol)
-		if inside && (b.line > innermost.line || b.line == innermost.line && b.col > innermost.col) {
+		switch {
+		case !inside:
+		case b.line > innermost.line || b.line == innermost.line && b.col > innermost.col:
 			innermost = b
+		case b.line == innermost.line && b.col == innermost.col: // as another judge has it
+			innermost.count += b.count
 		}
 	}
 	return innermost.count > 0

@@ -78,7 +78,22 @@ func Test(t *testing.T) {
 		t.Fatal()
 	}
 }
+`, "q/q_test.go": `package q
+
+import (
+	"p"
+	"testing"
+)
+
+func Test(t *testing.T) {
+	if !p.Hidden(true) {
+		t.Fatal()
+	}
+}
 `} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -99,6 +114,13 @@ func Test(t *testing.T) {
 	}
 	if now, err := os.ReadFile("p.go"); err != nil || string(now) != source {
 		t.Errorf("the file is now %s, %v", now, err)
+	}
+	out.Reset()
+	if err := run(t.Context(), options{parallel: 2, packages: []string{".=./q,."}}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "4 killed, 1 survived, 0 not covered") {
+		t.Errorf("with another judge it says %s", out.String())
 	}
 }
 
