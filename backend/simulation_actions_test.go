@@ -287,18 +287,15 @@ func (h *simulation) deletes(e simEvent, revoke bool) {
 	d := data{}
 	if !revoke {
 		d["revoke"] = "false"
-		h.forgetGrant(h.nameOf(e))
 	}
 	r := h.request(e, logical.DeleteOperation, "creds/"+h.nameOf(e), d)
 	r.forgets = !revoke
 	h.asks(e, r)
 }
 
-// forgetGrant notes that a grant is left alone at Zoho on purpose.
+// forgetGrant notes that a grant is left alone at Zoho on purpose; h.mu is held.
 func (h *simulation) forgetGrant(name string) {
 	stored := h.contents()
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if grant := h.grantIn(stored, name); grant != "" {
 		h.forgotten[grant] = true
 	}

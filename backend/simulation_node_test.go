@@ -174,7 +174,9 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 		return errSimDead
 	}
 	if d.ask != nil && d.ask.forgets && op == "delete" && key == "creds/"+d.ask.name {
+		h.mu.Lock()
 		h.forgetGrant(d.ask.name)
+		h.mu.Unlock()
 	}
 	if err := work(); err != nil {
 		return n.fail(err)

@@ -144,6 +144,9 @@ func (h *simulation) begins(r *simRequest) {
 	defer h.mu.Unlock()
 	h.sequence++
 	r.begun, r.began = h.sequence, time.Now()
+	if r.forgets {
+		h.forgetGrant(r.name)
+	}
 	if !r.quiet {
 		h.notef("#%d %s%s%s", r.number, r.what, r.plan, map[bool]string{true: " at the standby"}[r.node.standby.Load()])
 	}
