@@ -76,7 +76,7 @@ func (h *simulation) remembered(c *simConsent) bool {
 	}
 	for _, o := range h.changes[c.name] {
 		switch {
-		case o.over > 0 && o.over < c.connected.begun, o.refused() && !o.connects(), o.consent == c:
+		case o.over > 0 && o.over < c.uses[0].begun, o.refused() && !o.connects(), o.consent == c:
 		case o.connects() && o.data["code"] == nil && o.data["callback_url"] == nil: // an import
 		default:
 			return false
