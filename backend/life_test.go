@@ -127,9 +127,16 @@ func TestClientCredentialsOfOneClientShareItsBudget(t *testing.T) {
 		}
 		m.refused(logical.UpdateOperation, "creds/none", data{"grant_type": "client_credentials"}, 400, "scopes are missing")
 		m.refused(logical.UpdateOperation, "creds/none", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ"}, 400, "missing_org_info", "soid")
-		m.token("leads") // a sibling's mistake does not stop it
+		leads, org := m.token("leads"), m.token("org") // a sibling's mistake does not stop it
 		m.delete("creds/leads")
-		m.delete("creds/org")
+		if m.zoho.Alive(leads) || !m.zoho.Alive(org) {
+			t.Error("deleting one of two ends its tokens, and no others")
+		}
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		resp := m.delete("creds/org")
+		if resp == nil || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "within 1h") {
+			t.Errorf("tokens live on, and the delete says %v", resp)
+		}
 	})
 }
 
