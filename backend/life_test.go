@@ -91,6 +91,27 @@ func TestRevokedTokenIsHandedOutNoMoreEvenIfZohoIsDown(t *testing.T) {
 	})
 }
 
+func TestRevokedTokenIsHandedOutByNoProcessOnceRevokingHasSucceeded(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		m.token("crm")
+		m.storage.failing("token/")
+		if resp, err := m.try(logical.UpdateOperation, "revoke/crm", nil); err == nil && len(resp.Warnings) == 0 {
+			t.Error("nothing is said of what storage did not take")
+		}
+		if resp, err := m.try(logical.UpdateOperation, "revoke/crm", nil); err == nil && len(resp.Warnings) == 0 {
+			t.Error("nothing is said the second time")
+		}
+		m.storage.working()
+		if resp := m.write("revoke/crm", nil); len(resp.Warnings) > 0 {
+			t.Errorf("revoking warns: %v", resp.Warnings)
+		}
+		m.restart()
+		m.token("crm")
+	})
+}
+
 func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

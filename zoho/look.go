@@ -78,7 +78,7 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 		}
 		next := r.pruned(a, time.Now())
 		condemned := next.condemn(a.Variant)
-		if len(condemned) == 0 {
+		if len(condemned) == 0 && !r.dirty {
 			return nil
 		}
 		// A storage in trouble does not keep a leaked token alive.
