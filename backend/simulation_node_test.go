@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -173,7 +174,7 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 	if n.dead.Load() {
 		return errSimDead
 	}
-	if d.ask != nil && d.ask.forgets && op == "delete" && key == "creds/"+d.ask.name {
+	if d.ask != nil && d.ask.forgets && op == "delete" && (key == "creds/"+d.ask.name || strings.HasPrefix(key, "due/")) {
 		h.mu.Lock()
 		h.forgetGrant(d.ask.name)
 		h.mu.Unlock()
