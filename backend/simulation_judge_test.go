@@ -40,9 +40,7 @@ func (h *simulation) judge(r *simRequest) {
 		h.wrongf("a spent code is to be written again", "#%d %s: %d %s", r.number, r.what, r.status, r.text)
 	}
 	if r.status == 500 && r.path == "revoke" {
-		for _, name := range h.names { // storage may not know what Zoho does
-			h.unmarked[name] = true
-		}
+		h.unmark()
 	}
 	if r.status != 200 && strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "handed out no more") {
 		h.learnsRevoked(r, r.name, false)
@@ -55,14 +53,21 @@ func (h *simulation) judge(r *simRequest) {
 	}
 }
 
+// unmark: tokens may be dead, and no other node or later process can know. Another name may
+// have the same grant.
+func (h *simulation) unmark() {
+	for _, name := range h.names {
+		h.unmarked[name] = true
+	}
+}
+
 // learns takes note of what a success means, and checks it; h.mu is held.
 func (h *simulation) learns(r *simRequest) {
 	switch {
 	case r.op == logical.ReadOperation && strings.HasPrefix(r.path, "creds/"):
 		h.learnsToken(r)
 	case strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "may be handed out still"):
-		// Some may be dead, and no other node or later process can know.
-		h.unmarked[r.name] = true
+		h.unmark()
 	case strings.HasPrefix(r.path, "revoke/"):
 		h.learnsRevoked(r, r.name, r.text == "")
 	case r.path == "revoke":
