@@ -74,6 +74,7 @@ func (m *mount) arrive(ctx context.Context, d data) (arrived, error) {
 		return arrived{}, err
 	}
 	if resp.Redirect != "" {
+		fmt.Fprintf(m.shown, "callback: %v %v\n", resp.Redirect, resp.Headers)
 		return arrived{redirect: resp.Redirect}, nil
 	}
 	got := arrived{status: resp.Data[logical.HTTPStatusCode].(int), page: resp.Data[logical.HTTPRawBody].(string)}

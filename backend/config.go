@@ -110,11 +110,6 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	case c.MinTTL > c.MaxTokenLifetime-leastUse:
 		return nil, tooLong(c.MaxTokenLifetime)
 	}
-	for name, secret := range c.ClientSecrets {
-		if secret == "" {
-			return nil, refuse("client_secrets has no secret for data center %q", shorten(name))
-		}
-	}
 	if c.RedirectURI != "" {
 		if err := checkRedirect(c.RedirectURI); err != nil {
 			return nil, err
@@ -138,9 +133,13 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	if made.secret(c.DataCenter) == "" {
 		return nil, refuse("there is no client secret for the home data center %q; give client_secret, or name it in client_secrets", c.DataCenter)
 	}
-	for name := range c.ClientSecrets {
-		if _, err := made.dataCenter(name); err != nil {
-			return nil, err
+	for name, secret := range c.ClientSecrets {
+		if _, found := made.table.ByName(name); !found {
+			// It may be a secret: who writes them the wrong way round must not find it in a log.
+			return nil, refuse("unknown data center in client_secrets, which takes pairs of a data center and its secret (eu=...); use one of %s, or add its accounts server to accounts_urls", made.table.Names())
+		}
+		if secret == "" {
+			return nil, refuse("client_secrets has no secret for data center %q", name)
 		}
 	}
 	return made, nil

@@ -72,7 +72,7 @@ func TestUnsafeOrUnusableClientIsRefused(t *testing.T) {
 			{data{"accounts_urls": "eu="}, []string{"write it as https://"}},
 			{data{"accounts_urls": "=https://accounts.zoho.eu"}, []string{"accounts_urls", "name=value"}},
 			{data{"data_center": "mars"}, []string{"unknown data center", "us, eu", "accounts_urls"}},
-			{data{"client_secrets": "mars=s"}, []string{"unknown data center", "mars"}},
+			{data{"client_secrets": "mars=s"}, []string{"unknown data center in client_secrets", "us, eu", "accounts_urls"}},
 			{data{"client_secrets": "eu="}, []string{"no secret for data center", "eu"}},
 			{data{"client_id": ""}, []string{"client_id is missing"}},
 			{data{"client_id": "two words"}, []string{"spaces or quotes"}},

@@ -19,7 +19,7 @@ const patience = 3 * time.Second
 // is served meanwhile.
 func (b *backend) initialize(_ context.Context, req *logical.InitializationRequest) error {
 	// States that somebody made up are told apart without storage from now on.
-	_, _ = b.memory.whose(context.Background(), req.Storage, "")
+	b.safely(func() { _, _ = b.memory.whose(context.Background(), req.Storage, "") })
 	if !b.WriteSafeReplicationState() {
 		return nil
 	}
@@ -63,22 +63,25 @@ func (b *backend) periodic(_ context.Context, req *logical.Request) error {
 	return nil
 }
 
-// spawn runs work that ends with the mount. One process serves every mount: a panic
+// safely runs work outside of HandleRequest. One process serves every mount: a panic
 // here must not take the others with it.
+func (b *backend) safely(work func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.Logger().Error("work in the background failed", "error", fault(p))
+		}
+	}()
+	work()
+}
+
+// spawn runs work that ends with the mount.
 func (b *backend) spawn(work func(ctx context.Context)) {
 	b.spawning.Lock()
 	defer b.spawning.Unlock()
 	if b.background.Err() != nil {
 		return
 	}
-	b.work.Go(func() {
-		defer func() {
-			if p := recover(); p != nil {
-				b.Logger().Error("work in the background failed", "error", fault(p))
-			}
-		}()
-		work(b.background)
-	})
+	b.work.Go(func() { b.safely(func() { work(b.background) }) })
 }
 
 // clean ends what runs in the background. An exchange that is under way is waited
@@ -88,7 +91,8 @@ func (b *backend) clean(context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	b.credentials.obtained(ctx)
-	owed := b.ledger.SettleDebts(ctx, b.storage)
+	var owed error
+	b.safely(func() { owed = b.ledger.SettleDebts(ctx, b.storage) })
 	b.keeper.Close(ctx)
 	b.spawning.Lock()
 	b.stop()
@@ -150,7 +154,7 @@ func (p *Process) Finish(ctx context.Context) {
 	for b := range p.mounts {
 		mounts.Go(func() {
 			b.credentials.obtained(ctx)
-			_ = b.ledger.SettleDebts(ctx, b.storage) // there is nobody left to tell
+			b.safely(func() { _ = b.ledger.SettleDebts(ctx, b.storage) }) // there is nobody left to tell
 		})
 	}
 	mounts.Wait()

@@ -269,7 +269,8 @@ func (m *mount) clean() {
 	out := m.logs.String() + m.shown.String() + fmt.Sprint(m.sent())
 	for _, secret := range append(m.zoho.Secrets(), m.canaries...) {
 		if secret != "" && strings.Contains(out, secret) {
-			m.t.Errorf("a secret was shown or logged: %.12s...", secret)
+			where := strings.Index(out, secret)
+			m.t.Errorf("a secret was shown or logged: %.12s... in %q", secret, out[max(0, where-200):min(len(out), where+20)])
 		}
 	}
 }
