@@ -180,21 +180,6 @@ func lookers() map[string]func(m *mount) func() error {
 				return err
 			}
 		},
-		"a twentieth grant": func(m *mount) func() error {
-			for i := range 19 {
-				if i%9 == 8 {
-					passes(11 * time.Minute) // ten codes in ten minutes
-				}
-				m.connect(fmt.Sprintf("crm%d", i))
-			}
-			passes(11 * time.Minute)
-			landed := m.consent("crm", nil, zohotest.Consent{})
-			m.restart()
-			return func() error {
-				_, err := finish(m, landed)
-				return err
-			}
-		},
 	}
 }
 
@@ -300,6 +285,37 @@ func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 		m.token("crm")
 		m.settled(1)
 	})
+}
+
+func TestGrantThatCannotBeCountedIsHeldAllTheSame(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(data{"verify": false})
+			for i := range 19 {
+				m.connect(fmt.Sprintf("crm%d", i))
+				passes(2 * time.Minute) // ten codes in ten minutes
+			}
+			n := 0
+			fail := func(op, key string) error {
+				if strings.HasPrefix(key, "tally/") {
+					if n++; n == nth {
+						return errDisk
+					}
+				}
+				return nil
+			}
+			m.storage.before.Store(&fail)
+			m.connect("crm") // the twentieth, of which is warned
+			reached = n >= nth
+			m.storage.working()
+			m.token("crm")
+			passes(10 * time.Minute)
+			m.tick() // settles what was left
+			if resp := m.write("authorize/more", nil); len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "20") {
+				t.Errorf("with step %d of the count failing, there is no warning afterwards: %q", nth, resp.Warnings)
+			}
+		})
+	}
 }
 
 func TestStorageThatFailsUnderAnyRequestIsToldAsThatAndHarmsNothing(t *testing.T) {
