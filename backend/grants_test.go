@@ -296,3 +296,57 @@ func TestDeleteSaysSoWhenAnImportHasSavedItsGrant(t *testing.T) {
 		})
 	}
 }
+
+// retire connects crm several times, so that all grants but the last are due to be revoked.
+func (m *mount) retire(n int) {
+	m.t.Helper()
+	for range n + 1 {
+		m.connect("crm")
+	}
+	passes(2 * time.Hour)
+}
+
+func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.retire(3)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.tick()
+		m.tick()
+		if n := m.zoho.Counts().RevokeCalls; n > 2 { // one may be made once more
+			t.Errorf("%d calls for three grants in a moment, though the server is away", n)
+		}
+		for range 60 {
+			passes(time.Minute)
+			m.tick()
+		}
+		if n := m.zoho.Counts().RevokeCalls; n > 20 {
+			t.Errorf("%d calls in an hour, though the server is away", n)
+		}
+		m.zoho.ClearFaults()
+		passes(time.Hour)
+		m.tick()
+		m.settled(1)
+	})
+}
+
+func TestSweepIsHeldUpByNoGrantThatStorageFailsFor(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.retire(3)
+		failed := false
+		fail := func(op, key string) error {
+			if op == "put" && strings.HasPrefix(key, "due/") && !failed {
+				failed = true
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		m.tick()
+		m.storage.working()
+		if n := len(m.zoho.RefreshTokens()); n != 2 {
+			t.Errorf("%d grants live; the one in use and the one that storage failed for are two", n)
+		}
+	})
+}

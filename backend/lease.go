@@ -20,7 +20,7 @@ func leaseSecret() *framework.Secret {
 	return &framework.Secret{
 		Type:   leaseType,
 		Fields: tokenFields(),
-		// Without a Revoke a lease would become irrevocable at its end.
+		// Without a Renew it can't be renewed; without a Revoke a lease would become irrevocable at its end.
 		Revoke: func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
 			return nil, nil
 		},
@@ -34,7 +34,6 @@ func (b *backend) lease(resp *logical.Response, t *zoho.Token) (*logical.Respons
 	}
 	leased := b.Secret(leaseType).Response(resp.Data, nil)
 	leased.Warnings = resp.Warnings
-	leased.Secret.Renewable = false
 	leased.Secret.TTL = max(time.Second, time.Until(t.Expires).Truncate(time.Second))
 	leased.Secret.MaxTTL = leased.Secret.TTL
 	return leased, nil

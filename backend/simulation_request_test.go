@@ -243,9 +243,6 @@ func (h *simulation) insist(r *simRequest) {
 		time.Sleep(time.Second)
 		again := h.request(simEvent{}, r.op, r.path, r.data)
 		again.secret, again.forgets = r.secret, r.forgets
-		if r.forgets {
-			h.forgetGrant(r.name) // which has come about since, perhaps
-		}
 		h.do(again)
 		r = again
 	}

@@ -177,6 +177,47 @@ func TestABackoffIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyMemoryKnewIsForgottenOnceItIsStored(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0]
+		w.disk.set(func(d *disk) {
+			d.saving = func(_ context.Context, n int) error {
+				if n == 2 {
+					return errStorage
+				}
+				return nil
+			}
+		})
+		if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
+			t.Fatalf("got %v, want the storage's error", err)
+		}
+		w.reads(zoho.Want{}) // stores what is left
+		w.passes(time.Second)
+		last := w.reads(zoho.Want{})
+		if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil { // pushes the record out of memory
+			t.Fatal(err)
+		}
+		if now := w.reads(zoho.Want{MaxAge: time.Hour}); now.Token.AccessToken != last.Token.AccessToken {
+			t.Error("what could not be stored once is taken for all that there is")
+		}
+	})
+}
+
+func TestAFailureIsOverWhenAnotherNodeHasMintedSince(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.fails(zohotest.Status5xx, 1)
+		_, err := w.read(zoho.Want{})
+		w.wantHeld(err)
+		w.passes(100 * time.Millisecond)
+		elsewhere := &world{T: w.T, zoho: w.zoho, disk: w.disk, keeper: zoho.NewKeeper(10, nil), account: w.account}
+		minted := elsewhere.reads(zoho.Want{})
+		w.keeper.Forget(w.account.ID) // storage was changed
+		if got := w.reads(zoho.Want{MaxAge: time.Hour}); got.Held || got.Token.AccessToken != minted.Token.AccessToken {
+			t.Errorf("a failure is waited out though a call has succeeded since: %+v", got)
+		}
+	})
+}
+
 func TestAnUnsavedTokenIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
 	for name, happens := range map[string]func(*world, *zoho.Account){
 		"another grant's read": func(w *world, other *zoho.Account) { _, _ = w.keeper.Token(w.Context(), other, zoho.Want{}) },

@@ -37,6 +37,14 @@ func TestAnAddressThatIsNoneFailsEachCallWithoutARequest(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
+func TestADeviceThatCannotBeStartedSaysWhereAndForHowLong(t *testing.T) {
+	c := over(&answering{status: 503, contentType: "text/html", body: "<html>", retryAfter: "7"})
+	_, err := c.StartDevice(context.Background(), nil)
+	if e := zoho.AsError(err); e == nil || e.Server != "accounts.zoho.eu" || e.RetryAfter != 7*time.Second {
+		t.Errorf("it fails with %+v", e)
+	}
+}
+
 func TestAnAnswerWithoutAnOrganizationIsNoOrganization(t *testing.T) {
 	for _, answer := range []string{`{}`, `{"org":[]}`, `{"org":{}}`, `{"org":null}`, `{"error":"general_error"}`} {
 		org, err := over(json200(answer)).CRMOrganization(context.Background(), "https://www.zohoapis.eu", "t")
