@@ -6,7 +6,6 @@ package acceptance
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,20 +53,6 @@ func (c *chaos) killLeader() (string, error) {
 		return "", err
 	}
 	return leader.name, c.kill(leader)
-}
-
-// kill ends a server alone, as a kernel does that runs out of memory: its plugin lives on.
-func (c *chaos) kill(n *node) error {
-	n.left = append(n.children(pluginName), n.children(commandOf(nextVersion))...)
-	if err := n.cmd.Process.Kill(); err != nil {
-		return err
-	}
-	select {
-	case <-n.done:
-		return nil
-	case <-time.After(patience):
-		return errors.New("a killed server lives")
-	}
 }
 
 // inExchange starts a connect whose code is exchanged slowly, and returns when Zoho has it.

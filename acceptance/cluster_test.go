@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,8 @@ type cluster struct {
 	client *http.Client
 	key    string // unseals each
 	token  string // root
+
+	deluded int // servers that were started anew because they went on as if they led
 }
 
 // node is one server of a cluster.
@@ -146,14 +149,18 @@ func (c *cluster) health(n *node) int {
 	return status
 }
 
-// active is the server that leads, or nil.
-func (c *cluster) active() *node {
+// active is the server that leads, or nil. One that has lost the lead and not noticed
+// says that it leads as well: then nobody knows yet.
+func (c *cluster) active() (leads *node) {
 	for _, n := range c.nodes {
 		if c.health(n) == http.StatusOK {
-			return n
+			if leads != nil {
+				return nil
+			}
+			leads = n
 		}
 	}
-	return nil
+	return leads
 }
 
 // awaitActive waits for a server that leads.
@@ -163,29 +170,73 @@ func (c *cluster) awaitActive() (*node, error) {
 			return n, nil
 		}
 	}
-	return nil, fmt.Errorf("no server was active within %s", patience)
+	return nil, fmt.Errorf("no server led alone within %s", patience)
 }
 
-// whole brings every server back to where it was: running, unsealed.
+// whole brings every server back to where it was: running, unsealed, one of them leads.
 func (c *cluster) whole() error {
 	for _, n := range c.nodes {
 		n.signal(syscall.SIGCONT)
-		select {
-		case <-n.done:
-			// A plugin whose server was killed gives back what it can't store, and ends.
-			for deadline := time.Now().Add(patience); slices.ContainsFunc(n.left, func(pid int) bool { return runs(pid, pluginName) }); time.Sleep(20 * time.Millisecond) {
-				if time.Now().After(deadline) {
-					return fmt.Errorf("the plugin of %s outlived it by %s", n.name, patience)
-				}
-			}
-			n.left = nil
-			n.stop(syscall.SIGKILL)
-			if err := c.begin(n); err != nil {
-				return err
-			}
-		default:
+		if err := c.revive(n); err != nil {
+			return err
 		}
-		if err := c.ready(n); err != nil {
+	}
+	return c.agree()
+}
+
+// revive starts a server that has ended, and unseals it.
+func (c *cluster) revive(n *node) error {
+	select {
+	case <-n.done:
+		// A plugin whose server was killed gives back what it can't store, and ends.
+		for deadline := time.Now().Add(patience); slices.ContainsFunc(n.left, func(pid int) bool { return runs(pid, pluginName) }); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				return fmt.Errorf("the plugin of %s outlived it by %s", n.name, patience)
+			}
+		}
+		n.left = nil
+		n.stop(syscall.SIGKILL)
+		if err := c.begin(n); err != nil {
+			return err
+		}
+	default:
+	}
+	return c.ready(n)
+}
+
+// kill ends a server alone, as a kernel does that runs out of memory: its plugin lives on.
+func (c *cluster) kill(n *node) error {
+	n.left = append(n.children(pluginName), n.children(commandOf(nextVersion))...)
+	if err := n.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	select {
+	case <-n.done:
+		return nil
+	case <-time.After(patience):
+		return errors.New("a killed server lives")
+	}
+}
+
+// agree waits until one server leads. Raft's lead can be lost and won back so fast, on
+// a full disk, that a server of Vault (1.21.0) goes on as active when it leads no more:
+// it answers reads out of its memory and can write nothing, for good. Its operator
+// would start it anew.
+func (c *cluster) agree() error {
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if c.active() != nil {
+			return nil
+		}
+	}
+	for _, n := range c.nodes {
+		if c.health(n) != http.StatusOK || c.must(n, "PUT", "cubbyhole/leads", map[string]any{"is": n.name}, nil) == nil {
+			continue
+		}
+		c.deluded++
+		if err := c.kill(n); err != nil {
+			return err
+		}
+		if err := c.revive(n); err != nil {
 			return err
 		}
 	}

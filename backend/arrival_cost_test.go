@@ -105,6 +105,7 @@ func (m *mount) costs() map[string]int64 {
 }
 
 func TestLinkCostsTheSameHoweverManyCustomersThereAre(t *testing.T) {
+	nothingAtOnce(t)
 	sizes := []int{1, 100, 10_000}
 	table := map[string][]int64{}
 	for _, n := range sizes {

@@ -140,7 +140,7 @@ func TestBrowserReadsTheTruthWhateverStorageDoes(t *testing.T) {
 	for way, a := range arrivals() {
 		for how, fail := range failures() {
 			t.Run(way+"/"+how, func(t *testing.T) {
-				for nth, reached := 1, true; reached; nth++ {
+				for nth, reached := 1, true; reached; nth += stride {
 					if nth > 80 {
 						t.Fatal("the road has no end")
 					}
@@ -169,7 +169,7 @@ func TestBrowserReadsTheTruthAfterACrashAtAnyStep(t *testing.T) {
 	for way, a := range arrivals() {
 		t.Run(way, func(t *testing.T) {
 			lost := 0
-			for nth, reached := 1, true; reached; nth++ {
+			for nth, reached := 1, true; reached; nth += stride {
 				inBubble(t, func(t *testing.T, m *mount) {
 					landed, held := a.prepare(m)
 					var n atomic.Int64

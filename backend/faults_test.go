@@ -241,6 +241,7 @@ func (d dealing) meets(t *testing.T, tr trouble) (c cell) {
 }
 
 func TestEachFaultIsMetAsTheTableSays(t *testing.T) {
+	nothingAtOnce(t)
 	page, err := os.ReadFile(faultsPage)
 	if err != nil {
 		t.Fatal(err)

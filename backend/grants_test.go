@@ -127,6 +127,7 @@ func TestSettingsOfACredentialThatConfigNoLongerFitsAreStoredAndToldSo(t *testin
 }
 
 func TestConsentCostsTheSameHoweverManyCredentialsThereAre(t *testing.T) {
+	nothingAtOnce(t)
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.LiveRefreshTokens = -1, -1 })
 		m.configure(nil)

@@ -247,6 +247,7 @@ func TestImportsThatFailDoNotForgetTheirBudget(t *testing.T) {
 }
 
 func TestRefusedClientCredentialsDoNotFillStorage(t *testing.T) {
+	nothingAtOnce(t)
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
 		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})

@@ -99,6 +99,7 @@ func TestReturnURLsInConfigMustBeWholeAddresses(t *testing.T) {
 }
 
 func TestReturnsLeadNowhereElseWhateverIsPutTogether(t *testing.T) {
+	nothingAtOnce(t)
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(data{"return_urls": returns})
 		taken := 0

@@ -25,6 +25,9 @@ type simNode struct {
 	backend logical.Backend
 	standby atomic.Bool
 	dead    atomic.Bool
+	// what it sees of storage since another node leads and it has not noticed: nothing
+	// that it writes is taken
+	deposed atomic.Pointer[simStored]
 
 	// h.mu guards the rest.
 	mood   simMood
@@ -154,6 +157,9 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 		h.wrong("standby writes", "%s %s at a node that may not write", op, key)
 		return errSimWrite
 	}
+	if n.deposed.Load() != nil && writes {
+		return n.fail(errSimLate)
+	}
 	p := d.trouble()
 	if p.kind != noTrouble && d.ask != nil && p.nth > 0 {
 		h.note("#%d: storage %s at %s %s", d.ask.number, p.kind, op, h.unnamed(key))
@@ -179,12 +185,14 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 		h.forgetGrant(d.ask.name)
 		h.mu.Unlock()
 	}
+	replicated := func() {}
+	if writes {
+		replicated = h.replicate(n, key)
+	}
 	if err := work(); err != nil {
 		return n.fail(err)
 	}
-	if writes {
-		h.tellStandby(n, key)
-	}
+	replicated()
 	switch {
 	case p.kind == failsHavingDone && writes:
 		return n.fail(errSimLate)
@@ -205,7 +213,7 @@ func (n *simNode) fail(err error) error {
 
 func (d *simDoor) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
 	err = d.perform(ctx, "get", key, func() (err error) {
-		entry, err = d.node.h.disk.Get(context.Background(), key)
+		entry, err = d.node.sees(key)
 		return err
 	})
 	if err != nil {
@@ -233,30 +241,63 @@ func (d *simDoor) Delete(ctx context.Context, key string) error {
 	return d.perform(ctx, "delete", key, func() error { return d.node.h.disk.Delete(context.Background(), key) })
 }
 
-// tellStandby delivers what Vault's replication does after a write.
-func (h *simulation) tellStandby(writer *simNode, key string) {
+// sees is what a node finds in storage: the standby what has reached it.
+func (n *simNode) sees(key string) (*logical.StorageEntry, error) {
+	if frozen := n.deposed.Load(); frozen != nil {
+		if value, ok := (*frozen)[key]; ok {
+			return &logical.StorageEntry{Key: key, Value: []byte(value)}, nil
+		}
+		return nil, nil
+	}
+	h := n.h
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if earlier := h.behind[key]; n.standby.Load() && len(earlier) > 0 {
+		return earlier[0], nil
+	}
+	return h.disk.Get(context.Background(), key)
+}
+
+// replicate is what Vault does with a write before and after it: it reaches the standby
+// some time later, and then the standby's memory is told, soon, late or twice, and not
+// in the order of the writes.
+func (h *simulation) replicate(writer *simNode, key string) (written func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	s := h.standby
 	if s == nil || s == writer {
-		h.mu.Unlock()
-		return
-	}
-	s.lag++
-	h.mu.Unlock()
-	tell := func() {
-		s.backend.InvalidateKey(context.Background(), key)
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		s.lag--
-		s.told = time.Now()
+		return func() {}
 	}
 	if h.lag == 0 {
-		tell()
-		return
+		return func() { s.backend.InvalidateKey(context.Background(), key) }
 	}
-	h.background.Go(func() {
-		passes(h.lag)
-		h.gate.move()
-		tell()
-	})
+	h.writes++
+	reaches, told, again := h.lag, time.Duration(0), h.stale && h.writes%5 == 0
+	if h.stale {
+		reaches, told = h.lag*time.Duration(1+h.writes%3)/3, h.lag*time.Duration(h.writes%4)/3
+		before, _ := h.disk.Get(context.Background(), key) // this storage never fails
+		h.behind[key] = append(h.behind[key], before)
+	}
+	s.lag++
+	return func() {
+		h.background.Go(func() {
+			passes(reaches)
+			h.mu.Lock()
+			if h.stale && s == h.standby && len(h.behind[key]) > 0 {
+				h.behind[key] = h.behind[key][1:]
+			}
+			h.mu.Unlock()
+			passes(told)
+			h.gate.move()
+			s.backend.InvalidateKey(context.Background(), key)
+			h.mu.Lock()
+			s.lag--
+			s.told = time.Now()
+			h.mu.Unlock()
+			if again {
+				passes(h.lag)
+				s.backend.InvalidateKey(context.Background(), key)
+			}
+		})
+	}
 }

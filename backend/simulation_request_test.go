@@ -56,8 +56,11 @@ func (h *simulation) request(e simEvent, op logical.Operation, path string, d da
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r.node = h.active
-	if e.atStandby() && h.standby != nil {
+	switch {
+	case e.atStandby() && h.standby != nil:
 		r.node = h.standby
+	case e.atDeposed() && h.deposed != nil && !h.deposed.dead.Load():
+		r.node = h.deposed
 	}
 	h.asked++
 	r.number = h.asked

@@ -41,6 +41,8 @@ type simulation struct {
 	// Settings of the script.
 	names     []string
 	lag       time.Duration // of invalidations
+	stale     bool          // the standby's storage lags as well
+	lingers   time.Duration // for which one that leads no more does not know
 	level     byte          // of trouble, see simEvent.plan
 	hurried   bool
 	killers   bool // the world may revoke
@@ -57,6 +59,9 @@ type simulation struct {
 	mu       sync.Mutex
 	active   *simNode // changed by the script's own goroutine alone
 	standby  *simNode
+	deposed  *simNode                           // the last that led
+	behind   map[string][]*logical.StorageEntry // what the standby sees yet, by key, the oldest first
+	writes   int
 	running  int // flows
 	sequence uint64
 	asked    int
@@ -97,7 +102,8 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 		t: t, ctx: context.Background(), start: time.Now(), zoho: zohotest.New(), disk: &logical.InmemStorage{}, logs: &syncBuffer{}, shown: &syncBuffer{}, events: logical.NewMockEventSender(),
 		names: []string{"a", "b", "c"}[:1+int(header[0]%3)], level: choose(header[3], byte(3), 3, 2, 1, 0), hurried: header[3]>>4&1 == 1,
 		lag: choose(header[2], 0, 0, 10*time.Millisecond, 2*time.Second), killers: header[4]%3 == 1, outsiders: header[4]%8 == 2, rotates: header[1]>>1&7 == 7,
-		cacheSize: choose(header[6], 100, 2, 1),
+		cacheSize: choose(header[6], 100, 2, 1), stale: header[7]&1 == 1, lingers: choose(header[7]>>1, 0, 0, 300*time.Millisecond, 20*time.Second),
+		behind: map[string][]*logical.StorageEntry{},
 		labels:    map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{}, unmarked: map[string]bool{},
 		outside: map[string]bool{}, successor: map[string]string{}, unrevoked: map[string]time.Time{}, imported: map[string]bool{},
 		handed: map[string]map[string]uint64{}, barred: map[string]uint64{}, exists: map[string]uint64{}, stored: map[string]bool{}, consents: map[string][]*simConsent{}, people: map[string]zohotest.User{}, bought: map[string]simPurchase{}, devices: map[string]string{},
@@ -292,12 +298,12 @@ func (h *simulation) revive() {
 // restart puts another process in a dead one's place: the standby, or a new one.
 func (h *simulation) restart(promote bool) {
 	old, standby := h.active, h.standby
-	old.die()
-	h.background.Go(func() { old.backend.Cleanup(context.Background()) })
 	next := standby
 	if !promote {
+		old.end()
 		next = h.newNode(false)
 	} else {
+		h.depose(old)
 		for _, key := range slices.Sorted(maps.Keys(h.contents())) {
 			standby.backend.InvalidateKey(context.Background(), key)
 		}
@@ -311,6 +317,34 @@ func (h *simulation) restart(promote bool) {
 	defer h.mu.Unlock()
 	h.active, h.standby = next, standby
 	h.notef("node %d is active", next.number)
+}
+
+// end is the end of a process.
+func (n *simNode) end() {
+	n.die()
+	n.h.background.Go(func() { n.backend.Cleanup(context.Background()) })
+}
+
+// depose lets another node lead; the old one finds out later. What was written has
+// reached the one that leads by then.
+func (h *simulation) depose(old *simNode) {
+	stored := h.contents()
+	h.mu.Lock()
+	clear(h.behind)
+	h.mu.Unlock()
+	if h.lingers == 0 || old.dead.Load() {
+		old.end()
+		return
+	}
+	old.deposed.Store(&stored)
+	h.mu.Lock()
+	h.deposed, h.torn = old, true
+	h.notef("node %d leads no more, and does not know", old.number)
+	h.mu.Unlock()
+	h.background.Go(func() {
+		passes(h.lingers)
+		old.end()
+	})
 }
 
 // close ends everything that runs.

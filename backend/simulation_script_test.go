@@ -128,6 +128,8 @@ func (e simEvent) patience() time.Duration {
 
 func (e simEvent) atStandby() bool { return e.args[simHow]>>5 == 7 }
 
+func (e simEvent) atDeposed() bool { return e.args[simHow]>>5 > 3 }
+
 // simTroubleKind is what storage, or the process, does to one request.
 type simTroubleKind int
 
