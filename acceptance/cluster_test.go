@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
