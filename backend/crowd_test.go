@@ -69,6 +69,9 @@ func TestThousandColdReadersShareOneMint(t *testing.T) {
 		if n := m.zoho.Counts().TokenCalls; n != 1 {
 			t.Errorf("1000 cold readers made %d calls", n)
 		}
+		if counted := m.read("metrics"); counted["shared_flights"] != int64(999) {
+			t.Errorf("999 waited for the flight of another; counted are %v", counted)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +23,8 @@ func TestDeviceConsentIsFollowedByReading(t *testing.T) {
 		for range 4 { // at once: Zoho must not be asked four times
 			m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting", "authorize/tv")
 		}
-		if state := m.read("status/tv")["state"]; state != "awaiting_consent" {
-			t.Errorf("state is %v", state)
+		if status := m.read("status/tv"); status["state"] != "awaiting_consent" || !strings.Contains(fmt.Sprint(status["remedy"]), "type the code") {
+			t.Errorf("status says %v", status)
 		}
 		passes(31 * time.Second)
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")

@@ -57,6 +57,8 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
 				m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400)
 			}, "[WARN]", false},
+			{"access tokens revoked", func() { m.write("revoke", nil) }, "complete=true", false},
+			{"access tokens revoked", func() { m.write("revoke/crm", nil) }, "complete=true", false},
 			{"credential deleted", func() { m.delete("creds/crm") }, "[INFO]", false},
 		} {
 			var lines []string

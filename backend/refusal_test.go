@@ -237,3 +237,21 @@ func TestOddNameIsRefusedWithWhatAUsableOneIs(t *testing.T) {
 		}
 	})
 }
+
+func TestNamesBeginAndEndWithAnyLetterOrDigit(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		for r := rune(' '); r < 127; r++ {
+			usable := r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+			if r == '/' {
+				continue // another path
+			}
+			for _, name := range []string{string(r), "a" + string(r), string(r) + "a"} {
+				_, err := m.try(logical.ReadOperation, "status/"+name, nil)
+				if refused := err != nil && strings.Contains(err.Error(), "not a usable name"); refused == usable {
+					t.Errorf("%q: %v", name, err)
+				}
+			}
+		}
+	})
+}
