@@ -205,7 +205,7 @@ func (c *cluster) revive(n *node) error {
 
 // kill ends a server alone, as a kernel does that runs out of memory: its plugin lives on.
 func (c *cluster) kill(n *node) error {
-	n.left = append(n.children(pluginName), n.children(commandOf(nextVersion))...)
+	n.left = n.children(pluginName)
 	if err := n.cmd.Process.Kill(); err != nil {
 		return err
 	}
