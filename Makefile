@@ -13,7 +13,7 @@ FAULTS ?= 200
 SEED ?= 1
 MINUTES ?= 10
 
-.PHONY: help build check test unit acceptance chaos soak demo dev fuzz bench mutate untaken clean
+.PHONY: help build check test unit acceptance openbao chaos soak demo dev fuzz bench mutate untaken clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,12 @@ unit: ## unit tests, with the race detector, and each step of the backend's with
 
 # -count=1: the tests run binaries that go test does not know of, so a cached
 # result would say nothing. -parallel: stories wait more than they compute.
-acceptance: ## stories on a real Vault server; VAULT_BIN names it, or it is built once
-	@vault=$$(scripts/vault-bin) && cd acceptance && VAULT_BIN=$$vault go test -count=1 -parallel 8 -timeout 15m .
+acceptance: ## stories on a real Vault (VAULT_BIN names it, or it is built once), and on OpenBao where there is one
+	@vault=$$(scripts/vault-bin) && { scripts/bao-bin >/dev/null || true; } && \
+		cd acceptance && VAULT_BIN=$$vault go test -count=1 -parallel 8 -timeout 30m .
+
+openbao: ## the same stories on OpenBao alone; BAO_BIN names it, or it is on the PATH
+	@bao=$$(scripts/bao-bin) && cd acceptance && BAO_BIN=$$bao go test -count=1 -parallel 8 -timeout 15m -run TestStoriesOnOpenBao .
 
 # As root servers get small disks of their own, so that one can be full.
 chaos: ## FAULTS (200) on a real cluster of three servers, drawn with SEED (1), while apps read and operators work

@@ -144,7 +144,7 @@ func TestNothingIsLostWhenServersFail(t *testing.T) {
 
 // newChaos starts everything and connects what is read.
 func newChaos(t *testing.T, seed int) *chaos {
-	stage := newStage(t)
+	stage := newStage(t, vaultKind)
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -84,10 +84,10 @@ listener "tcp" {
 api_addr             = %q
 cluster_addr         = "https://%s"
 plugin_directory     = %q
-disable_mlock        = true
 raw_storage_endpoint = true
+%s
 `, storage(i), n.name, &join, strings.TrimPrefix(n.address, "https://"), clusterAddress,
-			w.stage.certificate.file, w.stage.certificate.keyFile, n.address, clusterAddress, plugins)
+			w.stage.certificate.file, w.stage.certificate.keyFile, n.address, clusterAddress, plugins, w.stage.kind.config)
 		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}

@@ -8,7 +8,8 @@
 //	go test -count=1 -run Stories/tutorial -v .
 //
 // VAULT_BIN names a Vault binary; without it scripts/vault-bin finds or builds
-// one. Linux only: plugin processes are found in /proc.
+// one. StoriesOnOpenBao are the same scripts on the server that BAO_BIN names, or bao
+// on the PATH; without one they are skipped ("make openbao" insists). Linux only: plugin processes are found in /proc.
 //
 // # Commands of the scripts
 //
@@ -29,7 +30,7 @@
 //	plugin-ends                    wait until these have ended
 //	no-orphan                      wait until every grant at Zoho is one that Vault has stored (vault-start raw)
 //	vault-agent CONFIG             start Vault Agent; sets AGENT_LOG
-//	[!] vault ARG...               Vault's command line
+//	[!] vault ARG...               the server's command line: vault, or bao
 //	consent [FLAG...] URL          say yes on Zoho's page; prints the address the browser lands on.
 //	                               -data-center=DC, -email=USER, -reject, -no-state, -no-accounts-server
 //	connect NAME... [FIELD=VALUE]  the tutorial's way to a credential, where it is not the point of the story:
@@ -56,6 +57,9 @@
 //	canary TEXT...                 what must not be told either
 //	no-secret-in FILE...           fail if a secret is in a file
 //	expect-violation PATTERN       this story makes Zoho complain, and is right to
+//
+// What differs between servers stands behind [vault] or [openbao], with the reason. Variables
+// keep their names on OpenBao, whose command reads VAULT_ADDR where there is no BAO_ADDR.
 //
 // All servers speak TLS with one certificate; VAULT_CACERT and CURL_CA_BUNDLE name it.
 //

@@ -59,10 +59,10 @@ listener "tcp" {
 api_addr         = %q
 cluster_addr     = "https://%s"
 plugin_directory = %q
-disable_mlock    = true
 
 raw_storage_endpoint = %t
-`, storage, name, address, clusterAddress, w.stage.certificate.file, w.stage.certificate.keyFile, s.address, clusterAddress, w.stage.plugins, raw), 0o600)
+%s
+`, storage, name, address, clusterAddress, w.stage.certificate.file, w.stage.certificate.keyFile, s.address, clusterAddress, w.stage.plugins, raw, w.stage.kind.config), 0o600)
 }
 
 func startCommand(ts *testscript.TestScript, neg bool, args []string) {

@@ -4,7 +4,6 @@
 package acceptance
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
@@ -25,7 +24,8 @@ const (
 )
 
 type stage struct {
-	vault        string // path of the binary
+	kind         kind
+	vault        string // path of the server's binary, which is its command line as well
 	simulator    string // path of the binary
 	plugins      string // Vault's plugin_directory
 	pluginSHA256 string
@@ -43,17 +43,20 @@ var nextPort = struct {
 }{n: 12000 + os.Getpid()%500*30}
 
 // newStage builds what is tested, from the sources beside this module.
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T, k kind) *stage {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := k.binary(t, root)
 	bin, err := filepath.EvalSymlinks(t.TempDir()) // Vault refuses a plugin directory behind a link
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &stage{
+		kind:      k,
+		vault:     server,
 		simulator: filepath.Join(bin, "zoho-sim"),
 		plugins:   filepath.Join(bin, "plugins"),
 		running:   map[*process]bool{},
@@ -76,14 +79,6 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	s.pluginSHA256 = sha256Of(content)
-
-	find := exec.Command(filepath.Join(root, "scripts", "vault-bin"))
-	find.Stderr = os.Stderr // the progress of a first build
-	path, err := find.Output()
-	if err != nil {
-		t.Fatalf("finding a Vault binary: %v", err)
-	}
-	s.vault = string(bytes.TrimSpace(path))
 
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)

@@ -11,8 +11,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestStories(t *testing.T) {
-	s := newStage(t)
+func TestStories(t *testing.T) { playStories(t, newStage(t, vaultKind)) }
+
+func TestStoriesOnOpenBao(t *testing.T) { playStories(t, newStage(t, openBaoKind)) }
+
+func playStories(t *testing.T, s *stage) {
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata",
 		RequireUniqueNames: true,
@@ -54,6 +57,10 @@ func TestStories(t *testing.T) {
 			"expect-violation": expectViolationCommand,
 		},
 		Condition: func(name string) (bool, error) {
+			switch name {
+			case vaultKind.name, openBaoKind.name:
+				return name == s.kind.name, nil
+			}
 			// In CI a missing browser is a mistake, not a reason to skip.
 			_, err := exec.LookPath(browserName)
 			return name == "browser" && (err == nil || os.Getenv("CI") != ""), nil
