@@ -67,7 +67,7 @@ func newStage(t *testing.T, k kind) *stage {
 	plugin := filepath.Join(s.plugins, pluginName)
 	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim", filepath.Join(bin, loginName): loginName} {
 		build := exec.Command("go", "build", "-trimpath", "-o", output,
-			"-ldflags", "-X vault-plugin-secrets-zoho/backend.Version="+pluginVersion, "./cmd/"+command)
+			"-ldflags", "-X vault-plugin-secrets-zoho/internal/release.Version="+pluginVersion, "./cmd/"+command)
 		build.Dir = root
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {

@@ -17,12 +17,9 @@ import (
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/internal/release"
 	"vault-plugin-secrets-zoho/zoho"
 )
-
-// Version is the plugin's version, a semantic version with a leading v. The linker
-// sets it; Vault's plugin catalog shows it.
-var Version = "v0.0.0-dev"
 
 const help = `
 The Zoho secrets engine keeps OAuth 2.0 refresh tokens of Zoho accounts and hands
@@ -87,7 +84,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,
 		Help:           strings.TrimSpace(help),
-		RunningVersion: Version,
+		RunningVersion: release.Version,
 		PathsSpecial: &logical.Paths{
 			Unauthenticated: []string{callbackPath},
 			SealWrapStorage: []string{

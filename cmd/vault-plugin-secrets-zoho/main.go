@@ -12,9 +12,13 @@ import (
 	"github.com/hashicorp/vault/sdk/plugin"
 
 	"vault-plugin-secrets-zoho/backend"
+	"vault-plugin-secrets-zoho/internal/release"
 )
 
 func main() {
+	if release.Asked(os.Args, os.Stdout) { // by scripts/register, never by Vault
+		return
+	}
 	// Vault reads what is logged. When Vault is gone a log line must not end the
 	// process: it may hold a grant that exists nowhere else.
 	signal.Ignore(syscall.SIGPIPE)

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"vault-plugin-secrets-zoho/internal/release"
 )
 
 // Exit codes, for scripts.
@@ -34,6 +36,9 @@ type terminal struct {
 }
 
 func main() {
+	if release.Asked(os.Args, os.Stdout) {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first interrupt ends the consent in Vault, the second one this process.
 	context.AfterFunc(ctx, stop)

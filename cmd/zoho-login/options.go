@@ -57,6 +57,8 @@ application").
 Exit code: 0 connected, 1 failed, 2 wrong usage, 3 declined, 4 not in time,
 130 interrupted.
 
+zoho-login -version says which release this is.
+
 `
 
 func readOptions(args []string, t terminal) (options, error) {

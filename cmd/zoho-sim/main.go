@@ -16,10 +16,14 @@ import (
 	"syscall"
 	"time"
 
+	"vault-plugin-secrets-zoho/internal/release"
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
 func main() {
+	if release.Asked(os.Args, os.Stdout) {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {

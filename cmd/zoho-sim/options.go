@@ -27,6 +27,7 @@ Usage: zoho-sim [flags]
 It prints the addresses to point a client at and serves until it is interrupted.
 Every data centre has a port of its own; so has the control API, which plays the
 user, breaks things, moves the clock and tells what the client did wrong.
+zoho-sim -version says which release this is.
 
 `
 
