@@ -20,7 +20,8 @@
 //	                               MOBILE_CLIENT_ID, MOBILE_CLIENT_SECRET, MOBILE_REDIRECT_URI and ACCOUNTS_<DC>, API_<DC>
 //	vault-start [bare] [raw]       start and unseal a server with an audit log, and mount the plugin at zoho/
 //	                               (bare: neither registered nor mounted; raw: storage is open at sys/raw); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
-//	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION; VAULT_BIN is set before
+//	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION; VAULT_BIN, the
+//	                               path of the server's binary, SERVER (vault or openbao) and PLUGIN_DIRECTORY are set before
 //	vault-standby                  start a second server that joins it; sets STANDBY_ADDR, STANDBY_LOG
 //	vault-restart [-kill]          stop the server (-kill: as a power cut does) and start it on what it stored
 //	vault-kill [PATTERN DURATION]  kill -9 the server and leave its plugins alone, now or that long after Zoho's
@@ -54,6 +55,7 @@
 //	                               repeat vault ARG... or zoho METHOD PATH, in this order, until the output of the
 //	                               last one matches, at most two minutes if not said otherwise
 //	tokens-in FILE N               watch FILE until it has shown N tokens; each must be alive at Zoho while it is shown
+//	release VERSION                build the plugin as this release and put it, with register, into the folder VERSION
 //	canary TEXT...                 what must not be told either
 //	no-secret-in FILE...           fail if a secret is in a file
 //	expect-violation PATTERN       this story makes Zoho complain, and is right to

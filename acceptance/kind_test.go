@@ -13,15 +13,16 @@ import (
 )
 
 type kind struct {
-	name   string
-	finder string // the script that prints the path of its binary, or says how to get one
-	config string // what its configuration needs, and the other one's does not know
+	name    string
+	command string // its binary's name
+	finder  string // the script that prints the path of its binary, or says how to get one
+	config  string // what its configuration needs, and the other one's does not know
 }
 
 var (
-	vaultKind = kind{name: "vault", finder: "vault-bin", config: "disable_mlock = true"}
+	vaultKind = kind{name: "vault", command: "vault", finder: "vault-bin", config: "disable_mlock = true"}
 	// OpenBao has audit devices declared in its configuration; the stories enable theirs as Vault's operators do.
-	openBaoKind = kind{name: "openbao", finder: "bao-bin", config: "unsafe_allow_api_audit_creation = true"}
+	openBaoKind = kind{name: "openbao", command: "bao", finder: "bao-bin", config: "unsafe_allow_api_audit_creation = true"}
 )
 
 // binary is the path of a server of this kind. Vault is built where there is none;

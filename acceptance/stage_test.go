@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -25,6 +24,7 @@ const (
 
 type stage struct {
 	kind         kind
+	root         string // of the repository
 	vault        string // path of the server's binary, which is its command line as well
 	simulator    string // path of the binary
 	plugins      string // Vault's plugin_directory
@@ -56,6 +56,7 @@ func newStage(t *testing.T, k kind) *stage {
 	}
 	s := &stage{
 		kind:      k,
+		root:      root,
 		vault:     server,
 		simulator: filepath.Join(bin, "zoho-sim"),
 		plugins:   filepath.Join(bin, "plugins"),
@@ -66,12 +67,8 @@ func newStage(t *testing.T, k kind) *stage {
 	}
 	plugin := filepath.Join(s.plugins, pluginName)
 	for output, command := range map[string]string{plugin: pluginName, s.simulator: "zoho-sim", filepath.Join(bin, loginName): loginName} {
-		build := exec.Command("go", "build", "-trimpath", "-o", output,
-			"-ldflags", "-X vault-plugin-secrets-zoho/internal/release.Version="+pluginVersion, "./cmd/"+command)
-		build.Dir = root
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v\n%s", command, err, out)
+		if err := s.buildCommand(command, pluginVersion, output); err != nil {
+			t.Fatal(err)
 		}
 	}
 	content, err := os.ReadFile(plugin)
@@ -79,6 +76,11 @@ func newStage(t *testing.T, k kind) *stage {
 		t.Fatal(err)
 	}
 	s.pluginSHA256 = sha256Of(content)
+
+	// Stories type what a person types.
+	if err := os.Symlink(server, filepath.Join(bin, k.command)); err != nil {
+		t.Fatal(err)
+	}
 
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)

@@ -48,6 +48,7 @@ func playStories(t *testing.T, s *stage) {
 			"login-type":       loginTypeCommand,
 			"login-ends":       loginEndsCommand,
 			"app":              appCommand,
+			"release":          releaseCommand,
 			"self-client-code": selfClientCodeCommand,
 			"capture":          captureCommand,
 			"until":            untilCommand,

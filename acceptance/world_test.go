@@ -48,6 +48,7 @@ func newWorld(s *stage, env *testscript.Env) (*world, error) {
 		"LOGIN_PORT="+port(s.port()),
 		"VAULT_CACERT="+s.certificate.file, "CURL_CA_BUNDLE="+s.certificate.file,
 		"VAULT_BIN="+s.vault, "PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
+		"PLUGIN_DIRECTORY="+s.plugins, "SERVER="+s.kind.name,
 	)
 	w := &world{
 		stage: s, t: env.T(), env: append([]string{}, env.Vars...),
