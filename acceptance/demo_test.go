@@ -17,6 +17,9 @@ func TestTheDemoConfiguresEveryDataCenterThatItOffers(t *testing.T) {
 	if !strings.Contains(string(screen), `"company_name"`) {
 		t.Errorf("nobody called an API:\n%s", screen)
 	}
+	if !strings.Contains(string(screen), "connect again with authorize/crm\n\ndemo: done\n") {
+		t.Errorf("it does not end with a failure and its remedy:\n%s", screen)
+	}
 	config := regexp.MustCompile(`(?m)^\$ vault write zoho/config .*$`).Find(screen)
 	for _, dc := range strings.Fields("us eu in au jp ca sa uk cn ae") {
 		if !regexp.MustCompile(`[=,]` + dc + `=http://`).Match(config) {
