@@ -13,13 +13,19 @@ FAULTS ?= 200
 SEED ?= 1
 MINUTES ?= 10
 
-.PHONY: help build check test unit acceptance openbao chaos soak demo dev fuzz bench mutate untaken clean
+.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench mutate untaken clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the plugin, zoho-login and the Zoho simulator into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+release: ## at a tag that release into dist/, else a snapshot of it; nothing is published
+	@scripts/release/make
+
+release-check: ## two snapshots of HEAD have the same bytes, and hold what they say; TARGETS=all FRESH=yes for more
+	@scripts/release/check
 
 check: ## formatting, shell syntax, modules, vet, staticcheck: seconds with warm caches, else minutes
 	@scripts/check
@@ -78,4 +84,4 @@ untaken: ## ways to fail (error returns) that no test takes, unless scripts/unta
 		go run ./scripts/untaken "$$profile"
 
 clean: ## remove what was built
-	rm -rf bin .dev
+	rm -rf bin dist .dev

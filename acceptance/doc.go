@@ -24,6 +24,7 @@
 //	                               path of the server's binary, SERVER (vault or openbao) and PLUGIN_DIRECTORY are set before
 //	vault-standby                  start a second server that joins it; sets STANDBY_ADDR, STANDBY_LOG
 //	vault-restart [-kill]          stop the server (-kill: as a power cut does) and start it on what it stored
+//	vault-configure FILE           add a file to the server's configuration, and have it read that (kill -HUP)
 //	vault-kill [PATTERN DURATION]  kill -9 the server and leave its plugins alone, now or that long after Zoho's
 //	                               counts match; vault-restart starts it again
 //	plugin-kill                    kill -9 the plugin's process

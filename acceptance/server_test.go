@@ -127,6 +127,18 @@ func restartCommand(ts *testscript.TestScript, neg bool, args []string) {
 	w.unseal(ts)
 }
 
+// configureCommand adds to the server's configuration, and has it read that.
+func configureCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: vault-configure FILE")
+	}
+	s := worldOf(ts).vault
+	config, err := os.ReadFile(s.config)
+	ts.Check(err)
+	ts.Check(os.WriteFile(s.config, append(config, ts.ReadFile(args[0])...), 0o600))
+	ts.Check(s.cmd.Process.Signal(syscall.SIGHUP))
+}
+
 // run starts a server and waits until it answers, sealed.
 func (w *world) run(s *server) (err error) {
 	s.process, err = w.start(s.name+".log", nil, w.stage.vault, "server", "-config="+s.config, "-log-level=trace")

@@ -34,6 +34,7 @@ func playStories(t *testing.T, s *stage) {
 			"vault-standby":    standbyCommand,
 			"vault-restart":    restartCommand,
 			"vault-kill":       vaultKillCommand,
+			"vault-configure":  configureCommand,
 			"plugin-kill":      pluginKillCommand,
 			"plugin-mark":      pluginMarkCommand,
 			"plugin-ends":      pluginEndsCommand,
