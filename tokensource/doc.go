@@ -1,0 +1,23 @@
+// Package tokensource gives a Go app Zoho access tokens that Vault hands out. The app
+// needs a Vault client that is logged in, and may read one path.
+//
+//	source := tokensource.New(vault, "zoho/creds/crm")
+//	zoho := source.Client()
+//	domain, err := source.APIDomain(ctx)
+//	resp, err := zoho.Get(domain + "/crm/v8/org")
+//
+// A [Source] is an [golang.org/x/oauth2.TokenSource]. It reads a token when one is
+// first wanted, and another when the answer's ttl is over, one read for all who wait.
+// While Vault is away it goes on with what it has until that expires.
+//
+// Its [Transport] sends the token as Zoho wants it (Authorization: Zoho-oauthtoken),
+// and tells Vault about a token that Zoho rejects with a 401: Zoho kills tokens without
+// telling. Vault then hands that token out to nobody, and the request is sent once more
+// with the next one, if its body can be sent twice.
+//
+// Give the credential max_age (vault write zoho/creds/crm max_age=30m), so that all
+// processes of all apps share one token. Zoho mints ten in ten minutes, for all of them.
+//
+// The client's login is its owner's matter: a new token given to the client with
+// SetToken is used from the next read on.
+package tokensource
