@@ -17,7 +17,8 @@
 //
 //	zoho-sim [FLAG...]             start Zoho; sets CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, ACCOUNTS_URLS,
 //	                               SELF_CLIENT_ID, SELF_CLIENT_SECRET, DEVICE_CLIENT_ID, DEVICE_CLIENT_SECRET,
-//	                               MOBILE_CLIENT_ID, MOBILE_CLIENT_SECRET, MOBILE_REDIRECT_URI and ACCOUNTS_<DC>, API_<DC>
+//	                               MOBILE_CLIENT_ID, MOBILE_CLIENT_SECRET, MOBILE_REDIRECT_URI, ACCOUNTS_<DC>, API_<DC> and
+//	                               ZOHO_CONTROL
 //	vault-start [bare] [raw]       start and unseal a server with an audit log, and mount the plugin at zoho/
 //	                               (bare: neither registered nor mounted; raw: storage is open at sys/raw); sets VAULT_ADDR, VAULT_TOKEN, UNSEAL_KEY,
 //	                               VAULT_LOG, AUDIT_LOG, PLUGIN_SHA256, PLUGIN_VERSION; VAULT_BIN, the
@@ -63,6 +64,9 @@
 //
 // What differs between servers stands behind [vault] or [openbao], with the reason. Variables
 // keep their names on OpenBao, whose command reads VAULT_ADDR where there is no BAO_ADDR.
+//
+// EXAMPLES is docs/examples, whose files are run as they stand there. [browser], [node], [python3] and
+// [consul-template] are true where that is installed.
 //
 // All servers speak TLS with one certificate; VAULT_CACERT and CURL_CA_BUNDLE name it.
 //

@@ -27,6 +27,7 @@ type stage struct {
 	root         string // of the repository
 	vault        string // path of the server's binary, which is its command line as well
 	simulator    string // path of the binary
+	examples     string // docs/examples, which stories run as they stand there
 	plugins      string // Vault's plugin_directory
 	pluginSHA256 string
 	certificate  *certificate
@@ -59,6 +60,7 @@ func newStage(t *testing.T, k kind) *stage {
 		root:      root,
 		vault:     server,
 		simulator: filepath.Join(bin, "zoho-sim"),
+		examples:  filepath.Join(root, "docs", "examples"),
 		plugins:   filepath.Join(bin, "plugins"),
 		running:   map[*process]bool{},
 	}

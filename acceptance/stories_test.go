@@ -3,8 +3,10 @@
 package acceptance
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,7 +67,25 @@ func playStories(t *testing.T, s *stage) {
 			}
 			// In CI a missing browser is a mistake, not a reason to skip.
 			_, err := exec.LookPath(browserName)
-			return name == "browser" && (err == nil || os.Getenv("CI") != ""), nil
+			if name == "browser" {
+				return err == nil || os.Getenv("CI") != "", nil
+			}
+			return installed(name)
 		},
 	})
+}
+
+// clients are programs of others that stories run where they are installed.
+var clients = []string{"node", "python3", "consul-template"}
+
+// installed says whether a client can be run, and loudly that it is not.
+func installed(name string) (bool, error) {
+	if !slices.Contains(clients, name) {
+		return false, fmt.Errorf("unknown condition; there are browser and %v", clients)
+	}
+	if _, err := exec.LookPath(name); err != nil {
+		fmt.Fprintf(os.Stderr, "acceptance: NOT RUN: what %s does; it is not on the PATH\n", name)
+		return false, nil
+	}
+	return true, nil
 }

@@ -47,8 +47,9 @@ func newWorld(s *stage, env *testscript.Env) (*world, error) {
 		"VAULT_TOKEN=", "VAULT_ADDR=", "VAULT_NAMESPACE=", "VAULT_FORMAT=", "VAULT_CLI_NO_COLOR=1",
 		"LOGIN_PORT="+port(s.port()),
 		"VAULT_CACERT="+s.certificate.file, "CURL_CA_BUNDLE="+s.certificate.file,
-		"VAULT_BIN="+s.vault, "PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
 		"PLUGIN_DIRECTORY="+s.plugins, "SERVER="+s.kind.name,
+		"NODE_EXTRA_CA_CERTS="+s.certificate.file, "SSL_CERT_FILE="+s.certificate.file,
+		"EXAMPLES="+s.examples, "VAULT_BIN="+s.vault, "PLUGIN_SHA256="+s.pluginSHA256, "PLUGIN_VERSION="+pluginVersion,
 	)
 	w := &world{
 		stage: s, t: env.T(), env: append([]string{}, env.Vars...),

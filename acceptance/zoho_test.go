@@ -49,7 +49,7 @@ func simulatorCommand(ts *testscript.TestScript, neg bool, args []string) {
 		"SELF_CLIENT_ID": s.SelfClientID, "SELF_CLIENT_SECRET": s.SelfClientSecret,
 		"DEVICE_CLIENT_ID": s.DeviceClientID, "DEVICE_CLIENT_SECRET": s.DeviceClientSecret,
 		"MOBILE_CLIENT_ID": s.MobileClientID, "MOBILE_CLIENT_SECRET": s.MobileClientSecret, "MOBILE_REDIRECT_URI": s.MobileRedirectURI,
-		"ACCOUNTS_URLS": s.accounts(),
+		"ACCOUNTS_URLS": s.accounts(), "ZOHO_CONTROL": s.Control,
 	} {
 		ts.Setenv(name, value)
 	}
