@@ -64,6 +64,7 @@ func (b *backend) pathAuthorize() *framework.Path {
 					"data_center":       {Type: framework.TypeString, Description: "Where the consent starts."},
 					"redirect_uri":      {Type: framework.TypeString, Description: "Where the browser lands."},
 					"scopes":            {Type: framework.TypeStringSlice, Description: "The scopes that are asked for."},
+					"advice":            {Type: framework.TypeString, Description: "Where reads of the credential would each want a new token: how to let them share one."},
 				}}}},
 			},
 			logical.DeleteOperation: &framework.PathOperation{
@@ -154,11 +155,11 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
-	return b.startedAnswer(ctx, req, c, &p, address, replaced), nil
+	return b.startedAnswer(ctx, req, c, &p, name, address, replaced), nil
 }
 
 // startedAnswer is what whoever started a consent gets.
-func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *client, p *consent.Consent, address, replaced string) *logical.Response {
+func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *client, p *consent.Consent, name, address, replaced string) *logical.Response {
 	answer := map[string]any{
 		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes,
 	}
@@ -171,6 +172,10 @@ func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *cl
 		if warning != "" {
 			resp.AddWarning(warning)
 		}
+	}
+	if c.MaxAge == 0 && p.Flow != consent.Scopes {
+		answer["advice"] = "max_age is 0, so each read wants a new token, and Zoho mints ten in ten minutes; where a controller reads, or more than one process, let them share: vault write " +
+			req.MountPoint + credsPrefix + name + " max_age=30m"
 	}
 	if replaced != "" {
 		resp.AddWarning(replaced)

@@ -179,3 +179,29 @@ func TestDeleteWithoutRevokeLeavesTheGrantAtZoho(t *testing.T) {
 		m.write("creds/again", data{"refresh_token": rt}) // for the hunt for orphans
 	})
 }
+
+func TestAuthorizeSaysHowReadersShareATokenWhereTheyDoNotYet(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		advice, _ := m.write("authorize/crm", nil).Data["advice"].(string)
+		_, command, found := strings.Cut(advice, "vault write zoho/")
+		path, setting, named := strings.Cut(command, " ")
+		if !found || !named {
+			t.Fatalf("the advice is %q", advice)
+		}
+		m.connect("crm")
+		field, value, _ := strings.Cut(setting, "=")
+		m.write(path, data{field: value})
+		first := m.token("crm")
+		if passes(20 * time.Minute); m.token("crm") != first {
+			t.Error("two readers who followed the advice do not share a token")
+		}
+		if advice := m.write("authorize/crm", data{"add_scopes": "ZohoCRM.users.READ"}).Data["advice"]; advice != nil {
+			t.Errorf("more scopes for a connected grant: %v", advice)
+		}
+		m.configure(data{"max_age": "30m"})
+		if advice := m.write("authorize/books", nil).Data["advice"]; advice != nil {
+			t.Errorf("where config has a max_age: %v", advice)
+		}
+	})
+}
