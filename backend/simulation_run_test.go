@@ -104,7 +104,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 		lag: choose(header[2], 0, 0, 10*time.Millisecond, 2*time.Second), killers: header[4]%3 == 1, outsiders: header[4]%8 == 2, rotates: header[1]>>1&7 == 7,
 		cacheSize: choose(header[6], 100, 2, 1), stale: header[7]&1 == 1, lingers: choose(header[7]>>1, 0, 0, 300*time.Millisecond, 20*time.Second),
 		behind: map[string][]*logical.StorageEntry{},
-		labels:    map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{}, unmarked: map[string]bool{},
+		labels: map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{}, unmarked: map[string]bool{},
 		outside: map[string]bool{}, successor: map[string]string{}, unrevoked: map[string]time.Time{}, imported: map[string]bool{},
 		handed: map[string]map[string]uint64{}, barred: map[string]uint64{}, exists: map[string]uint64{}, stored: map[string]bool{}, consents: map[string][]*simConsent{}, people: map[string]zohotest.User{}, bought: map[string]simPurchase{}, devices: map[string]string{},
 		changes: map[string][]*simRequest{},
