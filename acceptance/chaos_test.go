@@ -437,17 +437,13 @@ func (c *chaos) buildNext() (sum string) {
 // judge looks at every promise when all is quiet.
 func (c *chaos) judge() {
 	t := c.t
-	leader, err := c.awaitActive()
-	if err != nil {
-		t.Fatal(err)
-	}
 	c.mu.Lock()
 	for _, p := range c.problems {
 		t.Error(p)
 	}
 	c.mu.Unlock()
 	for name, is := range c.known {
-		status, answer, err := c.ask(context.Background(), leader, "GET", "zoho/creds/"+name, nil)
+		status, answer, err := c.settled("zoho/creds/" + name)
 		switch {
 		case err != nil:
 			t.Error(err)
@@ -461,12 +457,19 @@ func (c *chaos) judge() {
 		t.Errorf("Zoho complains: %s", strings.Join(wrong, "\n"))
 	}
 	for _, name := range stable {
-		c.mintedOnce(leader, name)
+		c.mintedOnce(name)
 	}
 	// What is condemned may wait for its tokens; it is known.
-	s := &server{address: leader.address, token: c.token, client: c.client}
 	for deadline := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) {
+		leader, err := c.awaitActive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &server{address: leader.address, token: c.token, client: c.client}
 		known, err := s.refreshTokens()
+		if err != nil && time.Now().Before(deadline) {
+			continue // the lead changes on a busy machine without any fault, too
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -485,9 +488,23 @@ func (c *chaos) judge() {
 	}
 }
 
+// settled reads a path once a server that leads answers.
+func (c *chaos) settled(path string) (status int, answer []byte, err error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) {
+		leader, err := c.awaitActive()
+		if err != nil {
+			return 0, nil, err
+		}
+		status, answer, err = c.ask(context.Background(), leader, "GET", path, nil)
+		if err == nil && status < 500 || time.Now().After(deadline) {
+			return status, answer, err
+		}
+	}
+}
+
 // mintedOnce sees that the token that came with a grant was the only one of fifty
 // minutes: whatever failed, none was asked for again.
-func (c *chaos) mintedOnce(leader *node, name string) {
+func (c *chaos) mintedOnce(name string) {
 	var status struct {
 		Data struct {
 			MintsLeft int    `json:"mints_left"`
@@ -496,8 +513,12 @@ func (c *chaos) mintedOnce(leader *node, name string) {
 			Connected string `json:"connected_time"`
 		}
 	}
-	if err := c.must(leader, "GET", "zoho/status/"+name, nil, &status); err != nil {
-		c.t.Error(err)
+	code, answer, err := c.settled("zoho/status/" + name)
+	if err == nil {
+		err = json.Unmarshal(answer, &status)
+	}
+	if err != nil {
+		c.t.Errorf("status/%s: %d: %v", name, code, err)
 		return
 	}
 	if status.Data.State != "ready" || status.Data.Last != status.Data.Connected {

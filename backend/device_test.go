@@ -95,7 +95,11 @@ func TestDeviceConsentThatNobodyAcceptsExpiresWithARemedy(t *testing.T) {
 		m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL"})
 		m.write("authorize/tv", data{"flow": "device"})
 		passes(6 * time.Minute)
+		calls := m.zoho.Counts().DeviceCalls
 		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "expired", "authorize/tv flow=device")
+		if m.zoho.Counts().DeviceCalls != calls {
+			t.Error("Zoho was asked about a code that has expired")
+		}
 		m.refused(logical.ReadOperation, "creds/tv", nil, 404)
 	})
 }

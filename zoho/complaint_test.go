@@ -218,3 +218,17 @@ func TestATokenThatZohoItselfCalledDeadIsServedNoMoreAndMintsNothing(t *testing.
 		w.wantSaves(11)
 	})
 }
+
+func TestAReaderIsToldBothThatItIsNotBelievedAndWhyNothingNewerIsThere(t *testing.T) {
+	inBubble(t, func(w *world) {
+		dead := w.dies(w.reads(zoho.Want{}))
+		second := w.reads(zoho.Want{MaxAge: time.Hour, Rejected: about(dead)})
+		w.passes(time.Second)
+		w.fails(zohotest.Status5xx, 1)
+		held := w.reads(zoho.Want{})
+		both := w.reads(zoho.Want{Rejected: about(second.Token)})
+		if held.Warning == "" || !strings.Contains(both.Warning, held.Warning) || !strings.Contains(both.Warning, "API domain") {
+			t.Errorf("the reader is told %q, whoever complains of nothing %q", both.Warning, held.Warning)
+		}
+	})
+}
