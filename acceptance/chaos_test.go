@@ -417,7 +417,7 @@ func commandOf(version string) string {
 // buildNext builds the plugin once more, as another version, for each server.
 func (c *chaos) buildNext() (sum string) {
 	output := filepath.Join(c.dir, commandOf(nextVersion))
-	build := exec.Command("go", "build", "-trimpath", "-o", output, "-ldflags", "-X vault-plugin-secrets-zoho/backend.Version="+nextVersion, "./cmd/"+pluginName)
+	build := exec.Command("go", "build", "-trimpath", "-o", output, "-ldflags", "-X vault-plugin-secrets-zoho/internal/release.Version="+nextVersion, "./cmd/"+pluginName)
 	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		c.t.Fatalf("building %s: %v\n%s", nextVersion, err, out)
