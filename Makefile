@@ -41,9 +41,9 @@ unit: ## unit tests, with the race detector, and each step of the backend's with
 
 # -count=1: the tests run binaries that go test does not know of, so a cached
 # result would say nothing. -parallel: stories wait more than they compute.
-acceptance: ## stories on a real Vault (VAULT_BIN names it, or it is built once), and on OpenBao where there is one
+acceptance: ## stories on a real Vault (VAULT_BIN names it, or it is built once), and on OpenBao where there is one; a few faults
 	@vault=$$(scripts/vault-bin) && { scripts/bao-bin >/dev/null || true; } && \
-		cd acceptance && VAULT_BIN=$$vault go test -count=1 -parallel 8 -timeout 30m .
+		cd acceptance && VAULT_BIN=$$vault ZOHO_CHAOS_FAULTS=8 ZOHO_CHAOS_SEED=$(SEED) go test -count=1 -parallel 8 -timeout 30m .
 
 openbao: ## the same stories on OpenBao alone; BAO_BIN names it, or it is on the PATH
 	@bao=$$(scripts/bao-bin) && cd acceptance && BAO_BIN=$$bao go test -count=1 -parallel 8 -timeout 15m -run TestStoriesOnOpenBao .

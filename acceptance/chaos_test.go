@@ -100,6 +100,7 @@ func TestNothingIsLostWhenServersFail(t *testing.T) {
 	if faults == 0 {
 		t.Skip("make chaos runs it")
 	}
+	t.Parallel()
 	t.Logf("%d faults, ZOHO_CHAOS_SEED=%d", faults, seed)
 	c := newChaos(t, seed)
 	ending, end := context.WithCancel(context.Background())

@@ -13,9 +13,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestStories(t *testing.T) { playStories(t, newStage(t, vaultKind)) }
+func TestStories(t *testing.T) {
+	t.Parallel() // servers fail beside it, see chaos_test.go
+	playStories(t, newStage(t, vaultKind))
+}
 
-func TestStoriesOnOpenBao(t *testing.T) { playStories(t, newStage(t, openBaoKind)) }
+func TestStoriesOnOpenBao(t *testing.T) {
+	t.Parallel()
+	playStories(t, newStage(t, openBaoKind))
+}
 
 func playStories(t *testing.T, s *stage) {
 	testscript.Run(t, testscript.Params{
