@@ -147,6 +147,7 @@ func tokenFields() map[string]*framework.FieldSchema {
 		"token_type":          {Type: framework.TypeString, Description: "As Zoho answered it."},
 		"authorization":       {Type: framework.TypeString, Description: "Ready value for the Authorization header.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
 		"api_domain":          {Type: framework.TypeString, Description: "General API gateway of the account."},
+		"service_url":         {Type: framework.TypeString, Description: "Where the API of the service is that the scopes are for, if they are for one whose address is known."},
 		"data_center":         {Type: framework.TypeString, Description: "Data center of the account."},
 		"scopes":              {Type: framework.TypeStringSlice, Description: "Scopes of the token."},
 		"token_id":            {Type: framework.TypeString, Description: "Names the token. After a 401 from Zoho read again with rejected=<token_id>."},

@@ -18,6 +18,15 @@ func dataCenterInfo(dc zoho.DataCenter) map[string]any {
 	}
 }
 
+// servicesIn is where services are reached, and how that is known.
+func servicesIn(dc zoho.DataCenter) (addresses, sources map[string]any) {
+	addresses, sources = map[string]any{}, map[string]any{}
+	for _, service := range dc.Services() {
+		addresses[service.Name], sources[service.Name] = service.URL, service.Source
+	}
+	return addresses, sources
+}
+
 // table is the one in force: the built-in one until there is a config.
 func table(ctx context.Context, m *memory, s logical.Storage) (zoho.Table, error) {
 	entry, err := s.Get(ctx, configKey)
@@ -75,6 +84,8 @@ func pathDataCenters(m *memory) *framework.Path {
 					"accounts_server": {Type: framework.TypeString, Description: "Where consents and tokens come from."},
 					"api_domain":      {Type: framework.TypeString, Description: "General API gateway; some products have hosts of their own."},
 					"console":         {Type: framework.TypeString, Description: "Where OAuth clients are registered."},
+					"services":        {Type: framework.TypeMap, Description: "Where the APIs of services are, by name, as far as that is known; the others are not missing, but not known."},
+					"sources":         {Type: framework.TypeMap, Description: "Where that stands."},
 				}}}},
 				Callback: func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 					t, err := table(ctx, m, req.Storage)
@@ -86,12 +97,14 @@ func pathDataCenters(m *memory) *framework.Path {
 					if !found {
 						return nil, absent("no data center named %q; there are %s, and accounts_urls in config can add more", shorten(name), t.Names())
 					}
-					return &logical.Response{Data: dataCenterInfo(dc)}, nil
+					info := dataCenterInfo(dc)
+					info["services"], info["sources"] = servicesIn(dc)
+					return &logical.Response{Data: info}, nil
 				},
 			},
 		},
 		HelpSynopsis:    "One data center that this mount knows.",
-		HelpDescription: "Its accounts server, API domain and console.",
+		HelpDescription: "Its accounts server, API domain and console, and where the APIs of services are, as far as that is known.",
 	}
 }
 

@@ -183,6 +183,9 @@ func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any
 			"rotation_period":     rotationPeriod(t, d.want),
 			"ttl":                 0,
 		}}
+		if at := d.dc.ServiceURL(cached.data["api_domain"].(string), scopes); at != "" {
+			cached.data["service_url"] = at
+		}
 		d.rendered.Store(cached)
 	}
 	data := maps.Clone(cached.data)

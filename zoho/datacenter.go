@@ -25,25 +25,28 @@ type DataCenter struct {
 	APIDomain string
 	// ConsoleURL is where an OAuth client is registered.
 	ConsoleURL string
+	// Ending is that of the services with hosts of their own, such as eu in
+	// desk.zoho.eu; empty where these are not known to follow the pattern.
+	Ending string
 }
 
 // DataCenters is the built-in table. Sources: Zoho, "multi-dc" and the SDKs'
 // DataCenter classes; uk and ae consoles, and ae's API domain, are inferred.
 func DataCenters() []DataCenter {
 	return []DataCenter{
-		{"us", "United States", "https://accounts.zoho.com", "https://www.zohoapis.com", "https://api-console.zoho.com"},
-		{"eu", "Europe", "https://accounts.zoho.eu", "https://www.zohoapis.eu", "https://api-console.zoho.eu"},
-		{"in", "India", "https://accounts.zoho.in", "https://www.zohoapis.in", "https://api-console.zoho.in"},
-		{"au", "Australia", "https://accounts.zoho.com.au", "https://www.zohoapis.com.au", "https://api-console.zoho.com.au"},
-		{"jp", "Japan", "https://accounts.zoho.jp", "https://www.zohoapis.jp", "https://api-console.zoho.jp"},
+		{"us", "United States", "https://accounts.zoho.com", "https://www.zohoapis.com", "https://api-console.zoho.com", "com"},
+		{"eu", "Europe", "https://accounts.zoho.eu", "https://www.zohoapis.eu", "https://api-console.zoho.eu", "eu"},
+		{"in", "India", "https://accounts.zoho.in", "https://www.zohoapis.in", "https://api-console.zoho.in", "in"},
+		{"au", "Australia", "https://accounts.zoho.com.au", "https://www.zohoapis.com.au", "https://api-console.zoho.com.au", "com.au"},
+		{"jp", "Japan", "https://accounts.zoho.jp", "https://www.zohoapis.jp", "https://api-console.zoho.jp", "jp"},
 		// The accounts server and the API gateway have different domains here.
-		{"ca", "Canada", "https://accounts.zohocloud.ca", "https://www.zohoapis.ca", "https://api-console.zohocloud.ca"},
-		{"sa", "Saudi Arabia", "https://accounts.zoho.sa", "https://www.zohoapis.sa", "https://api-console.zoho.sa"},
-		{"uk", "United Kingdom", "https://accounts.zoho.uk", "https://www.zohoapis.uk", "https://api-console.zoho.uk"},
+		{"ca", "Canada", "https://accounts.zohocloud.ca", "https://www.zohoapis.ca", "https://api-console.zohocloud.ca", ""},
+		{"sa", "Saudi Arabia", "https://accounts.zoho.sa", "https://www.zohoapis.sa", "https://api-console.zoho.sa", "sa"},
+		{"uk", "United Kingdom", "https://accounts.zoho.uk", "https://www.zohoapis.uk", "https://api-console.zoho.uk", "uk"},
 		// Not part of multi-DC: a client must be registered there, and a consent
 		// must start there.
-		{"cn", "China", "https://accounts.zoho.com.cn", "https://www.zohoapis.com.cn", "https://api-console.zoho.com.cn"},
-		{"ae", "United Arab Emirates", "https://accounts.zoho.ae", "https://www.zohoapis.ae", "https://api-console.zoho.ae"},
+		{"cn", "China", "https://accounts.zoho.com.cn", "https://www.zohoapis.com.cn", "https://api-console.zoho.com.cn", "com.cn"},
+		{"ae", "United Arab Emirates", "https://accounts.zoho.ae", "https://www.zohoapis.ae", "https://api-console.zoho.ae", "ae"},
 	}
 }
 
@@ -74,7 +77,10 @@ func NewTable(accountsURLs map[string]string) (Table, error) {
 			table.centers = append(table.centers, DataCenter{Name: name, AccountsURL: address})
 			continue
 		}
-		table.centers[i].AccountsURL = address
+		if table.centers[i].AccountsURL != address {
+			// A portal, or a simulator: Zoho's own services know nothing of its tokens.
+			table.centers[i].AccountsURL, table.centers[i].Ending = address, ""
+		}
 	}
 	return table, nil
 }
