@@ -97,7 +97,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 			b.pathCreds(), b.pathCredsList(),
 			b.pathStatus(), b.pathStatusList(),
 			b.pathAuthorize(), b.pathCallback(), b.pathConfig(),
-			b.pathRevoke(), b.pathRevokeAll(), pathMetrics(&b.metrics),
+			b.pathRevoke(), b.pathRevokeAll(), b.pathMetrics(),
 			pathDataCenters(b.memory), pathDataCentersList(b.memory),
 		},
 		Secrets:        []*framework.Secret{leaseSecret()},

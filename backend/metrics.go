@@ -1,5 +1,5 @@
 // How much is going on? Counters of this mount since the plugin started, for a
-// dashboard: what is read, what is saved, what goes wrong.
+// dashboard: what is read, what is saved, what goes wrong. How things stand is in gauges.go.
 
 package backend
 
@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -71,8 +72,13 @@ func (m *metrics) served(s zoho.Served) {
 	}
 }
 
-func pathMetrics(m *metrics) *framework.Path {
-	fields := map[string]*framework.FieldSchema{}
+func (b *backend) pathMetrics() *framework.Path {
+	m := &b.metrics
+	fields := map[string]*framework.FieldSchema{
+		"credentials":            {Type: framework.TypeMap, Description: "Credentials by data center and state, of those that were used on this node since the plugin started, 10000 at most."},
+		"retired_grants":         {Type: framework.TypeInt, Description: "Grants that nobody holds any more and that are still to be revoked at Zoho, as of a minute ago."},
+		"retired_oldest_seconds": {Type: framework.TypeInt64, Description: "How long the first of them has waited; access tokens keep it waiting for an hour."},
+	}
 	for _, c := range m.counters() {
 		fields[c.name] = &framework.FieldSchema{Type: framework.TypeInt64, Description: c.help}
 	}
@@ -84,40 +90,43 @@ func pathMetrics(m *metrics) *framework.Path {
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
-				Summary:   "Show the counters of this mount.",
-				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "Counters since the plugin started on this node.", Fields: fields}}},
+				Summary:   "Show the counters of this mount, and how its credentials are doing.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "Counters since the plugin started on this node, and gauges.", Fields: fields}}},
 				Callback: func(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 					switch format := d.Get("format").(string); format {
 					case "json":
-						data := map[string]any{}
+						data := b.gauges(time.Now()).data()
 						for _, c := range m.counters() {
 							data[c.name] = c.value.Load()
 						}
 						return &logical.Response{Data: data}, nil
 					case "prometheus":
-						return m.prometheus(), nil
+						return b.prometheus(), nil
 					default:
 						return nil, refuse("unknown format %q; use json or prometheus", shorten(format))
 					}
 				},
 			},
 		},
-		HelpSynopsis: "Counters of this mount.",
+		HelpSynopsis: "Counters of this mount, and how its credentials are doing.",
 		HelpDescription: `
-Counted in memory since the plugin started on this node; they begin at zero after a
-restart, as Prometheus counters may. Ask with format=prometheus for its text format.`,
+Counters are kept in memory since the plugin started on this node; they begin at zero
+after a restart, as Prometheus counters may. Credentials are counted by state and data
+center, of those that were used on this node since then; no storage is read for that.
+Ask with format=prometheus for its text format.`,
 	}
 }
 
-// prometheus writes the counters in Prometheus's text format, version 0.0.4.
-func (m *metrics) prometheus() *logical.Response {
-	var b strings.Builder
-	for _, c := range m.counters() {
-		fmt.Fprintf(&b, "# HELP vault_zoho_%s_total %s\n# TYPE vault_zoho_%[1]s_total counter\nvault_zoho_%[1]s_total %[3]d\n", c.name, c.help, c.value.Load())
+// prometheus writes all of it in Prometheus's text format, version 0.0.4.
+func (b *backend) prometheus() *logical.Response {
+	var text strings.Builder
+	for _, c := range b.metrics.counters() {
+		fmt.Fprintf(&text, "# HELP vault_zoho_%s_total %s\n# TYPE vault_zoho_%[1]s_total counter\nvault_zoho_%[1]s_total %[3]d\n", c.name, c.help, c.value.Load())
 	}
+	b.gauges(time.Now()).write(&text)
 	return &logical.Response{Data: map[string]any{
 		logical.HTTPContentType: "text/plain; version=0.0.4",
-		logical.HTTPRawBody:     b.String(),
+		logical.HTTPRawBody:     text.String(),
 		logical.HTTPStatusCode:  http.StatusOK,
 	}}
 }

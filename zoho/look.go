@@ -44,11 +44,30 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	now := time.Now()
+	s := r.state(a, time.Now())
+	s.Moved = a != asked
+	return s, nil
+}
+
+// Glance returns the state of a grant that is in memory, and false if it is not. It
+// touches no storage, and makes nothing look used.
+func (k *Keeper) Glance(a *Account) (State, bool) {
+	a = k.follow(a)
+	k.mu.Lock()
+	r := k.recall(a.ID)
+	k.mu.Unlock()
+	if r == nil {
+		return State{}, false
+	}
+	return r.state(a, time.Now()), true
+}
+
+// state is what a record says of an account's grant.
+func (r *Record) state(a *Account, now time.Time) State {
 	r = r.pruned(a, now)
 	s := State{
 		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
-		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens, Moved: a != asked,
+		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
 	}
 	if f := r.failing(a.Setup, a.Variant, now); f != nil && f.Kind == Throttled {
 		// Others count too, and Zoho's word is worth more than our count.
@@ -59,7 +78,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 		s.Alive = later(s.Alive, p.Until)
 	}
 	s.Matters = r.matters(a.Limits)
-	return s, nil
+	return s
 }
 
 // Revoke makes Zoho forget every access token of the account's variant that was

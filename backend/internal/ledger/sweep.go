@@ -28,9 +28,34 @@ type sweeping struct {
 	// writes counts what was added, so that what comes during a sweep is not
 	// overlooked.
 	writes int
+	// waiting is what the last sweep found to be revoked.
+	waiting Waiting
 	// rests says until when an accounts server that failed is left alone. Only one
 	// sweep runs at a time, and this is its alone.
 	rests map[string]rest
+}
+
+// Waiting is the grants that nobody holds any more and that are still to be revoked at
+// Zoho: when their tokens have run out, or when Zoho agrees.
+type Waiting struct {
+	Grants int
+	Oldest time.Time // when the first of them was given up; zero without any
+}
+
+func (w *Waiting) add(g *Grant) {
+	if !g.doomed() || !g.Condemned.Revoke {
+		return
+	}
+	if w.Grants++; w.Oldest.IsZero() || g.Condemned.Since.Before(w.Oldest) {
+		w.Oldest = g.Condemned.Since
+	}
+}
+
+// Waiting returns what the last sweep found, a minute ago at most, at no cost.
+func (l *Ledger) Waiting() Waiting {
+	l.sweeping.mu.Lock()
+	defer l.sweeping.mu.Unlock()
+	return l.sweeping.waiting
 }
 
 type rest struct {
@@ -83,6 +108,16 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 	writes := w.writes
 	w.mu.Unlock()
 	ids, err := s.List(ctx, DuePrefix)
+	var waiting Waiting
+	if err == nil {
+		defer func() {
+			if ctx.Err() == nil {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.waiting = waiting
+			}
+		}()
+	}
 	w.mu.Lock()
 	w.empty = err == nil && len(ids) == 0 && w.writes == writes
 	w.mu.Unlock()
@@ -107,6 +142,9 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		}
 		last := w.rests[g.AccountsURL]
 		asked, err := l.consider(ctx, s, g, time.Now().Before(last.until))
+		if !asked {
+			waiting.add(g)
+		}
 		switch e := zoho.AsError(err); {
 		case err == nil && asked:
 			delete(w.rests, g.AccountsURL)

@@ -1,0 +1,163 @@
+// Do the gauges say how things stand, at no cost to storage?
+
+package backend_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// series is a value of the Prometheus text, -1 if it is not there.
+func (m *mount) series(name string) int {
+	m.t.Helper()
+	text := m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)
+	for line := range strings.Lines(text) {
+		var value int
+		if rest, found := strings.CutPrefix(line, name+" "); found {
+			if _, err := fmt.Sscan(rest, &value); err != nil {
+				m.t.Fatalf("%s: %v", line, err)
+			}
+			return value
+		}
+	}
+	return -1
+}
+
+// gauged are the gauges of credentials that are not zero.
+func (m *mount) gauged() string {
+	m.t.Helper()
+	var there []string
+	for _, dc := range m.zoho.DataCenters() {
+		for _, state := range []string{"ready", "needs_consent", "throttled", "unavailable", "disabled"} {
+			if n := m.series(fmt.Sprintf("vault_zoho_credentials{data_center=%q,state=%q}", dc, state)); n > 0 {
+				there = append(there, fmt.Sprintf("%s %s %d", dc, state, n))
+			}
+		}
+	}
+	return strings.Join(there, ", ")
+}
+
+func TestCredentialsAreCountedByStateAndDataCenter(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		grants := map[string]string{}
+		for _, c := range []struct{ name, dc string }{{"a", "us"}, {"b", "us"}, {"c", "us"}, {"d", "eu"}, {"e", "in"}} {
+			m.write("creds/"+c.name, data{"callback_url": m.consent(c.name, nil, zohotest.Consent{DataCenter: c.dc})})
+			all := m.zoho.RefreshTokens()
+			grants[c.name] = all[len(all)-1].Token
+		}
+		if got, want := m.gauged(), "us ready 3, eu ready 1, in ready 1"; got != want {
+			t.Errorf("connected: %s; want %s", got, want)
+		}
+
+		m.write("creds/c", data{"disabled": true})
+		m.zoho.RevokeRefreshToken(grants["b"])
+		passes(time.Minute)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, DataCenter: "eu"})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, DataCenter: "in"})
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			_, _ = m.try(logical.ReadOperation, "creds/"+name, data{"max_age": 1})
+		}
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			m.read("status/" + name)
+		}
+		before := m.storage.operations.Load()
+		want := "us ready 1, us needs_consent 1, us disabled 1, eu throttled 1, in unavailable 1"
+		if got := m.gauged(); got != want {
+			t.Errorf("in trouble: %s; want %s", got, want)
+		}
+		if n := m.storage.operations.Load() - before; n > 0 {
+			t.Errorf("scraping cost %d storage operations", n)
+		}
+		if states := m.read("metrics")["credentials"].(map[string]any)["eu"].(map[string]int); states["throttled"] != 1 || states["ready"] != 0 {
+			t.Errorf("in JSON eu is %v", states)
+		}
+
+		m.zoho.ClearFaults()
+		m.write("creds/c", data{"disabled": false})
+		m.connect("b")
+		passes(time.Hour)
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			m.token(name)
+		}
+		if got, want := m.gauged(), "us ready 3, eu ready 1, in ready 1"; got != want {
+			t.Errorf("mended: %s; want %s", got, want)
+		}
+		if n := m.series(`vault_zoho_credentials{data_center="eu",state="throttled"}`); n != 0 {
+			t.Errorf("a state that is over is %d; an alert needs a 0", n)
+		}
+		m.delete("creds/a")
+		if got, want := m.gauged(), "us ready 2, eu ready 1, in ready 1"; got != want {
+			t.Errorf("after a delete: %s; want %s", got, want)
+		}
+	})
+}
+
+func TestCredentialsOfAnotherClientNeedConsent(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		other := m.zoho.AddClient(zohotest.Client{DataCenter: "us", RedirectURIs: []string{"http://localhost:8910/callback"}})
+		m.write("config", data{"client_id": other.ID, "client_secret": other.Secret})
+		_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+		if got, want := m.gauged(), "us needs_consent 1"; got != want {
+			t.Errorf("%s; want %s", got, want)
+		}
+	})
+}
+
+func TestRetiredGrantsAreCountedUntilZohoAgrees(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		waits := func() string {
+			return fmt.Sprint(m.series("vault_zoho_retired_grants"), " ", m.series("vault_zoho_retired_oldest_seconds")/60, "m")
+		}
+		m.configure(nil)
+		m.connect("crm")
+		m.tick()
+		if got := waits(); got != "0 0m" {
+			t.Errorf("nothing is retired: %s", got)
+		}
+		m.connect("crm")
+		passes(10 * time.Minute)
+		m.connect("crm")
+		passes(time.Minute)
+		m.tick()
+		if got := waits(); got != "2 11m" {
+			t.Errorf("two were replaced: %s", got)
+		}
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.hours()
+		if got := waits(); got != "2 194m" {
+			t.Errorf("Zoho does not revoke: %s", got)
+		}
+		m.zoho.ClearFaults()
+		passes(2 * time.Hour)
+		m.tick()
+		if got := waits(); got != "0 0m" {
+			t.Errorf("Zoho agreed: %s", got)
+		}
+	})
+}
+
+// BenchmarkScrape has as many credentials in memory as fit.
+func BenchmarkScrape(b *testing.B) {
+	m := warmMount(b, 10_000)
+	for i := range 10_000 {
+		m.read(fmt.Sprintf("creds/crm%d", i))
+	}
+	for b.Loop() {
+		_, err := m.backend.HandleRequest(context.Background(), &logical.Request{
+			Operation: logical.ReadOperation, Path: "metrics", Data: data{"format": "prometheus"}, Storage: m.storage,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
