@@ -12,6 +12,9 @@ MUTATE ?=
 FAULTS ?= 200
 SEED ?= 1
 MINUTES ?= 10
+PLUGIN ?=
+SETUP ?=
+BENCH ?=
 
 .PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench mutate untaken clean
 
@@ -70,8 +73,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 		done; \
 	done
 
-bench: ## benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+# Reads of a real server, in some ten minutes; nothing else should run on the machine.
+bench: build ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
+	@go build -trimpath -o bin/bench ./bench && go build -trimpath -o bin/bench-yardstick ./bench/yardstick
+	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)
 
 # Only the package's own tests judge, or those of the ones named after =, and without the race detector, for speed.
 mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'

@@ -1,0 +1,180 @@
+// Command bench measures this engine on a real Vault server, beside yardsticks in the
+// same server, and writes what it found as a page, charts and numbers.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Results is everything that one run found.
+type Results struct {
+	Machine    Machine
+	Comparison *Comparison `json:",omitempty"`
+}
+
+// Machine is where it was found.
+type Machine struct {
+	Processor  string
+	Processors int
+	Memory     string
+	Kernel     string
+	Go, Vault  string
+	Engine     string // its version
+	When       string
+}
+
+func main() {
+	o := &options{}
+	var variants, sizes string
+	flag.StringVar(&o.vault, "vault", "bin/vault", "`binary` of Vault")
+	flag.StringVar(&o.engine, "engine", "bin/vault-plugin-secrets-zoho", "`binary` of this engine")
+	flag.StringVar(&o.yardstick, "yardstick", "bin/bench-yardstick", "`binary` of the yardsticks")
+	flag.StringVar(&o.other, "plugin", "", "`binary` of another plugin to put beside them")
+	flag.StringVar(&o.setup, "setup", "", "`program` that sets that plugin up; it has VAULT_ADDR, VAULT_TOKEN and MOUNT, and the last line that it prints is the path to read")
+	flag.StringVar(&variants, "variants", "", "other builds of this engine to compare, `name=binary`, with commas between")
+	flag.IntVar(&o.rounds, "rounds", 5, "`number` of rounds")
+	flag.IntVar(&o.length, "length", 1500, "`milliseconds` of each measurement")
+	flag.BoolVar(&o.short, "short", false, "seconds in all, to see that it works; the figures mean nothing")
+	flag.StringVar(&o.out, "out", "", "`folder` for the page, its charts and its numbers; none are written without it")
+	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, storms, sizes, start; empty: all")
+	flag.StringVar(&sizes, "sizes", "1,1000,100000", "`numbers` of credentials in storage")
+	flag.Parse()
+	if variants != "" {
+		o.variants = strings.Split(variants, ",")
+	}
+	for _, text := range strings.Split(sizes, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			fail(fmt.Errorf("-sizes takes numbers of credentials, %q is none", text))
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	if o.short {
+		o.rounds, o.length, o.sizes = 1, 100, []int{1, 100}
+	}
+	if (o.other == "") != (o.setup == "") {
+		fail(fmt.Errorf("-plugin and -setup go together: the one is measured as the other sets it up"))
+	}
+	if err := o.run(); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+// progress tells who waits.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: %s\n", fmt.Sprintf(format, args...))
+}
+
+// wanted tells whether a part is to be measured.
+func (o *options) wanted(part string) bool {
+	return o.only == "" || strings.Contains(","+o.only+",", ","+part+",")
+}
+
+func (o *options) run() error {
+	for _, path := range []*string{&o.vault, &o.engine, &o.yardstick} {
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(absolute); err != nil {
+			return err
+		}
+		*path = absolute
+	}
+	z, err := startZoho()
+	if err != nil {
+		return err
+	}
+	defer z.server.Close()
+	folder, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	s, err := newServer(o.vault, folder, "vault")
+	if err != nil {
+		return err
+	}
+	defer func() { s.stop(syscall.SIGKILL) }()
+	if err := s.start(); err != nil {
+		return err
+	}
+	if err := s.initialize(); err != nil {
+		return err
+	}
+	subjects, err := o.subjects(s, z)
+	if err != nil {
+		return err
+	}
+	results := &Results{Machine: o.machine(s)}
+	if o.wanted("compare") {
+		if results.Comparison, err = o.compare(s, subjects); err != nil {
+			return err
+		}
+	}
+	return o.write(results)
+}
+
+// machine describes this one.
+func (o *options) machine(s *server) Machine {
+	m := Machine{Processors: runtime.NumCPU(), Go: runtime.Version(), When: time.Now().UTC().Format("2006-01-02")}
+	for _, line := range lines("/proc/cpuinfo") {
+		if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
+			m.Processor = strings.TrimSpace(value)
+			break
+		}
+	}
+	for _, line := range lines("/proc/meminfo") {
+		if value, found := strings.CutPrefix(line, "MemTotal:"); found {
+			kilobytes, _ := strconv.Atoi(strings.Fields(value)[0])
+			m.Memory = fmt.Sprintf("%d GiB", (kilobytes+1<<19)>>20)
+		}
+	}
+	if kernel := lines("/proc/sys/kernel/osrelease"); len(kernel) > 0 {
+		m.Kernel = "Linux " + kernel[0]
+	}
+	var health struct{ Version string }
+	if s.ask("GET", "sys/health", nil, &health) == nil {
+		m.Vault = health.Version
+	}
+	if info, err := s.read("sys/mounts/" + engineName); err == nil {
+		m.Engine, _ = info["running_plugin_version"].(string)
+	}
+	return m
+}
+
+func lines(path string) []string {
+	text, _ := os.ReadFile(path)
+	return strings.Split(strings.TrimSpace(string(text)), "\n")
+}
+
+// write stores the results, and shows them.
+func (o *options) write(r *Results) error {
+	page := r.page()
+	if o.out == "" {
+		_, err := os.Stdout.WriteString(page)
+		return err
+	}
+	numbers, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(o.out, "performance.json"), append(numbers, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.out, "performance.md"), []byte(page), 0o644)
+}

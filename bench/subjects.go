@@ -1,0 +1,131 @@
+// What is compared? The engine, yardsticks that do nearly nothing, and what people do
+// without an engine: a token in kv, which is built into Vault. Another plugin may be
+// put beside them.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"vault-plugin-secrets-zoho/bench/constant"
+)
+
+// subject is something that answers reads.
+type subject struct {
+	name  string // of its mount
+	about string
+	path  string // that is read
+	pid   int    // of its plugin process, 0 for what is built into Vault
+}
+
+// options are what the command line said.
+type options struct {
+	vault, engine, yardstick string
+	other, setup             string // another plugin and what sets it up
+	variants                 []string
+	rounds                   int
+	length                   int // of one measurement, in milliseconds
+	short                    bool
+	out                      string
+	only                     string
+	sizes                    []int
+}
+
+const engineName = "engine"
+
+// subjects mounts everything that is compared; the floor comes first.
+func (o *options) subjects(s *server, z *zoho) ([]*subject, error) {
+	made := []*subject{}
+	for _, y := range []struct{ name, about string }{
+		{"floor", "a plugin that answers a constant before the SDK's framework sees the request"},
+		{"framework", "a constant through the SDK's framework"},
+		{"storage", "one storage read for each request, through the framework"},
+	} {
+		if err := s.mount(y.name, o.yardstick, y.name); err != nil {
+			return nil, err
+		}
+		if err := s.ask("POST", y.name+"/creds/app", map[string]any{}, nil); err != nil {
+			return nil, err
+		}
+		made = append(made, &subject{name: y.name, about: y.about, path: y.name + "/creds/app"})
+	}
+	if err := s.mount(engineName, o.engine); err != nil {
+		return nil, err
+	}
+	if err := z.prepare(s, engineName); err != nil {
+		return nil, err
+	}
+	made = append(made, &subject{name: engineName, about: "this engine, a warm read", path: engineName + "/creds/app"})
+	for _, v := range o.variants {
+		name, binary, _ := strings.Cut(v, "=")
+		if err := s.mount(name, binary); err != nil {
+			return nil, err
+		}
+		if err := z.prepare(s, name); err != nil {
+			return nil, err
+		}
+		made = append(made, &subject{name: name, about: "another build of this engine", path: name + "/creds/app"})
+	}
+	for version, path := range map[string]string{"1": "kv1/app", "2": "kv2/data/app"} {
+		mount := "kv" + version
+		if err := s.ask("POST", "sys/mounts/"+mount, map[string]any{"type": "kv", "options": map[string]any{"version": version}}, nil); err != nil {
+			return nil, err
+		}
+		body := any(constant.Answer())
+		if version == "2" {
+			body = map[string]any{"data": body}
+		}
+		// Version 2 takes a moment until it is ready.
+		if err := s.await("ready for kv", func() bool { return s.ask("POST", path, body, nil) == nil }); err != nil {
+			return nil, err
+		}
+	}
+	made = append(made,
+		&subject{name: "kv1", about: "kv version 1, built into Vault: a token that a job of yours puts there", path: "kv1/app"},
+		&subject{name: "kv2", about: "kv version 2, the same", path: "kv2/data/app"},
+	)
+	if o.other != "" {
+		path, err := o.setUpOther(s)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, &subject{name: "other", about: "the plugin that was named", path: path})
+	}
+	for _, sub := range made {
+		if _, err := s.read(sub.path); err != nil {
+			return nil, err
+		}
+		if pids := s.plugins(sub.name); len(pids) > 0 {
+			sub.pid = pids[0]
+		}
+	}
+	return made, nil
+}
+
+// prepare makes creds/app of a mount of the engine warm.
+func (z *zoho) prepare(s *server, mount string) error {
+	if err := z.configure(s, mount); err != nil {
+		return err
+	}
+	return z.connect(s, mount, "app")
+}
+
+// setUpOther mounts the other plugin at other/ and lets its script do the rest; the
+// script's last line is the path to read.
+func (o *options) setUpOther(s *server) (path string, err error) {
+	if err := s.mount("other", o.other); err != nil {
+		return "", err
+	}
+	script := exec.Command(o.setup)
+	script.Env = append(os.Environ(), "VAULT_ADDR=http://"+s.address, "VAULT_TOKEN="+s.token, "MOUNT=other")
+	script.Stderr = os.Stderr
+	output, err := script.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", o.setup, err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1]), nil
+}
