@@ -115,7 +115,7 @@ func (m *mount) request(ctx context.Context, op logical.Operation, path string, 
 			req.Operation = logical.CreateOperation
 		}
 	}
-	resp, err := m.backend.HandleRequest(ctx, req)
+	resp, err := answered(ctx, m.backend, req)
 	if resp != nil && strings.HasPrefix(path, "authorize/") && d["add_scopes"] != nil && !resp.IsError() {
 		// Zoho wants the short-lived token that opens its page in the page's address.
 		fmt.Fprintf(m.shown, "%s %s: %v %v\n", op, path, resp.Warnings, err)

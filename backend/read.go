@@ -29,6 +29,7 @@ const (
 type rendered struct {
 	token *zoho.Token
 	data  map[string]any
+	json  []byte // the same up to the value of ttl, its last field
 }
 
 func (b *backend) readCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -159,41 +160,46 @@ func tooLong(lifetime time.Duration) error {
 // render makes the answer. All but ttl is constant for the life of one token:
 // controllers restart workloads when a value changes.
 func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any {
-	t := s.Token
-	cached := d.rendered.Load()
-	if cached == nil || cached.token != t {
-		scopes := t.Scopes
-		if len(scopes) == 0 {
-			scopes = k.Granted
-		}
-		if len(scopes) == 0 {
-			scopes = k.Requested
-		}
-		cached = &rendered{t, map[string]any{
-			"access_token":        string(t.AccessToken),
-			"token_type":          firstOf(t.TokenType, "Bearer"),
-			"authorization":       "Zoho-oauthtoken " + string(t.AccessToken),
-			"api_domain":          firstOf(t.APIDomain, k.APIDomain, d.dc.APIDomain),
-			"data_center":         k.DataCenter,
-			"scopes":              list(scopes),
-			"token_id":            tokenID(t),
-			"issue_time":          stamp(t.Issued),
-			"expire_time":         stamp(t.Expires),
-			"last_vault_rotation": stamp(t.Issued),
-			"rotation_period":     rotationPeriod(t, d.want),
-			"ttl":                 0,
-		}}
-		if at := d.dc.ServiceURL(cached.data["api_domain"].(string), scopes); at != "" {
-			cached.data["service_url"] = at
-		}
-		d.rendered.Store(cached)
-	}
-	data := maps.Clone(cached.data)
+	data := maps.Clone(d.renderedFor(k, s.Token).data)
 	data["ttl"] = ttl(s, want, time.Now())
 	if want.MaxAge != d.want.MaxAge || want.MinTTL != d.want.MinTTL || want.Demand {
-		data["rotation_period"] = rotationPeriod(t, want)
+		data["rotation_period"] = rotationPeriod(s.Token, want)
 	}
 	return data
+}
+
+// renderedFor returns the answer for a token, but for what changes between reads.
+func (d *derived) renderedFor(k *known, t *zoho.Token) *rendered {
+	if r := d.rendered.Load(); r != nil && r.token == t {
+		return r
+	}
+	scopes := t.Scopes
+	if len(scopes) == 0 {
+		scopes = k.Granted
+	}
+	if len(scopes) == 0 {
+		scopes = k.Requested
+	}
+	data := map[string]any{
+		"access_token":        string(t.AccessToken),
+		"token_type":          firstOf(t.TokenType, "Bearer"),
+		"authorization":       "Zoho-oauthtoken " + string(t.AccessToken),
+		"api_domain":          firstOf(t.APIDomain, k.APIDomain, d.dc.APIDomain),
+		"data_center":         k.DataCenter,
+		"scopes":              list(scopes),
+		"token_id":            tokenID(t),
+		"issue_time":          stamp(t.Issued),
+		"expire_time":         stamp(t.Expires),
+		"last_vault_rotation": stamp(t.Issued),
+		"rotation_period":     rotationPeriod(t, d.want),
+		"ttl":                 0,
+	}
+	if at := d.dc.ServiceURL(data["api_domain"].(string), scopes); at != "" {
+		data["service_url"] = at
+	}
+	r := &rendered{t, data, encode(data)}
+	d.rendered.Store(r)
+	return r
 }
 
 // tokenIDLength is enough to tell a grant's tokens apart.

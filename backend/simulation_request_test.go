@@ -138,7 +138,7 @@ func (r *simRequest) handle(ctx context.Context) (*logical.Response, error) {
 			op = logical.CreateOperation
 		}
 	}
-	return r.node.backend.HandleRequest(ctx, &logical.Request{Operation: op, Path: r.path, Storage: door, Data: maps.Clone(r.data), MountPoint: "zoho/", EntityID: r.entity, DisplayName: r.entity})
+	return answered(ctx, r.node.backend, &logical.Request{Operation: op, Path: r.path, Storage: door, Data: maps.Clone(r.data), MountPoint: "zoho/", EntityID: r.entity, DisplayName: r.entity})
 }
 
 // begins takes note of a request before it starts.

@@ -183,6 +183,21 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 	}
 }
 
+// Warm returns what Token would, if memory alone tells and nothing has to be done: no
+// mint, and none ahead. It neither waits nor calls, and the account needs no shelf.
+func (k *Keeper) Warm(a *Account, w Want) (Served, bool) {
+	r, found := k.records.Get(a.ID)
+	if !found || r.successor != nil || w.Rejected != nil {
+		return Served{}, false
+	}
+	d := decide(r, a.Limits, a.Setup, a.Variant, w, time.Now())
+	if d.err != nil || d.mint || d.ahead || d.served.Token == nil {
+		return Served{}, false
+	}
+	d.served.Warm = true
+	return d.served, true
+}
+
 // impatient answers a read that does not wait for Zoho, or no longer, if a token does
 // meanwhile.
 func (k *Keeper) impatient(ctx context.Context, r *Record, a *Account, w Want, warning string) (Served, bool) {

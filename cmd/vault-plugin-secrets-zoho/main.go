@@ -5,13 +5,14 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/vault/sdk/plugin"
 
 	"vault-plugin-secrets-zoho/backend"
+	"vault-plugin-secrets-zoho/internal/bridge"
 	"vault-plugin-secrets-zoho/internal/release"
 )
 
@@ -24,18 +25,23 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	var process backend.Process
 	go endWithVault(&process, os.Getppid())
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	// Vault has a level of its own, and keeps what that lets through.
 	logger := hclog.New(&hclog.LoggerOptions{Name: "vault-plugin-secrets-zoho", Level: hclog.Trace, JSONFormat: true})
 	// One process serves every mount of this plugin. Vault and the plugin agree on
 	// mutual TLS by themselves.
-	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: process.Factory, Logger: logger})
-	if err != nil {
+	if err := bridge.Serve(process.Factory, logger); err != nil {
 		logger.Error("the plugin ended; Vault starts it, it is not meant to be run by hand", "error", err)
 		os.Exit(1)
 	}
 }
 
 const (
+	// garbage is how much may pile up, in percent of what lives: that is a few MB, and
+	// each collection makes readers wait.
+	garbage = 400
 	// between is how long it takes at most to notice that Vault is gone.
 	between = time.Second
 	// finishing is longer than any call to Zoho and its revocation take.
