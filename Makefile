@@ -4,7 +4,7 @@ export CGO_ENABLED ?= 0
 
 # Vault takes only a semantic version with a leading v.
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
-LDFLAGS := -X vault-plugin-secrets-zoho/internal/release.Version=$(VERSION)
+LDFLAGS := -s -w -X vault-plugin-secrets-zoho/internal/release.Version=$(VERSION)
 FUZZTIME ?= 10s
 PACKAGES ?= ./zoho ./backend ./backend/internal/ledger=./backend ./backend/internal/consent=./backend ./backend/internal/store=./backend/internal/store,./backend
 MUTANTS ?= 40
