@@ -169,3 +169,9 @@ func until(s *server, connections int, next func(connection, turn int) string, o
 
 // same reads one path all the time.
 func same(path string) func(int, int) string { return func(int, int) string { return path } }
+
+// sorted makes a Load of latencies.
+func sorted(latencies []time.Duration) *Load {
+	slices.Sort(latencies)
+	return &Load{Requests: len(latencies), latencies: latencies}
+}

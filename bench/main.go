@@ -19,6 +19,8 @@ import (
 type Results struct {
 	Machine    Machine
 	Comparison *Comparison `json:",omitempty"`
+	Fresh      *Fresh      `json:",omitempty"`
+	Storms     []Storm     `json:",omitempty"`
 }
 
 // Machine is where it was found.
@@ -34,20 +36,25 @@ type Machine struct {
 
 func main() {
 	o := &options{}
-	var variants, sizes string
+	var variants, sizes, only string
 	flag.StringVar(&o.vault, "vault", "bin/vault", "`binary` of Vault")
 	flag.StringVar(&o.engine, "engine", "bin/vault-plugin-secrets-zoho", "`binary` of this engine")
 	flag.StringVar(&o.yardstick, "yardstick", "bin/bench-yardstick", "`binary` of the yardsticks")
 	flag.StringVar(&o.other, "plugin", "", "`binary` of another plugin to put beside them")
 	flag.StringVar(&o.setup, "setup", "", "`program` that sets that plugin up; it has VAULT_ADDR, VAULT_TOKEN and MOUNT, and the last line that it prints is the path to read")
-	flag.StringVar(&variants, "variants", "", "other builds of this engine to compare, `name=binary`, with commas between")
+	flag.StringVar(&variants, "variants", "", "other builds of this engine to compare, `name=binary` and arguments, with commas between")
+	flag.StringVar(&only, "subjects", "", "the `names` of what is compared, beside the floor, with commas between; empty: all")
 	flag.IntVar(&o.rounds, "rounds", 5, "`number` of rounds")
 	flag.IntVar(&o.length, "length", 1500, "`milliseconds` of each measurement")
 	flag.BoolVar(&o.short, "short", false, "seconds in all, to see that it works; the figures mean nothing")
 	flag.StringVar(&o.out, "out", "", "`folder` for the page, its charts and its numbers; none are written without it")
 	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, storms, sizes, start; empty: all")
 	flag.StringVar(&sizes, "sizes", "1,1000,100000", "`numbers` of credentials in storage")
+	flag.StringVar(&o.profiled, "profile", "", "measure nothing: write what the engine, built with the tag profile, does under load to this `file`")
 	flag.Parse()
+	if only != "" {
+		o.subject = strings.Split(only, ",")
+	}
 	if variants != "" {
 		o.variants = strings.Split(variants, ",")
 	}
@@ -116,6 +123,9 @@ func (o *options) run() error {
 	if err := s.initialize(); err != nil {
 		return err
 	}
+	if o.profiled != "" {
+		return o.profile(s, z, o.profiled)
+	}
 	subjects, err := o.subjects(s, z)
 	if err != nil {
 		return err
@@ -123,6 +133,14 @@ func (o *options) run() error {
 	results := &Results{Machine: o.machine(s)}
 	if o.wanted("compare") {
 		if results.Comparison, err = o.compare(s, subjects); err != nil {
+			return err
+		}
+	}
+	if o.wanted("storms") {
+		if results.Fresh, err = o.fresh(s, z); err != nil {
+			return err
+		}
+		if results.Storms, err = o.storms(s, z); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,43 @@ func (r *Results) page() string {
 	if r.Comparison != nil {
 		r.Comparison.write(p)
 	}
+	if r.Fresh != nil {
+		r.Fresh.write(p)
+	}
+	if len(r.Storms) > 0 {
+		writeStorms(p, r.Storms)
+	}
 	return p.String()
+}
+
+func (f *Fresh) write(p *page) {
+	p.line("## A fresh read\n")
+	p.line("Reads with `max_age=0`, one after the other, each of which has Zoho mint a token: %d reads, Zoho's answer takes %s.\n", f.Reads, short(f.Zoho))
+	p.table([]string{"", "p50"}, [][]string{
+		{"the read", short(f.P50)},
+		{"of that, Zoho", short(f.Zoho)},
+		{"the rest: what this engine, Vault and raft add", short(f.P50 - f.Zoho)},
+		{"for comparison: one write to kv version 1", short(f.PlainWrite)},
+		{"for comparison: a warm read", short(f.WarmRead)},
+	})
+	p.line("Entries in Vault's raft log for each read: %.2f. p99 of the read: %s.\n", f.RaftWrites, short(f.P99))
+}
+
+func writeStorms(p *page, storms []Storm) {
+	p.line("## Storms\n")
+	p.line("Each reader has a connection of its own and reads once, all at the same moment.\n")
+	var rows [][]string
+	for _, s := range storms {
+		before, during := "", ""
+		if s.WarmBefore > 0 {
+			before, during = short(s.WarmBefore), short(s.WarmDuring)
+		}
+		rows = append(rows, []string{
+			s.About, fmt.Sprint(s.Readers), short(s.Took), short(s.P50), short(s.P99), fmt.Sprint(s.Failed), fmt.Sprint(s.Calls),
+			fmt.Sprint(s.AtOnce), fmt.Sprint(s.Connections), fmt.Sprint(s.RaftWrites), before, during,
+		})
+	}
+	p.table([]string{"readers of", "readers", "until all are answered", "p50", "p99", "refused", "calls to Zoho", "at once at most", "connections to Zoho opened", "raft entries", "p99 of warm reads before", "during"}, rows)
 }
 
 func (c *Comparison) write(p *page) {
@@ -58,10 +94,10 @@ func (c *Comparison) write(p *page) {
 			}
 			rows = append(rows, []string{
 				"`" + f.Subject + "`", fmt.Sprintf("%.0f", f.Rate), fmt.Sprintf("**%.2f** (%.2f to %.2f)", f.Ratio, f.Low, f.High),
-				short(f.P50), short(f.P95), short(f.P99), fmt.Sprintf("%.2f", f.P99Ratio), short(f.VaultCPU), plugin, memory,
+				short(f.P50), short(f.P95), short(f.P99), fmt.Sprintf("%.2f", f.P99Ratio), short(f.VaultCPU), plugin, fmt.Sprintf("%.2f", f.CPURatio), memory,
 			})
 		}
-		p.table([]string{"subject", "reads/s", "to the floor", "p50", "p95", "p99", "p99 to the floor's", "CPU a read, Vault", "CPU a read, plugin", "plugin's memory"}, rows)
+		p.table([]string{"subject", "reads/s", "to the floor", "p50", "p95", "p99", "p99 to the floor's", "CPU a read, Vault", "CPU a read, plugin", "CPU to the floor's", "plugin's memory"}, rows)
 	}
 }
 

@@ -23,7 +23,8 @@ type Figures struct {
 	P99Ratio    float64       // to the floor's
 	VaultCPU    time.Duration // for each request
 	PluginCPU   time.Duration
-	Memory      int64 // of the plugin process, at the end
+	CPURatio    float64 // of both, to the floor's
+	Memory      int64   // of the plugin process, at the end
 }
 
 // Comparison is what all rounds gave.
@@ -44,6 +45,7 @@ type sample struct {
 	p50, p95, p99    time.Duration
 	vault, plugin    time.Duration
 	ratio, p99Ratio  float64
+	cpuRatio         float64
 	requests, failed int
 }
 
@@ -90,6 +92,7 @@ func (o *options) compare(s *server, subjects []*subject) (*Comparison, error) {
 			taken[subjects[0].name] = floor
 			for name, t := range taken {
 				t.ratio, t.p99Ratio = t.rate/floor.rate, float64(t.p99)/float64(floor.p99)
+				t.cpuRatio = float64(t.vault+t.plugin) / float64(floor.vault+floor.plugin)
 				samples[n][name] = append(samples[n][name], t)
 			}
 		}
@@ -141,6 +144,7 @@ func figures(sub *subject, connections int, samples []sample) Figures {
 		P50: duration(func(s sample) time.Duration { return s.p50 }), P95: duration(func(s sample) time.Duration { return s.p95 }),
 		P99:      duration(func(s sample) time.Duration { return s.p99 }),
 		P99Ratio: median(column(samples, func(s sample) float64 { return s.p99Ratio })),
+		CPURatio: median(column(samples, func(s sample) float64 { return s.cpuRatio })),
 		VaultCPU: duration(func(s sample) time.Duration { return s.vault }), PluginCPU: duration(func(s sample) time.Duration { return s.plugin }),
 	}
 }

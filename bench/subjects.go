@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"vault-plugin-secrets-zoho/bench/constant"
@@ -25,12 +26,12 @@ type subject struct {
 type options struct {
 	vault, engine, yardstick string
 	other, setup             string // another plugin and what sets it up
-	variants                 []string
+	variants, subject        []string
 	rounds                   int
 	length                   int // of one measurement, in milliseconds
 	short                    bool
 	out                      string
-	only                     string
+	only, profiled           string
 	sizes                    []int
 }
 
@@ -60,8 +61,12 @@ func (o *options) subjects(s *server, z *zoho) ([]*subject, error) {
 	}
 	made = append(made, &subject{name: engineName, about: "this engine, a warm read", path: engineName + "/creds/app"})
 	for _, v := range o.variants {
-		name, binary, _ := strings.Cut(v, "=")
-		if err := s.mount(name, binary); err != nil {
+		name, command, _ := strings.Cut(v, "=")
+		words := strings.Fields(command)
+		if len(words) == 0 {
+			return nil, fmt.Errorf("-variants takes name=binary, %q is not that", v)
+		}
+		if err := s.mount(name, words[0], words[1:]...); err != nil {
 			return nil, err
 		}
 		if err := z.prepare(s, name); err != nil {
@@ -93,6 +98,9 @@ func (o *options) subjects(s *server, z *zoho) ([]*subject, error) {
 			return nil, err
 		}
 		made = append(made, &subject{name: "other", about: "the plugin that was named", path: path})
+	}
+	if len(o.subject) > 0 {
+		made = slices.DeleteFunc(made, func(sub *subject) bool { return sub.name != "floor" && !slices.Contains(o.subject, sub.name) })
 	}
 	for _, sub := range made {
 		if _, err := s.read(sub.path); err != nil {

@@ -215,12 +215,17 @@ func (s *server) read(path string) (map[string]any, error) {
 
 // mount registers a plugin binary and mounts it at a path.
 func (s *server) mount(path, binary string, args ...string) error {
+	return s.mountWith(path, binary, map[string]any{"args": slices.Concat([]string{}, args)})
+}
+
+// mountWith is mount with what else the catalog is to know.
+func (s *server) mountWith(path, binary string, entry map[string]any) error {
 	sum, err := install(binary, filepath.Join(s.folder, "plugins", path))
 	if err != nil {
 		return err
 	}
-	err = s.ask("POST", "sys/plugins/catalog/secret/"+path, map[string]any{"sha256": sum, "command": path, "args": slices.Concat([]string{}, args)}, nil)
-	if err != nil {
+	entry["sha256"], entry["command"] = sum, path
+	if err := s.ask("POST", "sys/plugins/catalog/secret/"+path, entry, nil); err != nil {
 		return err
 	}
 	return s.ask("POST", "sys/mounts/"+path, map[string]any{"type": path}, nil)

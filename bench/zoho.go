@@ -93,3 +93,8 @@ func (z *zoho) connect(s *server, mount, name string) error {
 	}
 	return nil
 }
+
+// life is that of the access tokens from now on.
+func (z *zoho) life(d time.Duration) {
+	z.Knobs(func(k *zohotest.Knobs) { k.AccessTokenLifetime = d })
+}

@@ -1,0 +1,203 @@
+// What happens when everybody comes at once? Over real HTTP, with a Zoho that takes its
+// time, is out of order or hangs.
+
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Fresh is what a read costs that has a token minted.
+type Fresh struct {
+	Reads       int
+	Zoho        time.Duration // its answer time
+	P50, P99    time.Duration // of the read
+	RaftWrites  float64       // entries of Vault's raft log for each
+	PlainWrite  time.Duration // p50 of a write to kv version 1, for comparison: one raft entry
+	WarmRead    time.Duration // p50 of a warm read, for comparison
+	PlainWrites int
+}
+
+// Storm is one crowd.
+type Storm struct {
+	About       string
+	Readers     int
+	Took        time.Duration // until the last one was answered
+	P50, P99    time.Duration
+	Failed      int
+	Calls       int64 // that reached Zoho
+	AtOnce      int64 // of these, at most
+	Connections int64 // to Zoho that were opened
+	RaftWrites  int64
+	// Warm readers of another credential beside it, where some were.
+	WarmBefore, WarmDuring time.Duration // p99
+}
+
+// raftIndex counts what was ever written to storage.
+func (s *server) raftIndex() int64 {
+	var leader struct {
+		Index int64 `json:"raft_applied_index"`
+	}
+	_ = s.ask("GET", "sys/leader", nil, &leader)
+	return leader.Index
+}
+
+const zohosTime = 200 * time.Millisecond // a distant accounts server's answer
+
+// fresh measures reads with max_age=0, one after the other.
+func (o *options) fresh(s *server, z *zoho) (*Fresh, error) {
+	turns := 50
+	if o.short {
+		turns = 5
+	}
+	f := &Fresh{Reads: turns, Zoho: 20 * time.Millisecond}
+	z.delay.Store(int64(f.Zoho))
+	defer z.delay.Store(0)
+	before := s.raftIndex()
+	l, err := once(s, 1, turns, same(engineName+"/creds/app?max_age=0"))
+	if err != nil {
+		return nil, err
+	}
+	if l.Failures > 0 {
+		return nil, fmt.Errorf("%d of %d fresh reads failed", l.Failures, turns)
+	}
+	f.P50, f.P99, f.RaftWrites = l.percentile(0.5), l.percentile(0.99), float64(s.raftIndex()-before)/float64(turns)
+	var writes Load
+	for range turns {
+		start := time.Now()
+		if err := s.ask("POST", "kv1/plain", map[string]any{"v": "x"}, nil); err != nil {
+			return nil, err
+		}
+		writes.latencies = append(writes.latencies, time.Since(start))
+	}
+	f.PlainWrite, f.PlainWrites = sorted(writes.latencies).percentile(0.5), turns
+	l, err = once(s, 1, 20*turns, same(engineName+"/creds/app"))
+	if err != nil {
+		return nil, err
+	}
+	f.WarmRead = l.percentile(0.5)
+	return f, nil
+}
+
+// chill makes credentials whose tokens are over: they were connected while Zoho's
+// tokens lived shortly.
+func (o *options) chill(s *server, z *zoho, names []string) error {
+	const life = 10 * time.Second
+	z.life(life)
+	defer z.life(time.Hour)
+	if err := together(32, names, func(name string) error { return z.connect(s, engineName, name) }); err != nil {
+		return err
+	}
+	time.Sleep(life + 2*time.Second)
+	return nil
+}
+
+// together runs work for each name, so many at a time.
+func together(width int, names []string, work func(name string) error) error {
+	queue := make(chan string)
+	errs := make(chan error, width)
+	var workers sync.WaitGroup
+	for range width {
+		workers.Go(func() {
+			for name := range queue {
+				if err := work(name); err != nil {
+					select {
+					case errs <- err:
+					default:
+					}
+				}
+			}
+		})
+	}
+	for _, name := range names {
+		queue <- name
+	}
+	close(queue)
+	workers.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (o *options) storms(s *server, z *zoho) ([]Storm, error) {
+	readers := 1000
+	if o.short {
+		readers = 50
+	}
+	many := make([]string, readers)
+	for i := range many {
+		many[i] = fmt.Sprintf("many%d", i)
+	}
+	const one, failing, hanging = "one", "failing", "hanging"
+	progress("storms: connecting %d credentials", readers)
+	if err := o.chill(s, z, append([]string{one, failing, hanging}, many...)); err != nil {
+		return nil, err
+	}
+	calm := func() (time.Duration, error) {
+		l, err := put(s, 4, time.Second, same(engineName+"/creds/app"))
+		if err != nil {
+			return 0, err
+		}
+		return l.percentile(0.99), nil
+	}
+	var made []Storm
+	// crowd lets everybody read once, and warm readers beside them if that is asked.
+	crowd := func(storm Storm, beside bool, next func(connection, turn int) string) error {
+		progress("storm: %s", storm.About)
+		storm.Readers = readers
+		if beside {
+			var err error
+			if storm.WarmBefore, err = calm(); err != nil {
+				return err
+			}
+		}
+		z.forget()
+		index := s.raftIndex()
+		var during time.Duration
+		var failed error
+		var warm sync.WaitGroup
+		if beside {
+			warm.Go(func() { during, failed = calm() })
+		}
+		l, err := once(s, readers, 1, next)
+		if err != nil {
+			return err
+		}
+		warm.Wait()
+		if failed != nil {
+			return failed
+		}
+		storm.Took, storm.P50, storm.P99, storm.Failed = l.Took, l.percentile(0.5), l.percentile(0.99), l.Failures
+		storm.Calls, storm.AtOnce, storm.Connections = z.calls.Load(), z.mostAtOnce.Load(), z.connections.Load()
+		storm.RaftWrites, storm.WarmDuring = s.raftIndex()-index, during
+		made = append(made, storm)
+		return nil
+	}
+	to := func(name string) func(int, int) string { return same(engineName + "/creds/" + name) }
+	z.delay.Store(int64(zohosTime))
+	defer z.delay.Store(0)
+	if err := crowd(Storm{About: "one cold credential; Zoho answers after 200 ms"}, false, to(one)); err != nil {
+		return nil, err
+	}
+	z.failing.Store(true)
+	err := crowd(Storm{About: "one cold credential; Zoho answers 503 after 200 ms"}, false, to(failing))
+	z.failing.Store(false)
+	if err != nil {
+		return nil, err
+	}
+	z.delay.Store(int64(2 * time.Second))
+	if err := crowd(Storm{About: "one cold credential; Zoho hangs for 2 s; warm readers beside"}, true, to(hanging)); err != nil {
+		return nil, err
+	}
+	z.delay.Store(int64(zohosTime))
+	each := func(connection, _ int) string { return engineName + "/creds/" + many[connection] }
+	if err := crowd(Storm{About: "as many different cold credentials; Zoho answers after 200 ms; warm readers beside"}, true, each); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
