@@ -356,3 +356,25 @@ func TestListTellsTheStateOfEach(t *testing.T) {
 		}
 	})
 }
+
+func TestUsedUpBudgetIsNoTroubleWhileATokenLives(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		for range 15 {
+			m.token("crm")
+			passes(time.Second) // what runs ahead comes first
+		}
+		for range 2 { // places that only a mint that must be takes
+			m.write("revoke/crm", nil)
+			m.token("crm")
+		}
+		if status := m.read("status/crm"); status["mints_left"] != 0 || status["state"] != "ready" {
+			t.Errorf("status is %v", status)
+		}
+		m.write("revoke/crm", nil)
+		if status := m.read("status/crm"); status["mints_left"] != 0 || status["state"] != "throttled" {
+			t.Errorf("without a token status is %v", status)
+		}
+	})
+}
