@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -26,6 +27,10 @@ func (b *backend) listPath(pattern, suffix, synopsis, description string) *frame
 	return &framework.Path{
 		Pattern:      pattern,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: suffix},
+		Fields: map[string]*framework.FieldSchema{
+			"after": {Type: framework.TypeString, Query: true, Description: "List the names that come after this one: the last of the page before."},
+			"limit": {Type: framework.TypeInt, Query: true, Description: "How many names to list; 0, or left out: all."},
+		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback: b.listCreds, Summary: "List credentials.",
@@ -40,11 +45,16 @@ func (b *backend) listPath(pattern, suffix, synopsis, description string) *frame
 // maxListed bounds for how many credentials a list reads details.
 const maxListed = 1000
 
-func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) listCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	limit := data.Get("limit").(int)
+	if limit < 0 {
+		return nil, refuse("limit must not be negative; leave it out for all names")
+	}
 	names, err := req.Storage.List(ctx, credsPrefix)
 	if err != nil {
 		return nil, err
 	}
+	names = pageOf(names, data.Get("after").(string), limit)
 	info := map[string]any{}
 	for i, name := range names {
 		if i == maxListed {
@@ -67,9 +77,23 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, _ *framew
 	}
 	resp := logical.ListResponseWithInfo(names, info)
 	if len(names) > maxListed {
-		resp.AddWarning("details are shown for the first 1000 credentials only; read status/<name> for others")
+		resp.AddWarning("details are shown for the first 1000 names only; list pages with limit and after, or read status/<name> for others")
 	}
 	return resp, nil
+}
+
+// pageOf returns the names that come after one of them, so many at most.
+func pageOf(names []string, after string, limit int) []string {
+	slices.Sort(names)
+	first, found := slices.BinarySearch(names, after)
+	if found {
+		first++
+	}
+	names = names[first:]
+	if limit > 0 && limit < len(names) {
+		names = names[:limit]
+	}
+	return names
 }
 
 // stateOf is a credential's state in a list, "" if it can't be told.
