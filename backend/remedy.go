@@ -104,7 +104,7 @@ func explain(err error, again string) error {
 		return &answer{status: http.StatusTooManyRequests, text: throttled.Error(), retryAfter: throttled.Wait}
 	case errors.As(err, &tooLong):
 		return refuse("%s", tooLong.Error())
-	case errors.Is(err, zoho.ErrClosed), errors.Is(err, zoho.ErrMoved):
+	case errors.Is(err, zoho.ErrClosed), errors.Is(err, zoho.ErrMoved), errors.Is(err, zoho.ErrBusy):
 		return &answer{status: http.StatusServiceUnavailable, text: err.Error(), retryAfter: time.Second}
 	}
 	if e := zoho.AsError(err); e != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +22,8 @@ type Results struct {
 	Comparison *Comparison `json:",omitempty"`
 	Fresh      *Fresh      `json:",omitempty"`
 	Storms     []Storm     `json:",omitempty"`
+	Sizes      []*Size     `json:",omitempty"`
+	Starts     []*Start    `json:",omitempty"`
 }
 
 // Machine is where it was found.
@@ -142,6 +145,30 @@ func (o *options) run() error {
 		}
 		if results.Storms, err = o.storms(s, z); err != nil {
 			return err
+		}
+	}
+	if o.wanted("start") {
+		for _, name := range []string{"floor", engineName} {
+			progress("start: %s", name)
+			start, err := o.starts(s, subjects[slices.IndexFunc(subjects, func(sub *subject) bool { return sub.name == name })])
+			if err != nil {
+				return err
+			}
+			results.Starts = append(results.Starts, start)
+		}
+		progress("failover")
+		if err := o.failovers(z, results.Starts); err != nil {
+			return err
+		}
+	}
+	if o.wanted("sizes") {
+		filled := 1
+		for _, n := range o.sizes {
+			size, err := o.size(s, z, filled, n)
+			if err != nil {
+				return err
+			}
+			results.Sizes, filled = append(results.Sizes, size), n
 		}
 	}
 	return o.write(results)

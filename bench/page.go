@@ -37,8 +37,51 @@ func (r *Results) page() string {
 	if len(r.Storms) > 0 {
 		writeStorms(p, r.Storms)
 	}
+	if len(r.Sizes) > 0 {
+		writeSizes(p, r.Sizes)
+	}
+	if len(r.Starts) > 0 {
+		writeStarts(p, r.Starts)
+	}
 	return p.String()
 }
+
+func writeSizes(p *page, sizes []*Size) {
+	p.line("## Size\n")
+	p.line("Credentials in storage, each with a grant and a stored token of its own. Memory holds %d at most; *missing* reads more than that in", remembered)
+	p.line("turn, so that none of them is in memory. One connection where nothing else is said.\n")
+	head := []string{"credentials"}
+	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}}
+	for _, s := range sizes {
+		head = append(head, fmt.Sprint(s.Credentials))
+		cold, missing := "", ""
+		if s.Cold > 0 {
+			cold = short(s.Cold)
+		}
+		if s.Missing > 0 {
+			missing = fmt.Sprintf("%.0f", s.Missing)
+		}
+		for i, cell := range []string{
+			short(s.Warm), cold, missing, short(s.Status), short(s.Page), short(s.List), short(s.Restart), megabytes(s.MemoryFresh), megabytes(s.Memory),
+			short(s.IdleCPU), fmt.Sprintf("%d in %s", s.IdleWrites, s.IdleFor),
+		} {
+			rows[i] = append(rows[i], cell)
+		}
+	}
+	p.table(head, rows)
+}
+
+func writeStarts(p *page, starts []*Start) {
+	p.line("## Start\n")
+	p.line("Until the first answer, medians of %d (failover: once); the stored token still lives. All subjects' plugins start with Vault.\n", starts[0].Times)
+	var rows [][]string
+	for _, s := range starts {
+		rows = append(rows, []string{"`" + s.Subject + "`", short(s.Unseal), short(s.PluginKill), short(s.Failover), fmt.Sprintf("%.1f MB", float64(s.Binary)/1e6), megabytes(s.Memory)})
+	}
+	p.table([]string{"subject", "from unseal", "from the plugin's death", "from the active node's death, cluster of three", "binary", "memory when it has answered once"}, rows)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
 
 func (f *Fresh) write(p *page) {
 	p.line("## A fresh read\n")

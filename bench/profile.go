@@ -11,7 +11,7 @@ import (
 )
 
 // profile writes what the engine did while it was read from to a file.
-func (o *options) profile(s *server, z *zoho, to string) error {
+func (o *options) profile(s *server, z *simulated, to string) error {
 	path := filepath.Join(s.folder, "cpu.pprof")
 	if err := s.mountWith("profiled", o.engine, map[string]any{"env": []string{"ZOHO_CPU_PROFILE=" + path}}); err != nil {
 		return err

@@ -47,7 +47,7 @@ func (s *server) raftIndex() int64 {
 const zohosTime = 200 * time.Millisecond // a distant accounts server's answer
 
 // fresh measures reads with max_age=0, one after the other.
-func (o *options) fresh(s *server, z *zoho) (*Fresh, error) {
+func (o *options) fresh(s *server, z *simulated) (*Fresh, error) {
 	turns := 50
 	if o.short {
 		turns = 5
@@ -83,7 +83,7 @@ func (o *options) fresh(s *server, z *zoho) (*Fresh, error) {
 
 // chill makes credentials whose tokens are over: they were connected while Zoho's
 // tokens lived shortly.
-func (o *options) chill(s *server, z *zoho, names []string) error {
+func (o *options) chill(s *server, z *simulated, names []string) error {
 	const life = 10 * time.Second
 	z.life(life)
 	defer z.life(time.Hour)
@@ -124,7 +124,7 @@ func together(width int, names []string, work func(name string) error) error {
 	}
 }
 
-func (o *options) storms(s *server, z *zoho) ([]Storm, error) {
+func (o *options) storms(s *server, z *simulated) ([]Storm, error) {
 	readers := 1000
 	if o.short {
 		readers = 50

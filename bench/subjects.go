@@ -38,7 +38,7 @@ type options struct {
 const engineName = "engine"
 
 // subjects mounts everything that is compared; the floor comes first.
-func (o *options) subjects(s *server, z *zoho) ([]*subject, error) {
+func (o *options) subjects(s *server, z *simulated) ([]*subject, error) {
 	made := []*subject{}
 	for _, y := range []struct{ name, about string }{
 		{"floor", "a plugin that answers a constant before the SDK's framework sees the request"},
@@ -114,7 +114,7 @@ func (o *options) subjects(s *server, z *zoho) ([]*subject, error) {
 }
 
 // prepare makes creds/app of a mount of the engine warm.
-func (z *zoho) prepare(s *server, mount string) error {
+func (z *simulated) prepare(s *server, mount string) error {
 	if err := z.configure(s, mount); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
-type zoho struct {
+type simulated struct {
 	*zohotest.Simulator
 	client      zohotest.Client
 	url         string
@@ -26,8 +26,8 @@ type zoho struct {
 	server      *http.Server
 }
 
-func startZoho() (*zoho, error) {
-	z := &zoho{Simulator: zohotest.New()}
+func startZoho() (*simulated, error) {
+	z := &simulated{Simulator: zohotest.New()}
 	z.Knobs(func(k *zohotest.Knobs) {
 		k.Mints, k.Codes, k.LiveAccessTokens, k.LiveRefreshTokens = -1, -1, -1, -1
 	})
@@ -68,14 +68,14 @@ func startZoho() (*zoho, error) {
 }
 
 // forget begins counting anew.
-func (z *zoho) forget() {
+func (z *simulated) forget() {
 	z.connections.Store(0)
 	z.mostAtOnce.Store(0)
 	z.calls.Store(0)
 }
 
 // configure writes the mount's client.
-func (z *zoho) configure(s *server, mount string) error {
+func (z *simulated) configure(s *server, mount string) error {
 	return s.ask("POST", mount+"/config", map[string]any{
 		"client_id": z.client.ID, "client_secret": z.client.Secret, "data_center": "us",
 		"accounts_urls": "us=" + z.url, "max_age": "50m", "mint_limit": 1000, "live_token_limit": 1000, "verify": false,
@@ -83,7 +83,7 @@ func (z *zoho) configure(s *server, mount string) error {
 }
 
 // connect gives a credential a grant of its own.
-func (z *zoho) connect(s *server, mount, name string) error {
+func (z *simulated) connect(s *server, mount, name string) error {
 	code, err := z.SelfClientCode(z.client.ID, "us", time.Minute, "ZohoCRM.modules.ALL")
 	if err != nil {
 		return err
@@ -95,6 +95,6 @@ func (z *zoho) connect(s *server, mount, name string) error {
 }
 
 // life is that of the access tokens from now on.
-func (z *zoho) life(d time.Duration) {
+func (z *simulated) life(d time.Duration) {
 	z.Knobs(func(k *zohotest.Knobs) { k.AccessTokenLifetime = d })
 }

@@ -1,0 +1,201 @@
+// What does a mount cost that holds many credentials? Copies of one are put into storage
+// behind its back (sys/raw), each with a grant of its own: to connect as many would
+// take hours.
+
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// Size is what a mount with so many credentials costs.
+type Size struct {
+	Credentials int
+	Warm        time.Duration // p50 of a warm read
+	Cold        time.Duration // p50 of a read of a credential that memory does not know
+	Missing     float64       // reads a second, 16 connections, of more credentials than memory holds, in turn; 0 where there are fewer
+	Status      time.Duration // p50
+	Page        time.Duration // of a list: 100 names from its middle
+	List        time.Duration // all names
+	Restart     time.Duration // from unseal to the first token
+	Memory      int64         // of the plugin, after all that
+	MemoryFresh int64         // after the restart, with one credential read
+	IdleCPU     time.Duration // of the plugin in a minute with nobody reading
+	IdleWrites  int64         // raft entries of that time
+	IdleFor     time.Duration // measured over
+}
+
+// remembered is how many credentials the engine's memory holds.
+const remembered = 10_000
+
+// fill copies the credential app until there are n.
+func fill(s *server, z *simulated, from, n int) error {
+	var mounts struct {
+		Data map[string]struct{ UUID string }
+	}
+	if err := s.ask("GET", "sys/mounts", nil, &mounts); err != nil {
+		return err
+	}
+	base := "sys/raw/logical/" + mounts.Data[engineName+"/"].UUID + "/"
+	load := func(key string, into any) error {
+		var stored struct{ Data struct{ Value string } }
+		if err := s.ask("GET", base+key+"?encoding=base64", nil, &stored); err != nil {
+			return err
+		}
+		text, err := base64.StdEncoding.DecodeString(stored.Data.Value)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, into)
+	}
+	store := func(key string, value any) error {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		return s.ask("POST", base+key, map[string]any{"value": base64.StdEncoding.EncodeToString(text), "encoding": "base64"}, nil)
+	}
+	var credential map[string]any
+	if err := load("creds/app", &credential); err != nil {
+		return err
+	}
+	id := func(refreshToken string) string {
+		return zoho.Fingerprint(credential["accounts_url"].(string), credential["client_id"].(string), refreshToken)
+	}
+	own := credential["refresh_token"].(string)
+	var record json.RawMessage
+	if err := load("token/"+id(own), &record); err != nil {
+		return err
+	}
+	names := make([]string, 0, n-from)
+	for i := from; i < n; i++ {
+		names = append(names, fmt.Sprint(i))
+	}
+	return together(64, names, func(i string) error {
+		copied := map[string]any{}
+		for field, value := range credential {
+			copied[field] = value
+		}
+		refreshToken := own + "." + i
+		copied["refresh_token"] = refreshToken
+		if err := store("token/"+id(refreshToken), record); err != nil {
+			return err
+		}
+		return store("creds/"+copyName(i), copied)
+	})
+}
+
+func copyName(i string) string { return "copy" + strings.Repeat("0", 7-len(i)) + i }
+
+func (o *options) size(s *server, z *simulated, from, n int) (*Size, error) {
+	progress("%d credentials: filling storage", n)
+	if err := fill(s, z, from, n); err != nil {
+		return nil, err
+	}
+	progress("%d credentials: measuring", n)
+	size := &Size{Credentials: n}
+	path := func(i int) string {
+		if i%n == 0 {
+			return engineName + "/creds/app"
+		}
+		return engineName + "/creds/" + copyName(fmt.Sprint(i%n))
+	}
+	// A restart empties memory.
+	s.stop(syscall.SIGTERM)
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	if err := s.unseal(); err != nil {
+		return nil, err
+	}
+	if err := s.firstRead(engineName + "/creds/app"); err != nil {
+		return nil, err
+	}
+	size.Restart, size.MemoryFresh = time.Since(begun), s.memory(engineName)
+	p50 := func(turns int, next func(connection, turn int) string) (time.Duration, error) {
+		l, err := once(s, 1, turns, next)
+		if err == nil && l.Failures > 0 {
+			err = fmt.Errorf("%d of %d reads failed, such as of %s", l.Failures, turns, next(0, 0))
+		}
+		if err != nil {
+			return 0, err
+		}
+		return l.percentile(0.5), nil
+	}
+	var err error
+	if n > 1 {
+		// Far apart, each once.
+		cold := min(n-1, 500)
+		if size.Cold, err = p50(cold, func(_, turn int) string { return path(1 + turn*((n-1)/cold)) }); err != nil {
+			return nil, err
+		}
+	}
+	if size.Warm, err = p50(2000, same(path(0))); err != nil {
+		return nil, err
+	}
+	if size.Status, err = p50(200, same(engineName+"/status/app")); err != nil {
+		return nil, err
+	}
+	if n > remembered {
+		each := n / 16
+		l, err := once(s, 16, min(each, 2000), func(connection, turn int) string { return path(1 + connection*each + turn) })
+		if err != nil {
+			return nil, err
+		}
+		if l.Failures > 0 {
+			return nil, fmt.Errorf("%d of %d reads past memory failed", l.Failures, l.Requests)
+		}
+		size.Missing = l.Rate()
+	}
+	list := func(query url.Values) (time.Duration, error) {
+		begun := time.Now()
+		err := s.ask("GET", engineName+"/creds?list=true&"+query.Encode(), nil, nil)
+		return time.Since(begun), err
+	}
+	if size.Page, err = list(url.Values{"limit": {"100"}, "after": {copyName(fmt.Sprint(n / 2))}}); err != nil && !isStatus(err, 404) {
+		return nil, err
+	}
+	if size.List, err = list(nil); err != nil {
+		return nil, err
+	}
+	size.Memory = s.memory(engineName)
+	size.IdleFor = 20 * time.Second
+	if o.short {
+		size.IdleFor = time.Second
+	}
+	pid := s.pid(engineName)
+	cpu, index := cpuTime(pid), s.raftIndex()
+	time.Sleep(size.IdleFor)
+	size.IdleCPU = time.Duration(float64(cpuTime(pid)-cpu) / size.IdleFor.Minutes())
+	size.IdleWrites = s.raftIndex() - index
+	return size, nil
+}
+
+func (s *server) pid(command string) int {
+	if pids := s.plugins(command); len(pids) > 0 {
+		return pids[0]
+	}
+	return 0
+}
+
+func (s *server) memory(command string) int64 { return resident(s.pid(command)) }
+
+// firstRead waits until a path answers.
+func (s *server) firstRead(path string) error {
+	var last error
+	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(2 * time.Millisecond) {
+		if last = s.ask("GET", path, nil, nil); last == nil {
+			return nil
+		}
+	}
+	return last
+}

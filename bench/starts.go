@@ -1,0 +1,145 @@
+// How long is nobody served? From unseal, from the death of the plugin's process and
+// from that of the active node, to the first answer.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Start is how long it took, in medians.
+type Start struct {
+	Subject    string
+	Unseal     time.Duration // of Vault, with everything else that is mounted
+	PluginKill time.Duration
+	Failover   time.Duration // of a cluster of three, read at a node that takes over or forwards
+	Binary     int64         // bytes
+	Memory     int64         // of the process when it has answered once
+	Times      int           // each
+}
+
+// starts measures how a subject comes back.
+func (o *options) starts(s *server, sub *subject) (*Start, error) {
+	made := &Start{Subject: sub.name, Times: 5}
+	if o.short {
+		made.Times = 1
+	}
+	if info, err := os.Stat(s.folder + "/plugins/" + sub.name); err == nil {
+		made.Binary = info.Size()
+	}
+	var unseals, kills []time.Duration
+	for range made.Times {
+		s.stop(syscall.SIGTERM)
+		if err := s.start(); err != nil {
+			return nil, err
+		}
+		begun := time.Now()
+		if err := s.ask("POST", "sys/unseal", map[string]any{"key": s.key}, nil); err != nil {
+			return nil, err
+		}
+		if err := s.firstRead(sub.path); err != nil {
+			return nil, err
+		}
+		unseals = append(unseals, time.Since(begun))
+		made.Memory = s.memory(sub.name)
+		begun = time.Now()
+		if err := syscall.Kill(s.pid(sub.name), syscall.SIGKILL); err != nil {
+			return nil, err
+		}
+		if err := s.firstRead(sub.path); err != nil {
+			return nil, err
+		}
+		kills = append(kills, time.Since(begun))
+	}
+	made.Unseal, made.PluginKill = middle(unseals), middle(kills)
+	return made, nil
+}
+
+func middle(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// failovers makes a cluster of three and kills its active node; each subject is then
+// asked of the others until one answers.
+func (o *options) failovers(z *simulated, starts []*Start) error {
+	folder, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	var nodes []*server
+	defer func() {
+		for _, node := range nodes {
+			node.stop(syscall.SIGKILL)
+		}
+	}()
+	for i := range 3 {
+		node, err := newServer(o.vault, folder, fmt.Sprint("node", i))
+		if err != nil {
+			return err
+		}
+		if err := node.start(); err != nil {
+			return err
+		}
+		nodes = append(nodes, node)
+		if i == 0 {
+			if err := node.initialize(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := node.join(nodes[0]); err != nil {
+			return err
+		}
+	}
+	cluster := *o
+	cluster.subject = []string{engineName}
+	subjects, err := cluster.subjects(nodes[0], z)
+	if err != nil {
+		return err
+	}
+	// A node that just joined cannot be elected.
+	if err := nodes[0].await("a cluster of three voters", nodes[0].threeVoters); err != nil {
+		return err
+	}
+	nodes[0].stop(syscall.SIGKILL)
+	begun := time.Now()
+	answered := map[string]time.Duration{}
+	for time.Since(begun) < time.Minute && len(answered) < len(subjects) {
+		for _, sub := range subjects {
+			for _, node := range nodes[1:] {
+				if answered[sub.name] == 0 && node.ask("GET", sub.path, nil, nil) == nil {
+					answered[sub.name] = time.Since(begun)
+				}
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	for _, start := range starts {
+		start.Failover = answered[start.Subject]
+	}
+	return nil
+}
+
+func (s *server) threeVoters() bool {
+	var peers struct {
+		Data struct {
+			Config struct{ Servers []struct{ Voter bool } }
+		}
+	}
+	if s.ask("GET", "sys/storage/raft/configuration", nil, &peers) != nil {
+		return false
+	}
+	voters := 0
+	for _, peer := range peers.Data.Config.Servers {
+		if peer.Voter {
+			voters++
+		}
+	}
+	return voters == 3
+}
