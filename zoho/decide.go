@@ -182,6 +182,9 @@ const (
 // slow is the warning with a token at hand while a newer one is waited for.
 const slow = "this access token was minted earlier and still lives; Zoho takes its time to answer for a new one, which a later read will get"
 
+// crowded is the warning while too many others are waited for.
+const crowded = "this access token was minted earlier and still lives; too many new ones are being asked for at once, and a later read gets one"
+
 // movedOn is the warning for a reader whose refresh token was replaced.
 const movedOn = "this access token was minted earlier and still lives; the refresh token was replaced a moment ago, and a later read gets a new one"
 

@@ -34,6 +34,7 @@ type Keeper struct {
 	flights map[string]*flight // by Account.ID
 	// unstored is, by Account.ID, what the cache must not be the only one to know.
 	unstored map[string]*unstored
+	queues   queues
 	swept    time.Time // when what is over of it was last dropped
 	closed   bool
 	// changes counts invalidations and new records: one loaded before is not cached
@@ -65,8 +66,8 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 }
 
 // Token returns an access token that meets the wish as far as Zoho's limits let
-// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly, ErrClosed and
-// ErrMoved, an *Error only if tokens are dead on arrival (a failed call becomes a
+// it. Errors: *ThrottledError, *TooLongError, *HeldError, ErrReadOnly, ErrClosed,
+// ErrBusy and ErrMoved, an *Error only if tokens are dead on arrival (a failed call becomes a
 // HeldError), storage errors as they come, and the context's own when the caller
 // leaves: the mint goes on without it.
 func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) {
@@ -170,6 +171,12 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		}
 		if errors.Is(f.err, ErrClosed) {
 			return Served{}, ErrClosed
+		}
+		if errors.Is(f.err, ErrBusy) {
+			if s, ok := k.impatient(ctx, r, a, w, crowded); ok && w.Rejected == nil {
+				return s, nil
+			}
+			return Served{}, f.err
 		}
 		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
 			if w.Rejected != nil {

@@ -40,12 +40,25 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 		}
 		return k.save(ctx, a, r)
 	}
+	queueing, turned := k.calling(ctx)
+	leave, waited, busy := k.queues.enter(queueing, a)
+	turned()
+	if busy == nil {
+		defer leave()
+	}
+	if waited { // another node may have changed the record meanwhile
+		if r, err = k.record(ctx, a); err != nil || r.successor != nil || r.unstored() {
+			return nil, err
+		}
+		now = time.Now()
+		r = r.pruned(a, now)
+	}
 	wait := a.Limits.wait(r.Places, now, 0)
 	if dead != nil {
 		if !r.reject(dead, now) {
 			return nil, nil // another complaint was first: whoever waits decides again
 		}
-		if wait > 0 || k.isClosed() || r.failing(a.Setup, a.Variant, now) != nil {
+		if busy != nil || wait > 0 || k.isClosed() || r.failing(a.Setup, a.Variant, now) != nil {
 			return nil, k.mark(ctx, a, r)
 		}
 	}
@@ -54,6 +67,9 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 	}
 	if wait > 0 {
 		return nil, &ThrottledError{Wait: wait}
+	}
+	if busy != nil {
+		return nil, busy
 	}
 	// Storing the place may take as long as the call.
 	latest := now.Add(2 * a.timeout())

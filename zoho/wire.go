@@ -46,7 +46,7 @@ func NewTransport(caPEM string, timeout time.Duration) (*http.Transport, error) 
 		ResponseHeaderTimeout:  timeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConnsPerHost:    4,
+		MaxIdleConnsPerHost:    atOnce,
 		ForceAttemptHTTP2:      true,
 	}, nil
 }

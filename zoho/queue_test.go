@@ -1,0 +1,179 @@
+// Is a crowd of cold credentials let through in bounded numbers, in its order, and
+// does a server that hangs hold up nobody but its own?
+
+package zoho_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// slow answers with a token after a while, and knows how many it keeps waiting.
+type slow struct {
+	mu            sync.Mutex
+	calls         int
+	now, most     int
+	after         time.Duration
+	refreshTokens []string
+}
+
+func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	s.calls++
+	s.now++
+	s.most = max(s.most, s.now)
+	s.refreshTokens = append(s.refreshTokens, string(body))
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.now--
+		s.mu.Unlock()
+	}()
+	select {
+	case <-time.After(s.after):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	return &http.Response{
+		StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(`{"access_token":"t","expires_in":3600}`)),
+	}, nil
+}
+
+// crowd is so many accounts at a server, each with a grant of its own.
+func crowd(n int, server string, transport http.RoundTripper) (accounts []*zoho.Account) {
+	for i := range n {
+		accounts = append(accounts, &zoho.Account{
+			ID: fmt.Sprint(server, i), Setup: "setup", Grant: zoho.Grant{RefreshToken: zoho.Secret(fmt.Sprint("r", i))},
+			Client: &zoho.Client{ID: "c", Secret: "s", AccountsURL: "https://" + server, Transport: transport},
+			Limits: zoho.DefaultLimits, Shelf: &shelf{disk: newDisk()},
+		})
+	}
+	return accounts
+}
+
+func TestACrowdOfColdCredentialsIsLetThroughInBoundedNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{after: 200 * time.Millisecond}
+		k := zoho.NewKeeper(2000, nil)
+		begun := time.Now()
+		var readers sync.WaitGroup
+		for _, a := range crowd(1000, "accounts.example", s) {
+			readers.Go(func() {
+				if _, err := k.Token(t.Context(), a, zoho.Want{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		readers.Wait()
+		if s.calls != 1000 || s.most > 64 {
+			t.Errorf("%d calls, %d of them at once", s.calls, s.most)
+		}
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("1000 credentials took %s, so the places were not used", took)
+		}
+	})
+}
+
+func TestTurnsComeInTheOrderOfArrival(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{after: time.Second}
+		k := zoho.NewKeeper(2000, nil)
+		var readers sync.WaitGroup
+		accounts := crowd(200, "accounts.example", s)
+		for _, a := range accounts {
+			readers.Go(func() {
+				if _, err := k.Token(t.Context(), a, zoho.Want{}); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		readers.Wait()
+		for place, body := range s.refreshTokens {
+			arrived := 0
+			fmt.Sscanf(body[strings.Index(body, "refresh_token=r")+len("refresh_token=r"):], "%d", &arrived)
+			if arrived/64 != place/64 {
+				t.Errorf("who came as number %d was asked for as number %d", arrived, place)
+			}
+		}
+	})
+}
+
+func TestAServerThatHangsHoldsUpNobodyButItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung, well := &slow{after: time.Hour}, &slow{after: 200 * time.Millisecond}
+		k := zoho.NewKeeper(2000, nil)
+		var readers sync.WaitGroup
+		accounts := crowd(300, "hung.example", hung)
+		var busy, tried int
+		var mu sync.Mutex
+		for _, a := range accounts {
+			readers.Go(func() {
+				_, err := k.Token(t.Context(), a, zoho.Want{})
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case errors.Is(err, zoho.ErrBusy):
+					busy++
+					if n := a.Shelf.(*shelf).saves; n != 0 {
+						t.Errorf("who had no turn made %d writes", n)
+					}
+				case err != nil:
+					tried++
+				default:
+					t.Error("a token of a server that hangs")
+				}
+			})
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if _, err := k.Token(t.Context(), crowd(1, "well.example", well)[0], zoho.Want{}); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("beside a server that hangs, another one's token took %s", took)
+		}
+		readers.Wait()
+		if took := time.Since(begun); took > 25*time.Second {
+			t.Errorf("the last reader was told after %s", took)
+		}
+		if hung.most > 64 || busy+tried != 300 || tried < 64 || busy < 64 {
+			t.Errorf("%d calls at once; %d readers were told that it is busy, %d that it does not answer", hung.most, busy, tried)
+		}
+	})
+}
+
+func TestWhoWaitsForATurnIsToldWhenTheMountEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := zoho.NewKeeper(2000, nil)
+		var readers sync.WaitGroup
+		for _, a := range crowd(100, "accounts.example", &slow{after: time.Hour}) {
+			readers.Go(func() {
+				if _, err := k.Token(t.Context(), a, zoho.Want{}); !errors.Is(err, zoho.ErrClosed) {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		begun := time.Now()
+		soon, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		k.Close(soon)
+		readers.Wait()
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
