@@ -17,6 +17,8 @@ import (
 // Control is the control API; the package comment lists what it takes.
 func (s *Simulator) Control() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.showOverview)
+	mux.HandleFunc("GET /requests", reply(func(r *http.Request) (any, error) { return append([]Request{}, s.Requests()...), nil }))
 	mux.HandleFunc("GET /violations", reply(func(r *http.Request) (any, error) {
 		return append([]Violation{}, s.Violations()...), nil
 	}))

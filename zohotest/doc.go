@@ -72,11 +72,14 @@
 //
 // # Control
 //
-// [Simulator.Control] is a JSON API for scripts and other languages. Durations
-// are strings such as "10m". Unknown fields and mistakes are answered with 400
-// and {"error":"..."}.
+// [Simulator.Control] is a JSON API for scripts and other languages, and at / a page
+// for people: what is alive and what its limits still allow, violations, the last
+// requests. It shows the start of each secret alone. Durations are strings such as
+// "10m". Unknown fields and mistakes are answered with 400 and {"error":"..."}.
 //
+//	GET    /                  the page for people
 //	GET    /violations        [{"time","kind","detail"}]
+//	GET    /requests          [Request], the last hundred
 //	GET    /counts            Counts
 //	GET    /secrets           text, one per line
 //	GET    /tokens            {"refresh_tokens":[...],"access_tokens":[...]}, alive

@@ -36,6 +36,7 @@ type ledger struct {
 
 	faults     []*Fault
 	counts     Counts
+	requests   []Request // the last are [Simulator.Requests]
 	violations []Violation
 	secrets    map[string]bool
 }

@@ -137,10 +137,17 @@ func parseBody(contentType string, raw []byte) url.Values {
 	return url.Values{}
 }
 
-// answerTo serves a call. It takes the lock itself.
+// answerTo serves a call, and notes it. It takes the lock itself.
 func (s *Simulator) answerTo(ctx context.Context, c *call) answer {
 	at, known := endpointAt(c.r.URL.Path)
-	if !known || c.side != bothSides && c.side != at.side {
+	known = known && (c.side == bothSides || c.side == at.side)
+	a := s.answerAt(ctx, at, known, c)
+	s.answered(at, known, c, a)
+	return a
+}
+
+func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *call) answer {
+	if !known {
 		s.mu.Lock()
 		s.counts.ByEndpoint["other"]++
 		s.mu.Unlock()

@@ -70,7 +70,7 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 	fmt.Fprintf(out, "  device  %s %s\n", r.DeviceClientID, r.DeviceClientSecret)
 	fmt.Fprintf(out, "  mobile  %s %s\n", r.MobileClientID, r.MobileClientSecret)
 	fmt.Fprintf(out, "  org     %s %s\n", r.OrganizationClientID, r.OrganizationClientSecret)
-	fmt.Fprintf(out, "\nControl API: %s\n", r.Control)
+	fmt.Fprintf(out, "\nSee what goes on, in a browser: %s/\nThe same address is the control API:\n", r.Control)
 	fmt.Fprintf(out, "  a self client's code:  curl -d '{\"client_id\":%q,\"scopes\":[\"ZohoCRM.org.READ\"]}' %s/self-client-code\n", r.SelfClientID, r.Control)
 	fmt.Fprintf(out, "  a browser's accounts:  %s/signin, or curl -d '{\"emails\":[%q]}' %s/sign-in\n", r.AccountsURLs["us"], zoho.User("us").Email, r.Control)
 	fmt.Fprintf(out, "  what went wrong:       curl %s/violations\n", r.Control)
