@@ -15,8 +15,9 @@ MINUTES ?= 10
 PLUGIN ?=
 SETUP ?=
 BENCH ?=
+RECORD ?=
 
-.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench mutate untaken clean
+.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench benchmarks profile mutate untaken clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +78,16 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 bench: build ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
 	@go build -trimpath -o bin/bench ./bench && go build -trimpath -o bin/bench-yardstick ./bench/yardstick
 	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)
+
+# Cheap to make and compare; the recorded ones say what machine they are from.
+benchmarks: ## reads in process, six times each, compared with bench/baseline.txt; RECORD=1 records them instead
+	@new=$$(mktemp) && trap 'rm -f "$$new"' EXIT && \
+		go test -run '^$$' -bench Read -benchmem -benchtime 300ms -count 6 ./backend ./zoho >"$$new" && \
+		if [ -n "$(RECORD)" ]; then cp "$$new" bench/baseline.txt; else cd scripts/tools && go tool benchstat ../../bench/baseline.txt "$$new"; fi
+
+profile: ## what the plugin does under load, for the compiler: cmd/vault-plugin-secrets-zoho/default.pgo
+	@vault=$$(scripts/vault-bin) && go build -trimpath -tags profile -pgo=off -o bin/profiled ./cmd/vault-plugin-secrets-zoho && go build -trimpath -o bin/bench ./bench && \
+		bin/bench -vault "$$vault" -engine bin/profiled -length 3000 -profile cmd/vault-plugin-secrets-zoho/default.pgo
 
 # Only the package's own tests judge, or those of the ones named after =, and without the race detector, for speed.
 mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'

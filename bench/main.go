@@ -214,6 +214,11 @@ func (o *options) write(r *Results) error {
 		_, err := os.Stdout.WriteString(page)
 		return err
 	}
+	if r.Comparison != nil {
+		if err := r.Comparison.charts(o.out); err != nil {
+			return err
+		}
+	}
 	numbers, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -129,6 +129,7 @@ func (c *Comparison) write(p *page) {
 	p.line("")
 	for i := 0; i < len(c.Figures); i += shown {
 		p.line("**%d connections**\n", c.Figures[i].Connections)
+		p.line("![reads a second, compared with the floor](%s)\n", chartName(c.Figures[i].Connections))
 		var rows [][]string
 		for _, f := range c.Figures[i : i+shown] {
 			plugin, memory := "none", "none"

@@ -23,6 +23,7 @@ type simulated struct {
 	inFlight    atomic.Int64
 	mostAtOnce  atomic.Int64
 	calls       atomic.Int64
+	busy        atomic.Int64 // nanoseconds from a call's arrival to its answer, of all together
 	server      *http.Server
 }
 
@@ -47,6 +48,8 @@ func startZoho() (*simulated, error) {
 		},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			z.calls.Add(1)
+			begun := time.Now()
+			defer func() { z.busy.Add(int64(time.Since(begun))) }()
 			now := z.inFlight.Add(1)
 			defer z.inFlight.Add(-1)
 			for most := z.mostAtOnce.Load(); now > most && !z.mostAtOnce.CompareAndSwap(most, now); most = z.mostAtOnce.Load() {
@@ -72,6 +75,7 @@ func (z *simulated) forget() {
 	z.connections.Store(0)
 	z.mostAtOnce.Store(0)
 	z.calls.Store(0)
+	z.busy.Store(0)
 }
 
 // configure writes the mount's client.
