@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/zohotest"
@@ -101,6 +102,20 @@ func TestDeviceConsentThatNobodyAcceptsExpiresWithARemedy(t *testing.T) {
 			t.Error("Zoho was asked about a code that has expired")
 		}
 		m.refused(logical.ReadOperation, "creds/tv", nil, 404)
+	})
+}
+
+func TestStandbyForwardsTheFirstReadThatMayAskAboutADevice(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.device("tv")
+		m.write("authorize/tv", data{"flow": "device"})
+		m.standby(consts.ReplicationPerformanceStandby, false)
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting") // too early to ask
+		passes(31 * time.Second)
+		if _, err := m.request(t.Context(), logical.ReadOperation, "creds/tv", nil); err != logical.ErrReadOnly {
+			t.Errorf("got %v; the read has to go to a node that can ask Zoho", err)
+		}
+		m.standby(0, false)
 	})
 }
 

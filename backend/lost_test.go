@@ -220,3 +220,24 @@ func TestAnswerWithoutARefreshTokenIsRefusedWithTheReason(t *testing.T) {
 		m.token("crm")
 	})
 }
+
+func TestMountThatEndsBeforeAllIsRevokedSaysWhatIsLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.storage.failing("due/")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked")
+		begun := time.Now()
+		lines := m.logged(func() { m.backend.Cleanup(t.Context()) })
+		if took := time.Since(begun); took < time.Second || took > time.Minute {
+			t.Errorf("it waited %s", took)
+		}
+		if all := strings.Join(lines, ""); !strings.Contains(all, "neither stored nor revoked") || !strings.Contains(all, "Connected Apps") {
+			t.Errorf("logged is %q", all)
+		}
+		m.storage.working()
+		m.zoho.ClearFaults()
+		m.endOrphans()
+	})
+}

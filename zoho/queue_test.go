@@ -177,3 +177,29 @@ func TestWhoWaitsForATurnIsToldWhenTheMountEnds(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoWaitedForATurnLooksOnceMoreAtWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := zoho.NewKeeper(1, nil) // so that the look is one at storage
+		s := &slow{after: time.Second}
+		accounts := crowd(65, "accounts.example", s)
+		last := accounts[64]
+		stored := last.Shelf.(*shelf).disk
+		var readers sync.WaitGroup
+		for _, a := range accounts {
+			readers.Go(func() {
+				if _, err := k.Token(t.Context(), a, zoho.Want{}); (a == last) != errors.Is(err, errStorage) {
+					t.Errorf("%s: %v", a.ID, err)
+				}
+			})
+			synctest.Wait()
+			if a == last { // its turn has not come
+				stored.set(func(d *disk) { d.loading = func(context.Context, int) error { return errStorage } })
+			}
+		}
+		readers.Wait()
+		if s.calls != 64 {
+			t.Errorf("%d calls, though what there is could not be read", s.calls)
+		}
+	})
+}
