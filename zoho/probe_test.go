@@ -36,3 +36,25 @@ func TestAnswerThatNamesNobodyIsNoPerson(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnAPIAnswersSaysWhetherItIsTheTokenThatIsBad(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		kind   zoho.Kind
+		about  zoho.Subject
+	}{
+		"a dead token":             {401, `{"code":"INVALID_TOKEN","message":"invalid oauth token"}`, zoho.Refused, zoho.AboutGrant},
+		"a dead token, as 400":     {400, `{"cause":"INVALID_OAUTHTOKEN"}`, zoho.Refused, zoho.AboutGrant},
+		"scopes that do not reach": {401, `{"code":"OAUTH_SCOPE_MISMATCH"}`, zoho.Refused, zoho.AboutRequest},
+		"another mistake":          {400, `{"code":"INVALID_URL_PATTERN"}`, zoho.Refused, zoho.AboutRequest},
+		"too many calls":           {429, `{}`, zoho.Throttled, ""},
+		"trouble":                  {503, `{}`, zoho.Unavailable, ""},
+		"a page":                   {401, `<html>`, zoho.Unavailable, ""},
+	} {
+		_, err := over(&answering{status: c.status, contentType: "application/json", body: c.body}).UserInfo(context.Background(), "t")
+		if e := zoho.AsError(err); e == nil || e.Kind != c.kind || e.About != c.about {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
