@@ -54,6 +54,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, storms, sizes, start; empty: all")
 	flag.StringVar(&sizes, "sizes", "1,1000,100000", "`numbers` of credentials in storage")
 	flag.StringVar(&o.profiled, "profile", "", "measure nothing: write what the engine, built with the tag profile, does under load to this `file`")
+	flag.StringVar(&o.render, "render", "", "measure nothing: write the pages again from this `file` of numbers")
 	flag.Parse()
 	if only != "" {
 		o.subject = strings.Split(only, ",")
@@ -67,6 +68,12 @@ func main() {
 			fail(fmt.Errorf("-sizes takes numbers of credentials, %q is none", text))
 		}
 		o.sizes = append(o.sizes, n)
+	}
+	if o.render != "" {
+		if err := o.again(); err != nil {
+			fail(err)
+		}
+		return
 	}
 	if o.short {
 		o.rounds, o.length, o.sizes = 1, 100, []int{1, 100}
@@ -219,6 +226,11 @@ func (o *options) write(r *Results) error {
 			return err
 		}
 	}
+	if text := r.capacity(); text != "" {
+		if err := os.WriteFile(filepath.Join(o.out, "capacity.md"), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
 	numbers, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
@@ -227,4 +239,17 @@ func (o *options) write(r *Results) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(o.out, "performance.md"), []byte(page), 0o644)
+}
+
+// again writes the pages from numbers that were measured before.
+func (o *options) again() error {
+	text, err := os.ReadFile(o.render)
+	if err != nil {
+		return err
+	}
+	r := &Results{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return err
+	}
+	return o.write(r)
 }

@@ -51,7 +51,7 @@ func writeSizes(p *page, sizes []*Size) {
 	p.line("Credentials in storage, each with a grant and a stored token of its own. Memory holds %d at most; *missing* reads more than that in", remembered)
 	p.line("turn, so that none of them is in memory. One connection where nothing else is said.\n")
 	head := []string{"credentials"}
-	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}}
+	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}, {"raft database"}}
 	for _, s := range sizes {
 		head = append(head, fmt.Sprint(s.Credentials))
 		cold, missing := "", ""
@@ -63,7 +63,7 @@ func writeSizes(p *page, sizes []*Size) {
 		}
 		for i, cell := range []string{
 			short(s.Warm), cold, missing, short(s.Status), short(s.Page), short(s.List), short(s.Restart), megabytes(s.MemoryFresh), megabytes(s.Memory),
-			short(s.IdleCPU), fmt.Sprintf("%d in %s", s.IdleWrites, s.IdleFor),
+			short(s.IdleCPU), fmt.Sprintf("%d in %s", s.IdleWrites, s.IdleFor), megabytes(s.Database),
 		} {
 			rows[i] = append(rows[i], cell)
 		}

@@ -41,12 +41,11 @@ var concurrency = []int{1, 16, 64}
 
 // sample is one measurement.
 type sample struct {
-	rate             float64
-	p50, p95, p99    time.Duration
-	vault, plugin    time.Duration
-	ratio, p99Ratio  float64
-	cpuRatio         float64
-	requests, failed int
+	rate            float64
+	p50, p95, p99   time.Duration
+	vault, plugin   time.Duration
+	ratio, p99Ratio float64
+	cpuRatio        float64
 }
 
 func (o *options) compare(s *server, subjects []*subject) (*Comparison, error) {
@@ -119,7 +118,7 @@ func measure(s *server, sub *subject, connections int, length time.Duration) (sa
 	}
 	each := time.Duration(l.Requests)
 	return sample{
-		rate: l.Rate(), p50: l.percentile(0.50), p95: l.percentile(0.95), p99: l.percentile(0.99), requests: l.Requests,
+		rate: l.Rate(), p50: l.percentile(0.50), p95: l.percentile(0.95), p99: l.percentile(0.99),
 		vault: (cpuTime(s.process.Process.Pid) - vault) / each, plugin: (cpuTime(sub.pid) - plugin) / each,
 	}, nil
 }

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -31,6 +33,7 @@ type Size struct {
 	IdleCPU     time.Duration // of the plugin in a minute with nobody reading
 	IdleWrites  int64         // raft entries of that time
 	IdleFor     time.Duration // measured over
+	Database    int64         // bytes of the raft database's file
 }
 
 // remembered is how many credentials the engine's memory holds.
@@ -168,6 +171,9 @@ func (o *options) size(s *server, z *simulated, from, n int) (*Size, error) {
 		return nil, err
 	}
 	size.Memory = s.memory(engineName)
+	if file, err := os.Stat(filepath.Join(s.folder, s.name, "vault.db")); err == nil {
+		size.Database = file.Size()
+	}
 	size.IdleFor = 20 * time.Second
 	if o.short {
 		size.IdleFor = time.Second

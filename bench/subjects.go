@@ -31,7 +31,7 @@ type options struct {
 	length                   int // of one measurement, in milliseconds
 	short                    bool
 	out                      string
-	only, profiled           string
+	only, profiled, render   string
 	sizes                    []int
 }
 
