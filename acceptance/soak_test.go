@@ -7,6 +7,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -61,10 +62,10 @@ func TestLoadLeavesNothingBehind(t *testing.T) {
 	// One app more for each server, whose tokens are never warm for long.
 	for i, n := range c.nodes {
 		name := fmt.Sprintf("hasty-%d", i)
-		if err := c.connect(c.nodes[0], name, false); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.changed(c.nodes[0], "PUT", "zoho/creds/"+name, map[string]any{"max_age": 70}); err != nil {
+		err := c.lead(func(leader *node) error {
+			return cmp.Or(c.connect(leader, name, false), c.changed(leader, "PUT", "zoho/creds/"+name, map[string]any{"max_age": 70}))
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		c.workers.Go(func() { c.app(n, name) })
