@@ -233,6 +233,32 @@ func TestGrantOfAnEarlierReleaseEndsWhateverStepOfItsReplacementCrashed(t *testi
 	}
 }
 
+func TestTokensOfAReplacedGrantLiveOnThoughItHasToBeKnownAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		held := m.token("crm")
+		m.connect("crm")
+		for _, key := range m.storage.keys(t) { // as format 1 has it, which had no ledger
+			if strings.HasPrefix(key, "grant/") {
+				if err := m.storage.Storage.Delete(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		m.restart()
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_code", Endpoint: "token", Times: 1})
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400)
+		m.tick()
+		m.tick()
+		if !m.zoho.Alive(held) {
+			t.Error("a connect that failed ended the token that an app has of the grant before")
+		}
+		m.settled(1)
+	})
+}
+
 func TestConnectLeavesNoConsentBehindForLong(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
