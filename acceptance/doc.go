@@ -65,8 +65,8 @@
 // What differs between servers stands behind [vault] or [openbao], with the reason. Variables
 // keep their names on OpenBao, whose command reads VAULT_ADDR where there is no BAO_ADDR.
 //
-// EXAMPLES is docs/examples, whose files are run as they stand there. [browser], [node], [python3] and
-// [consul-template] are true where that is installed.
+// EXAMPLES is docs/examples, whose files are run as they stand there. [browser], [node], [python3],
+// [hvac], [ansible] and [consul-template] are true where that is installed.
 //
 // All servers speak TLS with one certificate; VAULT_CACERT and CURL_CA_BUNDLE name it.
 //

@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -81,16 +82,24 @@ func playStories(t *testing.T, s *stage) {
 	})
 }
 
-// clients are programs of others that stories run where they are installed.
-var clients = []string{"node", "python3", "consul-template"}
+// clients are programs of others that stories run where they are installed, each with a
+// command that succeeds there.
+var clients = map[string][]string{
+	"node":            {"node", "--version"},
+	"python3":         {"python3", "--version"},
+	"hvac":            {"python3", "-c", "import hvac"},
+	"ansible":         {"ansible-playbook", "--version"},
+	"consul-template": {"consul-template", "-version"},
+}
 
 // installed says whether a client can be run, and loudly that it is not.
 func installed(name string) (bool, error) {
-	if !slices.Contains(clients, name) {
-		return false, fmt.Errorf("unknown condition; there are browser and %v", clients)
+	try := clients[name]
+	if try == nil {
+		return false, fmt.Errorf("unknown condition; there are browser and %v", slices.Sorted(maps.Keys(clients)))
 	}
-	if _, err := exec.LookPath(name); err != nil {
-		fmt.Fprintf(os.Stderr, "acceptance: NOT RUN: what %s does; it is not on the PATH\n", name)
+	if err := exec.Command(try[0], try[1:]...).Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "acceptance: NOT RUN: what %s does; it is not installed\n", name)
 		return false, nil
 	}
 	return true, nil
