@@ -51,7 +51,7 @@ func main() {
 	flag.IntVar(&o.length, "length", 1500, "`milliseconds` of each measurement")
 	flag.BoolVar(&o.short, "short", false, "seconds in all, to see that it works; the figures mean nothing")
 	flag.StringVar(&o.out, "out", "", "`folder` for the page, its charts and its numbers; none are written without it")
-	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, storms, sizes, start; empty: all")
+	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, storms, sizes, start; the rest of what -out holds stays; empty: all")
 	flag.StringVar(&sizes, "sizes", "1,1000,100000", "`numbers` of credentials in storage")
 	flag.StringVar(&o.profiled, "profile", "", "measure nothing: write what the engine, built with the tag profile, does under load to this `file`")
 	flag.StringVar(&o.render, "render", "", "measure nothing: write the pages again from this `file` of numbers")
@@ -140,7 +140,16 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	results := &Results{Machine: o.machine(s)}
+	results := &Results{}
+	if o.only != "" && o.out != "" {
+		// The parts that are not measured now stay.
+		if text, err := os.ReadFile(filepath.Join(o.out, "performance.json")); err == nil {
+			if err := json.Unmarshal(text, results); err != nil {
+				return err
+			}
+		}
+	}
+	results.Machine = o.machine(s)
 	if o.wanted("compare") {
 		if results.Comparison, err = o.compare(s, subjects); err != nil {
 			return err
@@ -155,6 +164,7 @@ func (o *options) run() error {
 		}
 	}
 	if o.wanted("start") {
+		results.Starts = nil
 		for _, name := range []string{"floor", engineName} {
 			progress("start: %s", name)
 			start, err := o.starts(s, subjects[slices.IndexFunc(subjects, func(sub *subject) bool { return sub.name == name })])
@@ -170,6 +180,7 @@ func (o *options) run() error {
 	}
 	if o.wanted("sizes") {
 		filled := 1
+		results.Sizes = nil
 		for _, n := range o.sizes {
 			size, err := o.size(s, z, filled, n)
 			if err != nil {

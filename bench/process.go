@@ -48,13 +48,13 @@ func resident(pid int) int64 {
 }
 
 // plugins returns the processes that a server runs for a command of its plugin
-// folder.
+// folder, or for any.
 func (s *server) plugins(command string) (pids []int) {
-	want := filepath.Join(s.folder, "plugins", command)
+	folder := filepath.Join(s.folder, "plugins")
 	entries, _ := filepath.Glob("/proc/[0-9]*/exe")
 	for _, entry := range entries {
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(entry)))
-		if exe, err := os.Readlink(entry); err == nil && exe == want && parent(pid) == s.process.Process.Pid {
+		if exe, err := os.Readlink(entry); err == nil && filepath.Dir(exe) == folder && (command == "" || filepath.Base(exe) == command) && parent(pid) == s.process.Process.Pid {
 			pids = append(pids, pid)
 		}
 	}

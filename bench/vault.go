@@ -100,11 +100,20 @@ func (s *server) start() error {
 	return s.await("listening", func() bool { return s.health() != 0 })
 }
 
+// stop ends the server, and what plugins it leaves behind: one whose Vault was killed
+// may not notice.
 func (s *server) stop(how syscall.Signal) {
-	if s.process != nil {
-		_ = s.process.Process.Signal(how)
-		_ = s.process.Wait()
-		s.process = nil
+	if s.process == nil {
+		return
+	}
+	plugins := s.plugins("")
+	_ = s.process.Process.Signal(how)
+	_ = s.process.Wait()
+	s.process = nil
+	if how == syscall.SIGKILL {
+		for _, pid := range plugins {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 }
 
