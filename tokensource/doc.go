@@ -18,6 +18,10 @@
 // Give the credential max_age (vault write zoho/creds/crm max_age=30m), so that all
 // processes of all apps share one token. Zoho mints ten in ten minutes, for all of them.
 //
+// This module has no public import path yet. Until then an app takes the folder as it is
+// (doc.go, read.go, source.go, transport.go): it needs golang.org/x/oauth2 and
+// github.com/hashicorp/vault/api, and nothing else of this tree.
+//
 // The client's login is its owner's matter: a new token given to the client with
 // SetToken is used from the next read on.
 package tokensource

@@ -217,6 +217,20 @@ func TestWhatVaultSaysIsWhatTheAppSees(t *testing.T) {
 	})
 }
 
+// docs/consumers.md says so of Vault's own client, and why ReadWithData is used here.
+func TestVaultsReadTakesNoParameterInItsPath(t *testing.T) {
+	inBubble(t, shared(), func(t *testing.T, w *world) {
+		secret, err := w.client.Logical().Read("zoho/creds/crm?max_age=30m")
+		if secret != nil || err == nil && *w.vault.last.Load() != "" {
+			t.Errorf("a ? in the path is a parameter by now: %v, %v", secret, err)
+		}
+		secret, err = w.client.Logical().ReadWithData("zoho/creds/crm", map[string][]string{"max_age": {"30m"}})
+		if err != nil || secret.Data["access_token"] == nil || *w.vault.last.Load() != "max_age=30m" {
+			t.Errorf("ReadWithData: %v", err)
+		}
+	})
+}
+
 func TestPluginIsNotLinkedWithIt(t *testing.T) {
 	deps, err := exec.Command("go", "list", "-deps", "../cmd/vault-plugin-secrets-zoho").Output()
 	if err != nil {
