@@ -12,6 +12,7 @@ MUTATE ?=
 FAULTS ?= 200
 SEED ?= 1
 MINUTES ?= 10
+SERVER ?= vault
 PLUGIN ?=
 SETUP ?=
 BENCH ?=
@@ -53,8 +54,9 @@ openbao: ## the same stories on OpenBao alone; BAO_BIN names it, or it is on the
 	@bao=$$(scripts/bao-bin) && cd acceptance && BAO_BIN=$$bao go test -count=1 -parallel 8 -timeout 15m -run TestStoriesOnOpenBao .
 
 # As root servers get small disks of their own, so that one can be full.
-chaos: ## FAULTS (200) on a real cluster of three servers, drawn with SEED (1), while apps read and operators work
-	@vault=$$(scripts/vault-bin) && cd acceptance && VAULT_BIN=$$vault ZOHO_CHAOS_FAULTS=$(FAULTS) ZOHO_CHAOS_SEED=$(SEED) \
+chaos: ## FAULTS (200) on a cluster of three servers (SERVER=openbao: BAO_BIN), drawn with SEED (1), while apps read and operators work
+	@if [ "$(SERVER)" = openbao ]; then BAO_BIN=$$(scripts/bao-bin); else VAULT_BIN=$$(scripts/vault-bin); fi && \
+		cd acceptance && export VAULT_BIN BAO_BIN && ZOHO_CHAOS_SERVER=$(SERVER) ZOHO_CHAOS_FAULTS=$(FAULTS) ZOHO_CHAOS_SEED=$(SEED) \
 		go test -count=1 -timeout 120m -run TestNothingIsLostWhenServersFail -v .
 
 soak: ## MINUTES (10) of apps and operators on the same cluster, whose Zoho keeps failing: what is left behind?

@@ -4,7 +4,8 @@
 //
 // ZOHO_CHAOS_FAULTS is how many faults there are, ZOHO_CHAOS_SEED what they are drawn
 // with: the same seed draws the same faults in the same order. ZOHO_CHAOS_KIND strikes
-// with one kind alone; ZOHO_CHAOS_REPORT names a file for what came of it.
+// with one kind alone; ZOHO_CHAOS_SERVER=openbao is for that one (BAO_BIN);
+// ZOHO_CHAOS_REPORT names a file for what came of it.
 
 package acceptance
 
@@ -159,7 +160,11 @@ func (c *chaos) strikes(kind fault) (what string, err error) {
 
 // newChaos starts everything and connects what is read.
 func newChaos(t *testing.T, seed int) *chaos {
-	stage := newStage(t, vaultKind)
+	server := vaultKind
+	if os.Getenv("ZOHO_CHAOS_SERVER") == openBaoKind.name {
+		server = openBaoKind
+	}
+	stage := newStage(t, server)
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -127,7 +127,7 @@ func (c *cluster) begin(n *node) error {
 func (c *cluster) ready(n *node) error {
 	return n.await("unsealed", func() bool {
 		switch c.health(n) {
-		case http.StatusOK, http.StatusTooManyRequests:
+		case http.StatusOK, http.StatusTooManyRequests, standbyReads:
 			return true
 		case http.StatusServiceUnavailable, http.StatusNotImplemented: // sealed, or not joined yet
 			_, _, _ = c.ask(context.Background(), n, "PUT", "sys/unseal", map[string]any{"key": c.key})
@@ -136,8 +136,11 @@ func (c *cluster) ready(n *node) error {
 	})
 }
 
-// health is the status of a server's health check, 0 for no answer: 200 active, 429
-// standing by, 503 sealed.
+// standbyReads is what a standby says of its health that serves reads, as OpenBao's do.
+const standbyReads = 473
+
+// health is the status of a server's health check, 0 for no answer: 200 active, 429 or
+// 473 standing by, 503 sealed.
 func (c *cluster) health(n *node) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
