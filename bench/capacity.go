@@ -33,6 +33,9 @@ func (r *Results) capacity() string {
 	p.line("# Capacity\n")
 	p.line("Written by `make bench`, from the figures of [performance.md](performance.md): %d processors (%s), which the load generator", r.Machine.Processors, r.Machine.Processor)
 	p.line("shared with Vault %s. Measure on your own machines before you buy some.\n", r.Machine.Vault)
+	if r.busy() {
+		p.line("**That machine was busy with other work meanwhile**, so all of this costs less where Vault is alone.\n")
+	}
 	p.line("## What a read costs\n")
 	p.line("A warm read took %s of processor time in Vault and %s in the plugin; a token in `kv` version 2 took %s, all of it in Vault.", short(engine.VaultCPU), short(engine.PluginCPU), short(kv.VaultCPU))
 	p.line("So one processor serves some %.0f warm reads a second. A read that mints adds %s to Zoho's own time and writes %.1f entries to", 1/cpu.Seconds(), short(r.Fresh.P50-r.Fresh.Zoho), r.Fresh.RaftWrites)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,12 @@ func (p *page) table(head []string, rows [][]string) {
 	p.line("")
 }
 
+// busy tells whether others used the machine before the comparison began.
+func (r *Results) busy() bool {
+	load, err := strconv.ParseFloat(r.Comparison.LoadBefore, 64)
+	return err == nil && load > float64(r.Machine.Processors)/2
+}
+
 func (r *Results) page() string {
 	p := &page{}
 	m := r.Machine
@@ -29,6 +36,10 @@ func (r *Results) page() string {
 	p.line("Written by `make bench` on %s; do not edit it, run it again. Numbers: [performance.json](performance.json).\n", m.When)
 	p.line("%d processors (%s), %s of memory, %s; Vault %s, %s, this engine %s.\n", m.Processors, m.Processor, m.Memory, m.Kernel, m.Vault, m.Go, m.Engine)
 	if r.Comparison != nil {
+		if r.busy() {
+			p.line("**The machine was busy with other work meanwhile** (a load of %s before and %s after, on %d processors): absolute figures are lower than they", r.Comparison.LoadBefore, r.Comparison.LoadAfter, m.Processors)
+			p.line("would be on an idle one, latencies longer, and ratios rough. Processor time is what such a machine tells best.\n")
+		}
 		r.Comparison.write(p)
 	}
 	if r.Fresh != nil {
