@@ -163,6 +163,9 @@ func (o *options) run() error {
 			return err
 		}
 	}
+	if err := o.save(results); err != nil { // a run that is interrupted later has this much
+		return err
+	}
 	if o.wanted("start") {
 		results.Starts = nil
 		for _, name := range []string{"floor", engineName} {
@@ -187,6 +190,9 @@ func (o *options) run() error {
 				return err
 			}
 			results.Sizes, filled = append(results.Sizes, size), n
+			if err := o.save(results); err != nil {
+				return err
+			}
 		}
 	}
 	return o.write(results)
@@ -225,12 +231,19 @@ func lines(path string) []string {
 	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }
 
-// write stores the results, and shows them.
+// write stores the results, or shows them.
 func (o *options) write(r *Results) error {
-	page := r.page()
 	if o.out == "" {
-		_, err := os.Stdout.WriteString(page)
+		_, err := os.Stdout.WriteString(r.page())
 		return err
+	}
+	return o.save(r)
+}
+
+// save stores the results where there is a folder for them.
+func (o *options) save(r *Results) error {
+	if o.out == "" {
+		return nil
 	}
 	if r.Comparison != nil {
 		if err := r.Comparison.charts(o.out); err != nil {
@@ -249,7 +262,7 @@ func (o *options) write(r *Results) error {
 	if err := os.WriteFile(filepath.Join(o.out, "performance.json"), append(numbers, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(o.out, "performance.md"), []byte(page), 0o644)
+	return os.WriteFile(filepath.Join(o.out, "performance.md"), []byte(r.page()), 0o644)
 }
 
 // again writes the pages from numbers that were measured before.
