@@ -40,7 +40,9 @@ func TestStoredSecretIsNeverSentToANewPlace(t *testing.T) {
 			if _, kept := more["client_secrets"]; kept && more["client_secrets"] == nil {
 				continue // taking the stored secrets away is no leak
 			}
-			m.unmoved(func() { m.refused(logical.UpdateOperation, "config", d, 400, "changes accounts_urls", "again", "never sent to a new place") })
+			m.unmoved(func() {
+				m.refused(logical.UpdateOperation, "config", d, 400, "changes accounts_urls", "again", "never sent to a new place")
+			})
 		}
 	})
 }
