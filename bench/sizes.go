@@ -39,7 +39,7 @@ type Size struct {
 // remembered is how many credentials the engine's memory holds.
 const remembered = 10_000
 
-// fill copies the credential app until there are n.
+// fill copies a credential until there are n.
 func fill(s *server, z *simulated, from, n int) error {
 	var mounts struct {
 		Data map[string]struct{ UUID string }
@@ -67,7 +67,13 @@ func fill(s *server, z *simulated, from, n int) error {
 		return s.ask("POST", base+key, map[string]any{"value": base64.StdEncoding.EncodeToString(text), "encoding": "base64"}, nil)
 	}
 	var credential map[string]any
-	if err := load("creds/app", &credential); err != nil {
+	// The one to copy has one token; that of app has a record of all that was measured.
+	if from == 1 {
+		if err := z.connect(s, engineName, "template"); err != nil {
+			return err
+		}
+	}
+	if err := load("creds/template", &credential); err != nil {
 		return err
 	}
 	id := func(refreshToken string) string {

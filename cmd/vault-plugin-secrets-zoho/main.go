@@ -5,7 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -25,9 +25,8 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	var process backend.Process
 	go endWithVault(&process, os.Getppid())
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	ballast := make([]byte, garbage)
+	defer runtime.KeepAlive(ballast)
 	// Vault has a level of its own, and keeps what that lets through.
 	logger := hclog.New(&hclog.LoggerOptions{Name: "vault-plugin-secrets-zoho", Level: hclog.Trace, JSONFormat: true})
 	// One process serves every mount of this plugin. Vault and the plugin agree on
@@ -39,9 +38,10 @@ func main() {
 }
 
 const (
-	// garbage is how much may pile up, in percent of what lives: that is a few MB, and
-	// each collection makes readers wait.
-	garbage = 400
+	// garbage is how much may pile up at least before it is collected: what lives is a
+	// few MB, and each collection makes readers wait. It counts as living, but nobody
+	// writes to it, so it takes no memory; a large heap grows no further than it would.
+	garbage = 16 << 20
 	// between is how long it takes at most to notice that Vault is gone.
 	between = time.Second
 	// finishing is longer than any call to Zoho and its revocation take.
