@@ -47,7 +47,7 @@ func (h *simulation) judge(r *simRequest) {
 	}
 	if c := r.consent; c != nil {
 		lost := r.status == 400 && (strings.Contains(r.text, "belongs to no consent") || strings.Contains(r.text, "is not that of the consent") || r.result == "over")
-		if lost && len(c.uses) == 1 && !h.void(c, nil) && time.Now().Before(c.expires) {
+		if lost && len(c.uses) == 1 && !r.lags() && !h.void(c, nil) && time.Now().Before(c.expires) {
 			h.wrongf("a consent is lost", "#%d %s, the one started last for %q: %s", r.number, r.what, r.name, r.text)
 		}
 	}
@@ -66,6 +66,8 @@ func (h *simulation) learns(r *simRequest) {
 	switch {
 	case r.op == logical.ReadOperation && strings.HasPrefix(r.path, "creds/"):
 		h.learnsToken(r)
+	case strings.HasPrefix(r.path, "revoke") && r.node.deposed.Load() != nil: // it revokes what it saw last, and can tell nobody
+		h.unmark()
 	case strings.HasPrefix(r.path, "revoke/") && strings.Contains(r.text, "may be handed out still"):
 		h.unmark()
 	case strings.HasPrefix(r.path, "revoke/"):
@@ -102,7 +104,7 @@ func (h *simulation) learnsToken(r *simRequest) {
 	if since := h.barred[token]; since > 0 && since < r.begun && !lags {
 		h.wrongf("a revoked token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
 	}
-	if h.deletedMeanwhile(r) {
+	if h.deletedMeanwhile(r) || lags {
 		return // it may be of the credential that is gone
 	}
 	if h.handed[r.name] == nil {
@@ -225,9 +227,15 @@ func (h *simulation) learnsConnected(r *simRequest) {
 	if c := r.consent; r.path == "callback" && r.calls.Load() == 0 && !c.alone(r) {
 		return // another tab brought the news, perhaps before this one began
 	}
+	begun := r.begun // of what is told, which another browser may have started
+	if r.consent != nil && r.path == "callback" {
+		for _, use := range r.consent.uses {
+			begun = min(begun, use.begun)
+		}
+	}
 	deleted := false
 	for _, o := range h.changes[r.name] {
-		if !o.deletes() || o.over > 0 && o.over < r.begun {
+		if !o.deletes() || o.over > 0 && o.over < begun {
 			continue
 		}
 		deleted = true

@@ -52,6 +52,9 @@ var (
 )
 
 func (h *simulation) newNode(standby bool) *simNode {
+	h.mu.Lock()
+	clear(h.behind) // it has what is stored when it begins
+	h.mu.Unlock()
 	h.nodes++
 	n := &simNode{h: h, number: h.nodes}
 	n.standby.Store(standby)
@@ -188,6 +191,9 @@ func (d *simDoor) perform(ctx context.Context, op, key string, work func() error
 	replicated := func() {}
 	if writes {
 		replicated = h.replicate(n, key)
+	}
+	if n.deposed.Load() != nil && writes {
+		return n.fail(errSimLate) // while it was blocked
 	}
 	if err := work(); err != nil {
 		return n.fail(err)

@@ -307,7 +307,8 @@ func (h *simulation) restart(promote bool) {
 		for _, key := range slices.Sorted(maps.Keys(h.contents())) {
 			standby.backend.InvalidateKey(context.Background(), key)
 		}
-		for _, name := range h.names { // what is not there any more either
+		standby.backend.InvalidateKey(context.Background(), "config") // what is not there any more either
+		for _, name := range h.names {
 			standby.backend.InvalidateKey(context.Background(), "creds/"+name)
 		}
 		standby.standby.Store(false)

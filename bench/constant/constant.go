@@ -19,6 +19,7 @@ func Answer() map[string]any {
 		"expire_time":         "2026-01-01T11:00:00Z",
 		"last_vault_rotation": "2026-01-01T10:00:00Z",
 		"rotation_period":     3000,
+		"service_url":         "https://www.zohoapis.com/crm/v8",
 		"ttl":                 1500,
 	}
 }
