@@ -177,6 +177,7 @@ func (c *chaos) killPlugin() (string, error) {
 		return "", err
 	}
 	pids := leader.children(pluginName) // whichever version: the kernel cuts names short
+	c.pluginKills = append(c.pluginKills, time.Now())
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 	}

@@ -46,7 +46,9 @@ type chaos struct {
 	// What can be read through any server: Vault's own, and ours.
 	vaultGap, zohoGap gap
 
-	grants int // that Zoho has at the end, all of them stored
+	grants      int         // that Zoho has at the end, all of them stored
+	died        int         // others, which were on their way into a process that was killed
+	pluginKills []time.Time // faults alone change it
 
 	mu       sync.Mutex
 	problems []string
@@ -462,6 +464,10 @@ func (c *chaos) buildNext() (sum string) {
 	return sha256Of(content)
 }
 
+// onItsWay is how long before its process is killed Zoho may have answered on a busy
+// machine, and nothing be written down yet.
+const onItsWay = 5 * time.Second
+
 // judge looks at every promise when all is quiet.
 func (c *chaos) judge() {
 	t := c.t
@@ -505,12 +511,20 @@ func (c *chaos) judge() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(orphans) == 0 {
-			c.grants = len(known)
+		// What died with a process that was killed itself nobody else can know.
+		left := slices.DeleteFunc(orphans, func(o orphan) bool {
+			return slices.ContainsFunc(c.pluginKills, func(killed time.Time) bool {
+				return o.Issued.Before(killed) && killed.Sub(o.Issued) < onItsWay
+			})
+		})
+		if len(left) == 0 {
+			c.grants, c.died = len(known), len(orphans)-len(left)
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("%d grants at Zoho are in no storage", len(orphans))
+			for _, o := range left {
+				t.Errorf("a grant at Zoho of %s is in no storage", o.Issued.Format("15:04:05.000"))
+			}
 			return
 		}
 	}

@@ -33,28 +33,34 @@ func noOrphanCommand(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%d grants at Zoho are in no storage: %s", len(orphans), orphans)
+			ts.Fatalf("%d grants at Zoho are in no storage: %v", len(orphans), orphans)
 		}
 	}
 }
 
+// orphan is a grant at Zoho that no mount knows.
+type orphan struct {
+	Token  string
+	Issued time.Time
+}
+
 // orphans are the refresh tokens at Zoho that are not among the known ones,
 // whether or not their answer ever arrived.
-func (s *simulator) orphans(known map[string]bool) ([]string, error) {
+func (s *simulator) orphans(known map[string]bool) ([]orphan, error) {
 	answer, err := s.ask("GET", "/tokens", nil)
 	if err != nil {
 		return nil, err
 	}
 	var tokens struct {
-		Refresh []struct{ Token string } `json:"refresh_tokens"`
+		Refresh []orphan `json:"refresh_tokens"`
 	}
 	if err := json.Unmarshal(answer, &tokens); err != nil {
 		return nil, err
 	}
-	var orphans []string
+	var orphans []orphan
 	for _, t := range tokens.Refresh {
 		if !known[t.Token] {
-			orphans = append(orphans, t.Token)
+			orphans = append(orphans, t)
 		}
 	}
 	return orphans, nil

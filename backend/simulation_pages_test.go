@@ -113,7 +113,7 @@ func (h *simulation) judgePage(r *simRequest) {
 		switch {
 		case r.calls.Load() > 0 || r.writes.Load() > 0:
 			wrong("a page that is loaded again does something")
-		case r.result != "connected" && !(troubled && r.status == 503) && !(r.patience > 0 && r.result == "busy") && r.whole():
+		case r.result != "connected" && !(troubled && r.status == 503) && !(r.patience > 0 && r.result == "busy") && r.whole() && !r.lags():
 			wrong("a page that is loaded again forgets that it is connected")
 		}
 	}

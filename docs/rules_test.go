@@ -5,6 +5,7 @@ package docs_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
@@ -65,6 +66,35 @@ func (m *mount) ask(op logical.Operation, path string, data map[string]any) *log
 		m.t.Fatal(path, resp, err)
 	}
 	return resp
+}
+
+func TestDashboardAsksForWhatIsEmitted(t *testing.T) {
+	emitted := newMount(t).ask(logical.ReadOperation, "metrics", map[string]any{"format": "prometheus"}).Data[logical.HTTPRawBody].(string)
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "docs/examples/grafana.json")), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			for _, name := range regexp.MustCompile(`vault_zoho_[a-z_]+`).FindAllString(target.Expr, -1) {
+				shown[name] = true
+				if !regexp.MustCompile(`(?m)^` + name + `[ {]`).MatchString(emitted) {
+					t.Errorf("%s: %s is not emitted", panel.Title, name)
+				}
+			}
+		}
+	}
+	for _, name := range regexp.MustCompile(`(?m)^vault_zoho_[a-z_]+`).FindAllString(emitted, -1) {
+		if !shown[name] {
+			t.Errorf("no panel shows %s", name)
+		}
+	}
 }
 
 func TestAlertsAndOperationsSpeakOfSeriesThatAreEmitted(t *testing.T) {
