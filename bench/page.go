@@ -60,7 +60,7 @@ func (r *Results) page() string {
 func writeSizes(p *page, sizes []*Size) {
 	p.line("## Size\n")
 	p.line("Credentials in storage, each with a grant and a stored token of its own. Memory holds %d at most; *missing* reads more than that in", remembered)
-	p.line("turn, so that none of them is in memory. One connection where nothing else is said.\n")
+	p.line("turn, so that none of them is in memory. One connection where nothing else is said. After the storms their 1000 credentials are there, too: lists list them.\n")
 	head := []string{"credentials"}
 	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}, {"raft database"}}
 	for _, s := range sizes {
