@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -71,15 +72,23 @@ func (s *server) path(extension string) string {
 	return filepath.Join(s.folder, s.name+"."+extension)
 }
 
-// freePorts returns addresses on this machine that nobody listens at.
+// nextPort is where the search for them goes on.
+var nextPort = 10_000 + rand.IntN(9_000)
+
+// freePorts are ports that nobody listens on, below those that systems give to whoever
+// names none: such a one somebody else may have by the time that Vault asks for it.
 func freePorts(n int) (addresses []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for first := nextPort; nextPort < first+1_000 && len(addresses) < n; {
+		nextPort++
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort))
 		if err != nil {
-			return nil, err
+			continue
 		}
-		defer l.Close()
+		l.Close()
 		addresses = append(addresses, l.Addr().String())
+	}
+	if len(addresses) < n {
+		return nil, fmt.Errorf("no %d ports are free below %d", n, nextPort)
 	}
 	return addresses, nil
 }
