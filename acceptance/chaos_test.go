@@ -465,7 +465,7 @@ func (c *chaos) buildNext() (sum string) {
 }
 
 // onItsWay is how long before its process is killed Zoho may have answered on a busy
-// machine, and nothing be written down yet.
+// machine, and nothing be written down yet; or how long after, to a call that it had got.
 const onItsWay = 5 * time.Second
 
 // judge looks at every promise when all is quiet.
@@ -514,7 +514,7 @@ func (c *chaos) judge() {
 		// What died with a process that was killed itself nobody else can know.
 		left := slices.DeleteFunc(orphans, func(o orphan) bool {
 			return slices.ContainsFunc(c.pluginKills, func(killed time.Time) bool {
-				return o.Issued.Before(killed) && killed.Sub(o.Issued) < onItsWay
+				return killed.Sub(o.Issued).Abs() < onItsWay
 			})
 		})
 		if len(left) == 0 {
