@@ -136,6 +136,9 @@ func (c *chaos) seal() (string, error) {
 	return leader.name, err
 }
 
+// pause is a time in which a server and its plugin stood still.
+type pause struct{ from, to time.Time }
+
 // pauseLeader stops the leader for long enough that another one takes over, and lets it
 // go on as one that does not know.
 func (c *chaos) pauseLeader() (string, error) {
@@ -149,9 +152,11 @@ func (c *chaos) pauseLeader() (string, error) {
 		}
 	}
 	wait := time.Second + c.within(8*time.Second)
-	leader.signal(syscall.SIGSTOP)
+	stopped := time.Now()
+	leader.signal(syscall.SIGSTOP) // and its plugin
 	c.pass(wait)
 	leader.signal(syscall.SIGCONT)
+	c.pauses = append(c.pauses, pause{stopped, time.Now()})
 	return leader.name + " for " + wait.Round(time.Millisecond).String(), nil
 }
 

@@ -32,7 +32,7 @@ func (c *chaos) report(seed int, struck []strike, took time.Duration) string {
 	fmt.Fprintf(&b, "%d faults with seed %d in %s, on %d cores. Afterwards %d grants were alive at Zoho, each of them stored.\n\n",
 		len(struck), seed, took.Round(time.Second), runtime.NumCPU(), c.grants)
 	if c.died > 0 {
-		fmt.Fprintf(&b, "%d others were on their way into a plugin's process that was killed with SIGKILL, and died with it.\n\n", c.died)
+		fmt.Fprintf(&b, "%d others were on their way into a plugin's process that was killed with SIGKILL, or stood still until its time limit was over.\n\n", c.died)
 	}
 	b.WriteString("| fault | times | unreadable: median | longest | longer than Vault's own storage: median | longest |\n|---|---|---|---|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {

@@ -47,8 +47,9 @@ type chaos struct {
 	vaultGap, zohoGap gap
 
 	grants      int         // that Zoho has at the end, all of them stored
-	died        int         // others, which were on their way into a process that was killed
-	pluginKills []time.Time // faults alone change it
+	died        int         // others, which were on their way into a process that was killed or stood still
+	pluginKills []time.Time // faults alone change them
+	pauses      []pause
 
 	mu       sync.Mutex
 	problems []string
@@ -464,6 +465,10 @@ func (c *chaos) buildNext() (sum string) {
 	return sha256Of(content)
 }
 
+// shortestLimit is less than the least request_timeout that operators set, by as much as
+// Zoho takes its time here.
+const shortestLimit = 4 * time.Second
+
 // onItsWay is how long before its process is killed Zoho may have answered on a busy
 // machine, and nothing be written down yet; or how long after, to a call that it had got.
 const onItsWay = 5 * time.Second
@@ -511,10 +516,13 @@ func (c *chaos) judge() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What died with a process that was killed itself nobody else can know.
+		// What died with a process that was killed itself nobody else can know; nor what
+		// arrived at one that stood still until its time limit was over.
 		left := slices.DeleteFunc(orphans, func(o orphan) bool {
 			return slices.ContainsFunc(c.pluginKills, func(killed time.Time) bool {
 				return killed.Sub(o.Issued).Abs() < onItsWay
+			}) || slices.ContainsFunc(c.pauses, func(p pause) bool {
+				return p.to.Sub(p.from) > shortestLimit && o.Issued.After(p.from.Add(-time.Second)) && o.Issued.Before(p.to)
 			})
 		})
 		if len(left) == 0 {
