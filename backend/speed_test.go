@@ -156,6 +156,7 @@ func constantBackend(b *testing.B, answer map[string]any) logical.Backend {
 							"expire_time":         expires,
 							"last_vault_rotation": rotated,
 							"rotation_period":     3000,
+							"service_url":         "https://www.zohoapis.com/crm/v8",
 							"ttl":                 1500,
 						}}, nil
 					},
