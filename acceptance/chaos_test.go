@@ -540,16 +540,14 @@ func (c *chaos) judge() {
 
 // settled reads a path once a server that leads answers.
 func (c *chaos) settled(path string) (status int, answer []byte, err error) {
-	for deadline := time.Now().Add(patience); ; time.Sleep(250 * time.Millisecond) {
-		leader, err := c.awaitActive()
-		if err != nil {
-			return 0, nil, err
-		}
+	err = c.lead(func(leader *node) (err error) {
 		status, answer, err = c.ask(context.Background(), leader, "GET", path, nil)
-		if err == nil && status < 500 || time.Now().After(deadline) {
-			return status, answer, err
+		if err == nil && status >= 500 {
+			err = fmt.Errorf("%s: %d: %s", path, status, answer)
 		}
-	}
+		return err
+	})
+	return status, answer, err
 }
 
 // mintedOnce sees that the token that came with a grant was the only one of fifty
