@@ -101,10 +101,7 @@ func TestPanicAtTheBeginningOrTheEndOfAMountLeavesTheProcessToTheOthers(t *testi
 	// What neither storage nor Zoho would take is tried again at the end.
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
-		landed := m.consent("crm", nil, zohotest.Consent{})
-		m.storage.failing("due/")
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
-		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked")
+		m.owes()
 		m.storage.working()
 		m.zoho.ClearFaults()
 		m.panicsAt(1)

@@ -4,6 +4,7 @@
 package backend_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -192,18 +193,24 @@ func TestImportThatFailsDoesNotUndoADeleteThatWasNotSettled(t *testing.T) {
 	})
 }
 
+// withoutLedger makes storage as format 1 has it, which had no ledger.
+func (m *mount) withoutLedger() {
+	m.t.Helper()
+	for _, key := range m.storage.keys(m.t) {
+		if strings.HasPrefix(key, "grant/") {
+			if err := m.storage.Storage.Delete(context.Background(), key); err != nil {
+				m.t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestGrantOfAnEarlierReleaseEndsWhateverStepOfItsReplacementCrashed(t *testing.T) {
 	for nth, reached := 1, true; reached; nth++ {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.configure(data{"verify": false})
 			m.connect("crm")
-			for _, key := range m.storage.keys(t) { // as format 1 has it, which had no ledger
-				if strings.HasPrefix(key, "grant/") {
-					if err := m.storage.Storage.Delete(t.Context(), key); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+			m.withoutLedger()
 			m.restart()
 			old := m.zoho.RefreshTokens()[0].Token
 			landed := m.consent("crm", nil, zohotest.Consent{})
@@ -239,13 +246,7 @@ func TestTokensOfAReplacedGrantLiveOnThoughItHasToBeKnownAnew(t *testing.T) {
 		m.connect("crm")
 		held := m.token("crm")
 		m.connect("crm")
-		for _, key := range m.storage.keys(t) { // as format 1 has it, which had no ledger
-			if strings.HasPrefix(key, "grant/") {
-				if err := m.storage.Storage.Delete(t.Context(), key); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+		m.withoutLedger()
 		m.restart()
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_code", Endpoint: "token", Times: 1})
