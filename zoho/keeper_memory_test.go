@@ -177,20 +177,26 @@ func TestABackoffIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
 	}
 }
 
+// mintsUnstored mints a token that storage does not take.
+func (w *world) mintsUnstored() {
+	w.Helper()
+	w.disk.set(func(d *disk) {
+		d.saving = func(_ context.Context, n int) error {
+			if n == 2 { // the first is the place
+				return errStorage
+			}
+			return nil
+		}
+	})
+	if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
+		w.Fatalf("got %v, want the storage's error", err)
+	}
+}
+
 func TestWhatOnlyMemoryKnewIsForgottenOnceItIsStored(t *testing.T) {
 	inBubble(t, func(w *world) {
 		other := w.pair()[0]
-		w.disk.set(func(d *disk) {
-			d.saving = func(_ context.Context, n int) error {
-				if n == 2 {
-					return errStorage
-				}
-				return nil
-			}
-		})
-		if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
-			t.Fatalf("got %v, want the storage's error", err)
-		}
+		w.mintsUnstored()
 		w.reads(zoho.Want{}) // stores what is left
 		w.passes(time.Second)
 		last := w.reads(zoho.Want{})
@@ -250,17 +256,7 @@ func TestAnUnsavedTokenIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
 
 func TestWhatAnotherNodeWroteJoinsWhatWasNotStoredHere(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.disk.set(func(d *disk) {
-			d.saving = func(_ context.Context, n int) error {
-				if n == 2 {
-					return errStorage
-				}
-				return nil
-			}
-		})
-		if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
-			t.Fatalf("got %v, want the storage's error", err)
-		}
+		w.mintsUnstored()
 		if _, err := zoho.NewKeeper(1, nil).Prove(w.Context(), w.account); err != nil {
 			t.Fatal(err)
 		}

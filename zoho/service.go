@@ -4,7 +4,10 @@
 
 package zoho
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Service is one of Zoho's products as its API is reached in a data centre.
 type Service struct {
@@ -103,10 +106,5 @@ func serviceOf(prefix string) *service {
 }
 
 func isCompanion(prefix string) bool {
-	for _, companion := range companions {
-		if strings.EqualFold(companion, prefix) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(companions, func(c string) bool { return strings.EqualFold(c, prefix) })
 }
