@@ -4,6 +4,7 @@
 package backend_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -131,6 +132,45 @@ func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
 			}
 		}
 		m.token("app3")
+	})
+}
+
+// Vault gives up on a plugin that answers later than it allows, and then nobody hears
+// what was revoked.
+func TestBreakGlassAnswersInTimeAndGoesOnWhenWrittenAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"request_timeout": "1m"})
+		const all = 150
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.LiveRefreshTokens = -1, -1 })
+		for i := range all {
+			m.connect(fmt.Sprintf("app%d", i))
+		}
+		m.connect("gone")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke", Times: 1})
+		m.delete("creds/gone") // its grant is still to be revoked
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "revoke", Delay: 30 * time.Second})
+		requests := 0
+		for left := all + 1; left > 0; requests++ {
+			ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+			defer cancel()
+			resp, err := m.request(ctx, logical.UpdateOperation, "revoke", nil)
+			if err != nil || ctx.Err() != nil {
+				t.Fatalf("after %d requests: %v, %v", requests, err, ctx.Err())
+			}
+			if now := resp.Data["failed"].(int); now >= left {
+				t.Fatalf("%d of %d are left after one more request", now, left)
+			} else {
+				left = now
+			}
+		}
+		if requests < 2 {
+			t.Error("one request was enough, which proves nothing")
+		}
+		for _, grant := range m.zoho.RefreshTokens() {
+			if len(m.zoho.AccessTokens(grant.Token)) > 0 {
+				t.Fatal("a token lives on")
+			}
+		}
 	})
 }
 
