@@ -115,5 +115,6 @@ func (b *backend) invalidate(_ context.Context, key string) {
 		b.keeper.Forget(id)
 		return
 	}
+	b.ledger.Invalidate(key)
 	b.memory.forget(key)
 }

@@ -136,7 +136,7 @@ func (b *backend) cause(err error) string {
 // pardon forgets what is still to be revoked of a credential that is deleted: its
 // accounts server is gone for ever, or the grant is wanted after all.
 func (b *backend) pardon(ctx context.Context, s logical.Storage, name string) error {
-	ids, err := b.ledger.Due(ctx, s)
+	ids, err := b.ledger.Due(ctx, s, name)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func worse(a, b error) error {
 // tried are left alone: a Zoho that does not answer takes its time once.
 // Nothing is begun when the context named beginning is over.
 func (b *backend) endLeft(ctx, beginning context.Context, s logical.Storage, name string, shared bool, tried ...string) (map[string]left, error) {
-	due, err := b.ledger.Due(ctx, s)
+	due, err := b.ledger.Due(ctx, s, name)
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,7 @@ type Ledger struct {
 	// name, then these.
 	grants, tallies *store.Locks
 	sweeping        sweeping
+	names           dueNames
 	// forward is set when storage holds nothing of format 1 any more.
 	forward atomic.Bool
 
@@ -166,7 +167,7 @@ type Ledger struct {
 func New(world World, log func() hclog.Logger) *Ledger {
 	return &Ledger{
 		world: world, log: log, grants: store.NewLocks(), tallies: store.NewLocks(),
-		sweeping: sweeping{rests: map[string]rest{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]bool{},
+		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]bool{},
 	}
 }
 
@@ -537,10 +538,14 @@ func (g *Grant) quiet() bool {
 // find returns what is stored of a grant, nil if nothing is. The grant's lock is
 // held, or the answer is only to be looked at.
 func (l *Ledger) find(ctx context.Context, s logical.Storage, id string) (*Grant, error) {
+	generation := l.names.generation()
 	for _, prefix := range []string{DuePrefix, GrantPrefix} {
 		var g Grant
 		err := store.Get(ctx, s, prefix+id, &g)
 		if err == nil {
+			if prefix == DuePrefix {
+				l.names.found(&g, generation)
+			}
 			return &g, nil
 		}
 		if !errors.Is(err, store.ErrAbsent) {
@@ -578,12 +583,6 @@ func (l *Ledger) settle(ctx context.Context, s logical.Storage, g *Grant) error 
 		return err
 	}
 	return store.Delete(ctx, s, DuePrefix+g.ID)
-}
-
-func (l *Ledger) putDue(ctx context.Context, s logical.Storage, g *Grant) error {
-	// A write that failed may have been done all the same.
-	defer l.sweeping.added()
-	return store.Put(ctx, s, DuePrefix+g.ID, g)
 }
 
 // Get returns what is known of a grant, nil if nothing is.

@@ -364,11 +364,6 @@ func (l *Ledger) SettleDebts(ctx context.Context, s logical.Storage) error {
 	}
 }
 
-// Due returns the ids of the grants about which something has to be done.
-func (l *Ledger) Due(ctx context.Context, s logical.Storage) ([]string, error) {
-	return s.List(ctx, DuePrefix)
-}
-
 // Left returns what is known of a condemned grant that nobody holds, after the doubts
 // that a dead process left were settled; nil otherwise. Somebody may be about to hold it.
 func (l *Ledger) Left(ctx context.Context, s logical.Storage, id string) (*Grant, error) {

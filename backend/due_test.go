@@ -1,0 +1,85 @@
+// What does it cost to find what is due of a name? What others wait for is not read for it.
+
+package backend_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"vault-plugin-secrets-zoho/zohotest"
+)
+
+// Storage names what is due by grant; that a name is looked for must not mean that
+// everything is read, or a thousand deletes while Zoho is away read a million times.
+func TestDeleteDoesNotReadWhatIsDueOfOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.LiveRefreshTokens = -1, -1 })
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		var reads atomic.Int64
+		count := func(op, key string) error {
+			if op == "get" && strings.HasPrefix(key, "due/") {
+				reads.Add(1)
+			}
+			return nil
+		}
+		costs := func(name string) int64 {
+			m.connect(name)
+			reads.Store(0)
+			m.storage.before.Store(&count)
+			m.delete("creds/" + name)
+			return reads.Load()
+		}
+		alone := costs("first")
+		for i := range 20 {
+			m.connect(fmt.Sprintf("app%d", i))
+			m.delete(fmt.Sprintf("creds/app%d", i))
+		}
+		if among := costs("second"); among > alone {
+			t.Errorf("a delete reads what is due %d times alone, %d times beside 21 of others", alone, among)
+		}
+		m.restart() // each is read once more, by whoever needs it first
+		costs("third")
+		if among := costs("fourth"); among > alone {
+			t.Errorf("some time after a restart a delete reads what is due %d times", among)
+		}
+		m.zoho.ClearFaults()
+		m.hours()
+		m.settled(0)
+	})
+}
+
+// What another node writes is read again.
+func TestDeleteFindsWhatAnotherNodeMadeDue(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.connect("crm") // the first grant is due later
+		m.delete("creds/none")
+		due := func() []string {
+			return slices.DeleteFunc(m.storage.keys(t), func(key string) bool { return !strings.HasPrefix(key, "due/") })
+		}
+		key := due()[0]
+		entry, err := m.storage.Storage.Get(context.Background(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry.Value = bytes.ReplaceAll(entry.Value, []byte(`"crm"`), []byte(`"none"`))
+		entry.Value = bytes.Replace(entry.Value, []byte(`"revoke":true`), []byte(`"revoke":true,"at_once":true`), 1)
+		if err := m.storage.Storage.Put(context.Background(), entry); err != nil {
+			t.Fatal(err)
+		}
+		m.backend.InvalidateKey(context.Background(), key)
+		m.zoho.ClearFaults()
+		m.delete("creds/none")
+		if left := due(); len(left) > 0 {
+			t.Errorf("%s is due still", left)
+		}
+	})
+}
