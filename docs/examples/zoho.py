@@ -2,7 +2,7 @@
 
 VAULT_ADDR=https://... VAULT_TOKEN=... python3 zoho.py zoho/creds/crm /crm/v8/org
 """
-import datetime, json, os, sys, threading, time, urllib.error, urllib.parse, urllib.request
+import calendar, json, os, sys, threading, time, urllib.error, urllib.parse, urllib.request
 
 
 class Zoho:
@@ -23,18 +23,14 @@ class Zoho:
     def send(self, token, path, request):
         request = urllib.request.Request(urllib.parse.urljoin(token["api_domain"], path), **request)
         request.add_unredirected_header("Authorization", token["authorization"])  # for this host alone
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as answer:
-            return answer.code, answer.read()
+        return answered(request, 60)
 
     def token(self, rejected=None):
         """The token is kept for ttl, and while Vault is away as long as it lives."""
         held = self.held
         if held and time.monotonic() < self.next and not rejected:
             return held
-        lives = held and datetime.datetime.now(datetime.timezone.utc) < expiry(held) - datetime.timedelta(seconds=30)
+        lives = held and time.time() < calendar.timegm(time.strptime(held["expire_time"], "%Y-%m-%dT%H:%M:%SZ")) - 30
         if not self.lock.acquire(blocking=not lives or bool(rejected)):
             return held  # somebody reads already
         try:
@@ -51,16 +47,18 @@ class Zoho:
 
     def ask(self, rejected):
         address = f"{os.environ['VAULT_ADDR']}/v1/{self.path}" + (f"?rejected={rejected}" if rejected else "")
-        request = urllib.request.Request(address, headers={"X-Vault-Token": os.environ["VAULT_TOKEN"]})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as answer:
-            raise OSError(f"no access token from Vault: {'; '.join(json.load(answer)['errors'])}") from None
+        status, body = answered(urllib.request.Request(address, headers={"X-Vault-Token": os.environ["VAULT_TOKEN"]}), 30)
+        if status != 200:
+            raise OSError(f"no access token from Vault: {'; '.join(json.loads(body)['errors'])}")
+        return json.loads(body)["data"]
 
 
-def expiry(token):
-    return datetime.datetime.fromisoformat(token["expire_time"].replace("Z", "+00:00"))
+def answered(request, timeout):
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read()
 
 
 if __name__ == "__main__":
