@@ -55,16 +55,18 @@ func (b *backend) pathRevokeAll() *framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.revokeAll, Summary: "Revoke every living access token of every credential of this mount.",
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "What was revoked, by credential.", Fields: map[string]*framework.FieldSchema{
-					"revoked": {Type: framework.TypeInt, Description: "How many access tokens were revoked."},
-					"failed":  {Type: framework.TypeInt, Description: "For how many credentials that did not succeed in full."},
-					"results": {Type: framework.TypeMap, Description: "By credential: revoked, and error where there was one."},
+					"revoked":   {Type: framework.TypeInt, Description: "How many access tokens were revoked."},
+					"failed":    {Type: framework.TypeInt, Description: "For how many credentials that did not succeed in full."},
+					"unreached": {Type: framework.TypeInt, Description: "How many of these the request's time was not enough for."},
+					"results":   {Type: framework.TypeMap, Description: "By credential that was reached: revoked, and error where there was one."},
 				}}}},
 			},
 		},
 		HelpSynopsis: "Break glass: revoke the access tokens of all credentials.",
 		HelpDescription: `
-As revoke/<name>, for every credential of the mount, with a result for each. What
-was not reached before the request ended is named; writing again goes on.`,
+As revoke/<name>, for every credential of the mount, with a result for each. Some
+seconds before the request's time is over nothing more is begun; what was not
+reached then is counted, and writing again goes on with it.`,
 	}
 }
 
@@ -169,7 +171,7 @@ func (b *backend) endLeft(ctx, beginning context.Context, s logical.Storage, nam
 			continue
 		}
 		if beginning.Err() != nil {
-			return ended, worse(err, unreached())
+			return ended, worse(err, errUnreached)
 		}
 		g, failed := b.ledger.Left(ctx, s, id)
 		err = worse(err, failed)
@@ -241,10 +243,10 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 	return resp, nil
 }
 
-// unreached says that a request's time was not enough.
-func unreached() error {
-	return busy("the request's time was over before this was reached; write again to go on")
-}
+func (l left) unreached() bool { return l.revoked == 0 && errors.Is(l.err, errUnreached) }
+
+// errUnreached says that a request's time was not enough.
+var errUnreached = busy("the request's time was over before this was reached; write again to go on")
 
 // beginning returns a context that is over when nothing more should be begun that may take
 // as long as one call: Vault gives up on a plugin when the request's time is over, and then
@@ -275,7 +277,7 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	for range min(revokers, len(names)) {
 		workers.Go(func() {
 			for name := range queue {
-				revoked, err := 0, unreached()
+				revoked, err := 0, errUnreached
 				if beginning.Err() == nil {
 					revoked, err = b.revokeSafely(ctx, req.Storage, name)
 				}
@@ -297,21 +299,34 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	for name := range b.credentials.deleting() {
 		ended[name] = ended[name].and(0, beingDeleted())
 	}
-	// Told and logged last: no revocation waits behind a log line.
 	results := make(map[string]any, len(ended))
-	total, failed := 0, 0
+	total, failed, late := 0, 0, 0
 	for name, l := range ended {
-		result := map[string]any{"revoked": l.revoked}
 		if total += l.revoked; l.err != nil {
 			failed++
+		}
+		if l.unreached() {
+			late++ // there may be very many
+			continue
+		}
+		result := map[string]any{"revoked": l.revoked}
+		if l.err != nil {
 			result["error"] = b.told(explain(l.err, consentAgain(name)))
 		}
 		results[name] = result
-		b.Logger().Info("access tokens revoked", "credential", name, "revoked", l.revoked, "complete", l.err == nil)
 	}
-	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "results": results}}
+	// Logged apart: neither a revocation nor the answer waits behind a log line.
+	b.spawn(func(context.Context) {
+		b.Logger().Info("access tokens of all credentials revoked", "revoked", total, "failed", failed, "unreached", late)
+		for name, l := range ended {
+			if !l.unreached() {
+				b.Logger().Info("access tokens revoked", "credential", name, "revoked", l.revoked, "complete", l.err == nil)
+			}
+		}
+	})
+	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "unreached": late, "results": results}}
 	if failed > 0 {
-		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", failed, len(results)))
+		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", failed, len(ended)))
 	}
 	if unfinished != nil {
 		resp.AddWarning("grants of credentials that were deleted or replaced are not all revoked yet; write again to go on: " + b.told(unfinished))
