@@ -98,7 +98,7 @@ func (h *simulation) learnsToken(r *simRequest) {
 	token, _ := r.resp.Data["access_token"].(string)
 	h.notef("#%d gives %s", r.number, h.label(token))
 	lags := r.lags()
-	if !h.zoho.Alive(token) && !h.unmarked[r.name] && !h.killed[token] && !h.outsideHit && !lags && !h.revokedMeanwhile(r) {
+	if !h.zoho.Alive(token) && !h.unmarked[r.name] && !h.killed[token] && !h.outsideHit && !lags && !h.revokedMeanwhile(r, token) {
 		h.wrongf("a dead token is handed out", "#%d %s: %s", r.number, r.what, h.label(token))
 	}
 	if since := h.barred[token]; since > 0 && since < r.begun && !lags {
@@ -116,10 +116,10 @@ func (h *simulation) learnsToken(r *simRequest) {
 }
 
 // revokedMeanwhile reports whether somebody asked for an end of such a token while a
-// read went on.
-func (h *simulation) revokedMeanwhile(r *simRequest) bool {
+// read went on. Those of client credentials are several names'.
+func (h *simulation) revokedMeanwhile(r *simRequest, token string) bool {
 	return slices.ContainsFunc(h.revoking, func(o *simRequest) bool {
-		return (o.over == 0 || o.over > r.begun) && (strings.HasPrefix(o.path, "revoke") || o.name == r.name)
+		return (o.over == 0 || o.over > r.begun) && (strings.HasPrefix(o.path, "revoke") || o.name == r.name || h.parent(token) == "")
 	})
 }
 

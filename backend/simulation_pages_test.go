@@ -111,7 +111,7 @@ func (h *simulation) judgePage(r *simRequest) {
 	}
 	if first := c.connected; first != nil && first.over < r.begun && h.remembered(c) {
 		switch {
-		case r.calls.Load() > 0 || r.writes.Load() > 0:
+		case r.calls.Load() > 0 || r.writes.Load() > 0 && !r.lags():
 			wrong("a page that is loaded again does something")
 		case r.result != "connected" && !(troubled && r.status == 503) && !(r.patience > 0 && r.result == "busy") && r.whole() && !r.lags():
 			wrong("a page that is loaded again forgets that it is connected")
