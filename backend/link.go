@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -42,6 +43,8 @@ func readLink(p *consent.Consent, c *client, f *fields, mountPoint string) error
 		return refuse("soid belongs to flow=organization; add that, or leave soid out")
 	case p.ReturnURL == "" && p.ReturnState != "":
 		return refuse("return_state goes with return_url; name where the browser shall go on to")
+	case !utf8.ValidString(p.ReturnState):
+		return refuse("return_state is no text in UTF-8; send base64 of it")
 	case len(p.ReturnState) > 1024:
 		return refuse("return_state is longer than 1024 bytes; keep the rest on your side, under a short key")
 	}

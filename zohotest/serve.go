@@ -210,11 +210,12 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 	}
 	if tried := s.codes[c.form.Get("code")]; tried != nil && c.r.Method == at.method {
 		tried.tries++
+		late := max(0, s.now().Sub(tried.expires))
 		switch {
 		case tried.tries > 1:
-			s.violate(CodeTriedTwice, "code %s of client %s, attempt %d", short(tried.text), tried.client, tried.tries)
+			s.violate(CodeTriedTwice, "code %s of client %s, attempt %d, %s late", short(tried.text), tried.client, tried.tries, late)
 		case !s.now().Before(tried.expires):
-			s.violate(CodeTriedLate, "code %s of client %s, %s late", short(tried.text), tried.client, s.now().Sub(tried.expires))
+			s.violate(CodeTriedLate, "code %s of client %s, %s late", short(tried.text), tried.client, late)
 		}
 	}
 }
