@@ -124,8 +124,11 @@ func (h *simulation) revokedMeanwhile(r *simRequest, token string) bool {
 }
 
 // deletedMeanwhile reports whether a credential was deleted while it was read.
-func (h *simulation) deletedMeanwhile(r *simRequest) bool {
-	return slices.ContainsFunc(h.changes[r.name], func(o *simRequest) bool { return o.deletes() && (o.over == 0 || o.over > r.begun) })
+func (h *simulation) deletedMeanwhile(r *simRequest) bool { return h.deletedBeside(r, r.name) }
+
+// deletedBeside reports whether a credential was deleted while a request went on.
+func (h *simulation) deletedBeside(r *simRequest, name string) bool {
+	return slices.ContainsFunc(h.changes[name], func(o *simRequest) bool { return o.deletes() && (o.over == 0 || o.over > r.begun) })
 }
 
 // learnsRevoked: nothing that was handed out before is handed out again, and, without
@@ -212,11 +215,12 @@ func (h *simulation) cutShort(r *simRequest) {
 	}
 }
 
-// usedBeside reports whether a credential uses a grant beside a delete: another one, or
-// one of the same name that was connected with it once more.
+// usedBeside reports whether a credential uses a grant beside a delete: another one, which
+// may be deleted at the same time, or one of the same name that was connected with it once more.
 func (h *simulation) usedBeside(deletion *simRequest, grant string) bool {
 	return slices.ContainsFunc(h.names, func(name string) bool {
-		return h.grantIn(h.contents(), name) == grant && (name != deletion.name || h.connectsBeside(deletion, deletion))
+		return h.grantIn(h.contents(), name) == grant && (name != deletion.name || h.connectsBeside(deletion, deletion)) ||
+			name != deletion.name && h.imported[grant] && h.deletedBeside(deletion, name)
 	})
 }
 
