@@ -15,6 +15,7 @@ MINUTES ?= 10
 SERVER ?= vault
 PLUGIN ?=
 SETUP ?=
+PROFILE ?=
 BENCH ?=
 RECORD ?=
 
@@ -76,10 +77,11 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 		done; \
 	done
 
-# Reads of a real server, in some ten minutes; nothing else should run on the machine.
+# Reads of a real server, in some twenty minutes; nothing else should run on the machine.
 bench: build ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
-	@go build -trimpath -o bin/bench ./bench && go build -trimpath -o bin/bench-yardstick ./bench/yardstick
-	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)
+	@go build -trimpath -o bin/bench ./bench && go build -trimpath -o bin/bench-yardstick ./bench/yardstick && go build -trimpath -ldflags '-s -w' -o bin/bench-plain ./bench/plain
+	@$(if $(PROFILE),go build -trimpath -ldflags '$(LDFLAGS)' -pgo $(PROFILE) -o bin/bench-pgo ./cmd/vault-plugin-secrets-zoho)
+	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plain bin/bench-plain -pgo "$(if $(PROFILE),bin/bench-pgo)" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)
 
 # Cheap to make and compare; the recorded ones say what machine they are from.
 benchmarks: ## reads in process, six times each, compared with bench/baseline.txt; RECORD=1 records them instead
@@ -87,9 +89,9 @@ benchmarks: ## reads in process, six times each, compared with bench/baseline.tx
 		go test -run '^$$' -bench Read -benchmem -benchtime 300ms -count 6 ./backend ./zoho >"$$new" && \
 		if [ -n "$(RECORD)" ]; then cp "$$new" bench/baseline.txt; else cd scripts/tools && go tool benchstat ../../bench/baseline.txt "$$new"; fi
 
-profile: ## what the plugin does under load, for the compiler: cmd/vault-plugin-secrets-zoho/default.pgo
+profile: ## what the plugin does under load, for the compiler: bin/default.pgo; then make bench PROFILE=bin/default.pgo
 	@vault=$$(scripts/vault-bin) && go build -trimpath -tags profile -pgo=off -o bin/profiled ./cmd/vault-plugin-secrets-zoho && go build -trimpath -o bin/bench ./bench && \
-		bin/bench -vault "$$vault" -engine bin/profiled -length 3000 -profile cmd/vault-plugin-secrets-zoho/default.pgo
+		bin/bench -vault "$$vault" -engine bin/profiled -length 3000 -profile bin/default.pgo
 
 # Only the package's own tests judge, or those of the ones named after =, and without the race detector, for speed.
 mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'

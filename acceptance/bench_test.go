@@ -52,20 +52,33 @@ func TestBenchMeasuresEachPartAndWritesAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var found struct {
-		Comparison struct{ Figures []struct{ Subject string } }
-		Fresh      struct{ RaftWrites float64 }
-		Storms     []struct {
+		Comparison, Variants struct{ Figures []struct{ Subject string } }
+		Fresh                struct{ RaftWrites float64 }
+		Storms               []struct {
 			About               string
 			Calls, AtOnce       int
 			Failed, Connections int
 		}
-		Sizes, Starts []struct{}
+		Sizes   []struct{ Credentials, Revoked int }
+		Starts  []struct{}
+		Retired struct{ Waiting int }
 	}
 	if err := json.Unmarshal(text, &found); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(found.Comparison.Figures); n != 7 {
 		t.Errorf("%d subjects are compared: %v", n, found.Comparison.Figures)
+	}
+	if n := len(found.Variants.Figures); n < 5 {
+		t.Errorf("%d variants are compared: %v", n, found.Variants.Figures)
+	}
+	if found.Retired.Waiting == 0 {
+		t.Error("no grants were retired")
+	}
+	for _, size := range found.Sizes {
+		if size.Revoked < size.Credentials {
+			t.Errorf("break glass reached %d of %d credentials", size.Revoked, size.Credentials)
+		}
 	}
 	if found.Fresh.RaftWrites > 2.5 {
 		t.Errorf("a fresh read makes %.2f writes; a place and a token are two", found.Fresh.RaftWrites)

@@ -20,8 +20,10 @@ import (
 type Results struct {
 	Machine    Machine
 	Comparison *Comparison `json:",omitempty"`
+	Variants   *Comparison `json:",omitempty"`
 	Fresh      *Fresh      `json:",omitempty"`
 	Storms     []Storm     `json:",omitempty"`
+	Retired    *Retired    `json:",omitempty"`
 	Sizes      []*Size     `json:",omitempty"`
 	Starts     []*Start    `json:",omitempty"`
 }
@@ -39,28 +41,26 @@ type Machine struct {
 
 func main() {
 	o := &options{}
-	var variants, sizes, only string
+	var sizes, only string
 	flag.StringVar(&o.vault, "vault", "bin/vault", "`binary` of Vault")
 	flag.StringVar(&o.engine, "engine", "bin/vault-plugin-secrets-zoho", "`binary` of this engine")
 	flag.StringVar(&o.yardstick, "yardstick", "bin/bench-yardstick", "`binary` of the yardsticks")
 	flag.StringVar(&o.other, "plugin", "", "`binary` of another plugin to put beside them")
 	flag.StringVar(&o.setup, "setup", "", "`program` that sets that plugin up; it has VAULT_ADDR, VAULT_TOKEN and MOUNT, and the last line that it prints is the path to read")
-	flag.StringVar(&variants, "variants", "", "other builds of this engine to compare, `name=binary` and arguments, with commas between")
+	flag.StringVar(&o.plain, "plain", "", "`binary` of this engine as the SDK serves it, one of its variants")
+	flag.StringVar(&o.pgo, "pgo", "", "`binary` of this engine that was compiled with a profile, one of its variants")
 	flag.StringVar(&only, "subjects", "", "the `names` of what is compared, beside the floor, with commas between; empty: all")
 	flag.IntVar(&o.rounds, "rounds", 5, "`number` of rounds")
 	flag.IntVar(&o.length, "length", 1500, "`milliseconds` of each measurement")
 	flag.BoolVar(&o.short, "short", false, "seconds in all, to see that it works; the figures mean nothing")
 	flag.StringVar(&o.out, "out", "", "`folder` for the page, its charts and its numbers; none are written without it")
-	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, storms, sizes, start; the rest of what -out holds stays; empty: all")
+	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, variants, storms, retired, start, sizes; the rest of what -out holds stays; empty: all")
 	flag.StringVar(&sizes, "sizes", "1,1000,100000", "`numbers` of credentials in storage")
 	flag.StringVar(&o.profiled, "profile", "", "measure nothing: write what the engine, built with the tag profile, does under load to this `file`")
 	flag.StringVar(&o.render, "render", "", "measure nothing: write the pages again from this `file` of numbers")
 	flag.Parse()
 	if only != "" {
 		o.subject = strings.Split(only, ",")
-	}
-	if variants != "" {
-		o.variants = strings.Split(variants, ",")
 	}
 	for _, text := range strings.Split(sizes, ",") {
 		n, err := strconv.Atoi(text)
@@ -155,6 +155,15 @@ func (o *options) run() error {
 			return err
 		}
 	}
+	if o.wanted("variants") {
+		made, err := o.variants(s, z, subjects[slices.IndexFunc(subjects, func(sub *subject) bool { return sub.name == engineName })])
+		if err != nil {
+			return err
+		}
+		if results.Variants, err = o.compare(s, made); err != nil {
+			return err
+		}
+	}
 	if o.wanted("storms") {
 		if results.Fresh, err = o.fresh(s, z); err != nil {
 			return err
@@ -165,6 +174,11 @@ func (o *options) run() error {
 	}
 	if err := o.save(results); err != nil { // a run that is interrupted later has this much
 		return err
+	}
+	if o.wanted("retired") {
+		if results.Retired, err = o.retired(s, z); err != nil {
+			return err
+		}
 	}
 	if o.wanted("start") {
 		results.Starts = nil
@@ -182,14 +196,13 @@ func (o *options) run() error {
 		}
 	}
 	if o.wanted("sizes") {
-		filled := 1
 		results.Sizes = nil
 		for _, n := range o.sizes {
-			size, err := o.size(s, z, filled, n)
+			size, err := o.size(s, z, n)
 			if err != nil {
 				return err
 			}
-			results.Sizes, filled = append(results.Sizes, size), n
+			results.Sizes = append(results.Sizes, size)
 			if err := o.save(results); err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -23,11 +22,8 @@ func (p *page) table(head []string, rows [][]string) {
 	p.line("")
 }
 
-// busy tells whether others used the machine before the comparison began.
-func (r *Results) busy() bool {
-	load, err := strconv.ParseFloat(r.Comparison.LoadBefore, 64)
-	return err == nil && load > float64(r.Machine.Processors)/2
-}
+// busy tells whether others used much of the machine during the comparison.
+func (r *Results) busy() bool { return r.Comparison.Others > 0.1 }
 
 func (r *Results) page() string {
 	p := &page{}
@@ -37,16 +33,22 @@ func (r *Results) page() string {
 	p.line("%d processors (%s), %s of memory, %s; Vault %s, %s, this engine %s.\n", m.Processors, m.Processor, m.Memory, m.Kernel, m.Vault, m.Go, m.Engine)
 	if r.Comparison != nil {
 		if r.busy() {
-			p.line("**The machine was busy with other work meanwhile** (a load of %s before and %s after, on %d processors): absolute figures are lower than they", r.Comparison.LoadBefore, r.Comparison.LoadAfter, m.Processors)
+			p.line("**The machine was busy with other work meanwhile** (%.0f %% of its processors' time): absolute figures are lower than they", 100*r.Comparison.Others)
 			p.line("would be on an idle one, latencies longer, and ratios rough. Processor time is what such a machine tells best.\n")
 		}
 		r.Comparison.write(p)
+	}
+	if r.Variants != nil {
+		r.Variants.writeVariants(p)
 	}
 	if r.Fresh != nil {
 		r.Fresh.write(p)
 	}
 	if len(r.Storms) > 0 {
 		writeStorms(p, r.Storms)
+	}
+	if r.Retired != nil {
+		r.Retired.write(p)
 	}
 	if len(r.Sizes) > 0 {
 		writeSizes(p, r.Sizes)
@@ -62,7 +64,7 @@ func writeSizes(p *page, sizes []*Size) {
 	p.line("Credentials in storage, each with a grant and a stored token of its own. Memory holds %d at most; *missing* reads more than that in", remembered)
 	p.line("turn, so that none of them is in memory. One connection where nothing else is said. After the storms their 1000 credentials are there, too: lists list them.\n")
 	head := []string{"credentials"}
-	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}, {"raft database"}}
+	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}, {"raft database"}, {"break glass: one request"}, {"break glass: credentials revoked by it"}}
 	for _, s := range sizes {
 		head = append(head, fmt.Sprint(s.Credentials))
 		cold, missing := "", ""
@@ -74,7 +76,7 @@ func writeSizes(p *page, sizes []*Size) {
 		}
 		for i, cell := range []string{
 			short(s.Warm), cold, missing, short(s.Status), short(s.Page), short(s.List), short(s.Restart), megabytes(s.MemoryFresh), megabytes(s.Memory),
-			short(s.IdleCPU), fmt.Sprintf("%d in %s", s.IdleWrites, s.IdleFor), megabytes(s.Database),
+			short(s.IdleCPU), fmt.Sprintf("%d in %s", s.IdleWrites, s.IdleFor), megabytes(s.Database), short(s.BreakGlass), fmt.Sprint(s.Revoked),
 		} {
 			rows[i] = append(rows[i], cell)
 		}
@@ -84,27 +86,39 @@ func writeSizes(p *page, sizes []*Size) {
 
 func writeStarts(p *page, starts []*Start) {
 	p.line("## Start\n")
-	p.line("Until the first answer, medians of %d (failover: once); the stored token still lives. All subjects' plugins start with Vault.\n", starts[0].Times)
+	p.line("Until the first answer, medians of %d (failover: once). All subjects' plugins start with Vault.\n", starts[0].Times)
 	var rows [][]string
 	for _, s := range starts {
 		rows = append(rows, []string{"`" + s.Subject + "`", short(s.Unseal), short(s.PluginKill), short(s.Failover), fmt.Sprintf("%.1f MB", float64(s.Binary)/1e6), megabytes(s.Memory)})
+		if s.UnsealMint > 0 {
+			rows[len(rows)-1][0] += ", the stored token lives"
+			rows = append(rows, []string{"`" + s.Subject + "`, none does: the first read mints", short(s.UnsealMint), short(s.PluginKillMint), "", "", ""})
+		}
 	}
 	p.table([]string{"subject", "from unseal", "from the plugin's death", "from the active node's death, cluster of three", "binary", "memory when it has answered once"}, rows)
+}
+
+func (r *Retired) write(p *page) {
+	p.line("## Retired grants\n")
+	p.line("A grant that a reconnect replaced is revoked when its last token has run out; one of a deleted credential at once, or when Zoho can be")
+	p.line("reached. Each minute the plugin looks at those that wait: %d grants that wait for their tokens took %s of its processor time a minute, beside", r.Waiting, short(r.WaitingCPU))
+	p.line("%s without any. %d that Zoho did not revoke at once were revoked within %s when it could be reached again, one after the other.\n", short(r.IdleCPU), r.Revoked, short(r.Took))
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
 
 func (f *Fresh) write(p *page) {
 	p.line("## A fresh read\n")
-	p.line("Reads with `max_age=0`, one after the other, each of which has Zoho mint a token: %d reads, Zoho's answer takes %s.\n", f.Reads, short(f.Zoho))
-	p.table([]string{"", "p50"}, [][]string{
+	p.line("Reads with `max_age=0`, one after the other, each of which has Zoho mint a token: %d reads, p99 %s. What explains them was measured", f.Reads, short(f.P99))
+	p.line("in turn with them, each after a pause as long as Zoho's answer.\n")
+	p.table([]string{"where the time goes", "p50"}, [][]string{
 		{"the read", short(f.P50)},
-		{"of that, Zoho", short(f.Zoho)},
-		{"the rest: what this engine, Vault and raft add", short(f.P50 - f.Zoho)},
+		{"Zoho's answer", short(f.Zoho)},
+		{"the way to the plugin and back: a warm read", short(f.WarmRead)},
+		{fmt.Sprintf("storage: %.2f entries in Vault's raft log, %s each when a plugin stores one", f.RaftWrites, short(f.Put())), short(time.Duration(f.RaftWrites * float64(f.Put())))},
+		{"what is left: this engine, and the way to Zoho and back", short(f.Rest())},
 		{"for comparison: one write to kv version 1", short(f.PlainWrite)},
-		{"for comparison: a warm read", short(f.WarmRead)},
 	})
-	p.line("Entries in Vault's raft log for each read: %.2f. p99 of the read: %s.\n", f.RaftWrites, short(f.P99))
 }
 
 func writeStorms(p *page, storms []Storm) {
@@ -129,7 +143,7 @@ func (c *Comparison) write(p *page) {
 	p.line("One raft server over HTTP with keep-alive; load generator, Vault and plugins share the processors. Each subject is read for")
 	p.line("%s at a time, in %d rounds, one after the other in another order each round, with the floor first and last. A ratio is to the floor", c.Length, c.Rounds)
 	p.line("of the same round (its two measurements' mean); all figures are medians over the rounds, and the range is that of the rounds' ratios.")
-	p.line("Within a round the floor drifted by a factor of %.3f (median). The machine's load was %s before and %s after.\n", c.Drift, c.LoadBefore, c.LoadAfter)
+	p.line("Within a round the floor drifted by a factor of %.3f (median). Others used %.0f %% of the processors' time meanwhile.\n", c.Drift, 100*c.Others)
 	shown := 0
 	for _, f := range c.Figures {
 		if f.Connections == c.Figures[0].Connections {
@@ -154,6 +168,32 @@ func (c *Comparison) write(p *page) {
 		}
 		p.table([]string{"subject", "reads/s", "to the floor", "p50", "p95", "p99", "p99 to the floor's", "CPU a read, Vault", "CPU a read, plugin", "CPU to the floor's", "plugin's memory"}, rows)
 	}
+}
+
+// writeVariants writes a comparison with the engine itself.
+func (c *Comparison) writeVariants(p *page) {
+	p.line("## What pays\n")
+	p.line("The engine in other builds and with other settings, measured as above in %d rounds of %s each, but against the engine itself:", c.Rounds, c.Length)
+	p.line("above 1.00 a variant makes more reads a second, or takes more processor time. Others used %.0f %% of the processors' time.\n", 100*c.Others)
+	head := []string{"variant", "what it is"}
+	var order []string
+	rows := map[string][]string{}
+	for _, f := range c.Figures {
+		if f.Subject == c.Figures[0].Subject {
+			head = append(head, fmt.Sprintf("reads/s, %d connections", f.Connections), "p99", "CPU a read")
+			continue
+		}
+		if rows[f.Subject] == nil {
+			rows[f.Subject] = []string{"`" + f.Subject + "`", f.About}
+			order = append(order, f.Subject)
+		}
+		rows[f.Subject] = append(rows[f.Subject], fmt.Sprintf("**%.2f** (%.2f to %.2f)", f.Ratio, f.Low, f.High), fmt.Sprintf("%.2f", f.P99Ratio), fmt.Sprintf("%.2f", f.CPURatio))
+	}
+	var table [][]string
+	for _, name := range order {
+		table = append(table, rows[name])
+	}
+	p.table(head, table)
 }
 
 // short writes a duration with three digits.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -82,9 +83,29 @@ func install(from, to string) (sha256Sum string, err error) {
 	return hex.EncodeToString(sum[:]), os.WriteFile(to, content, 0o700)
 }
 
-// loadAverage is the machine's, over the last minute.
-func loadAverage() string {
-	text, _ := os.ReadFile("/proc/loadavg")
-	load, _, _ := strings.Cut(string(text), " ")
-	return load
+// usage is how much the processors have worked since the machine was started.
+type usage struct {
+	all, ours time.Duration
+	at        time.Time
+}
+
+// used counts what is ours by the server, its plugins and this process.
+func (s *server) used() usage {
+	u := usage{at: time.Now()}
+	// cpu, then user, nice, system, idle, iowait, irq, softirq and steal in ticks.
+	for i, field := range strings.Fields(lines("/proc/stat")[0]) {
+		if ticks, err := strconv.Atoi(field); err == nil && i <= 8 && i != 4 && i != 5 {
+			u.all += time.Duration(ticks) * tick
+		}
+	}
+	for _, pid := range append(s.plugins(""), os.Getpid(), s.process.Process.Pid) {
+		u.ours += cpuTime(pid)
+	}
+	return u
+}
+
+// others is the part of all processors that somebody else used since then.
+func (now usage) others(then usage) float64 {
+	theirs := (now.all - then.all) - (now.ours - then.ours)
+	return max(0, theirs.Seconds()/now.at.Sub(then.at).Seconds()/float64(runtime.NumCPU()))
 }

@@ -29,12 +29,11 @@ type Figures struct {
 
 // Comparison is what all rounds gave.
 type Comparison struct {
-	Rounds     int
-	Length     time.Duration // of one measurement
-	Figures    []Figures
-	Drift      float64 // the floor at the end of a round to that at its beginning, median
-	LoadBefore string
-	LoadAfter  string
+	Rounds  int
+	Length  time.Duration // of one measurement
+	Figures []Figures
+	Drift   float64 // the floor at the end of a round to that at its beginning, median
+	Others  float64 // part of the processors that was used by others meanwhile
 }
 
 var concurrency = []int{1, 16, 64}
@@ -50,7 +49,7 @@ type sample struct {
 
 func (o *options) compare(s *server, subjects []*subject) (*Comparison, error) {
 	length := time.Duration(o.length) * time.Millisecond
-	c := &Comparison{Rounds: o.rounds, Length: length, LoadBefore: loadAverage()}
+	c := &Comparison{Rounds: o.rounds, Length: length}
 	levels := concurrency
 	if o.short {
 		levels = []int{16}
@@ -60,7 +59,7 @@ func (o *options) compare(s *server, subjects []*subject) (*Comparison, error) {
 			return nil, err
 		}
 	}
-	samples := map[int]map[string][]sample{}
+	samples, before := map[int]map[string][]sample{}, s.used()
 	var drifts []float64
 	for round := range o.rounds {
 		progress("round %d of %d", round+1, o.rounds)
@@ -101,7 +100,7 @@ func (o *options) compare(s *server, subjects []*subject) (*Comparison, error) {
 			c.Figures = append(c.Figures, figures(sub, n, samples[n][sub.name]))
 		}
 	}
-	c.Drift, c.LoadAfter = median(drifts), loadAverage()
+	c.Drift, c.Others = median(drifts), s.used().others(before)
 	return c, nil
 }
 

@@ -26,7 +26,8 @@ type subject struct {
 type options struct {
 	vault, engine, yardstick string
 	other, setup             string // another plugin and what sets it up
-	variants, subject        []string
+	pgo, plain               string // other builds of this engine
+	subject                  []string
 	rounds                   int
 	length                   int // of one measurement, in milliseconds
 	short                    bool
@@ -60,20 +61,6 @@ func (o *options) subjects(s *server, z *simulated) ([]*subject, error) {
 		return nil, err
 	}
 	made = append(made, &subject{name: engineName, about: "this engine, a warm read", path: engineName + "/creds/app"})
-	for _, v := range o.variants {
-		name, command, _ := strings.Cut(v, "=")
-		words := strings.Fields(command)
-		if len(words) == 0 {
-			return nil, fmt.Errorf("-variants takes name=binary, %q is not that", v)
-		}
-		if err := s.mount(name, words[0], words[1:]...); err != nil {
-			return nil, err
-		}
-		if err := z.prepare(s, name); err != nil {
-			return nil, err
-		}
-		made = append(made, &subject{name: name, about: "another build of this engine", path: name + "/creds/app"})
-	}
 	for version, path := range map[string]string{"1": "kv1/app", "2": "kv2/data/app"} {
 		mount := "kv" + version
 		if err := s.ask("POST", "sys/mounts/"+mount, map[string]any{"type": "kv", "options": map[string]any{"version": version}}, nil); err != nil {
@@ -102,15 +89,54 @@ func (o *options) subjects(s *server, z *simulated) ([]*subject, error) {
 	if len(o.subject) > 0 {
 		made = slices.DeleteFunc(made, func(sub *subject) bool { return sub.name != "floor" && !slices.Contains(o.subject, sub.name) })
 	}
-	for _, sub := range made {
+	return made, s.warm(made)
+}
+
+// warm reads subjects once, which starts what Vault starts when it is asked.
+func (s *server) warm(subjects []*subject) error {
+	for _, sub := range subjects {
 		if _, err := s.read(sub.path); err != nil {
+			return err
+		}
+		sub.pid = s.pid(sub.name)
+	}
+	return nil
+}
+
+// variants mounts the engine in other builds and with other settings, beside the engine
+// itself, which comes first.
+func (o *options) variants(s *server, z *simulated, engine *subject) ([]*subject, error) {
+	made := []*subject{engine}
+	for _, v := range []struct {
+		name, binary, about string
+		env                 []string
+	}{
+		{"plain", o.plain, "as the SDK serves it: without `internal/bridge`, and without room for garbage", nil},
+		{"pgo", o.pgo, "compiled with a profile of this load (`make profile`)", nil},
+		{"one", o.engine, "`GOMAXPROCS=1`: no second processor is woken", []string{"GOMAXPROCS=1"}},
+		{"lazy", o.engine, "`GOGC=400`: garbage is collected a fifth as often", []string{"GOGC=400"}},
+		{"never", o.engine, "`GOGC=off`: never", []string{"GOGC=off"}},
+	} {
+		if v.binary == "" {
+			continue
+		}
+		if err := s.mountWith(v.name, v.binary, map[string]any{"env": slices.Concat([]string{}, v.env)}); err != nil {
 			return nil, err
 		}
-		if pids := s.plugins(sub.name); len(pids) > 0 {
-			sub.pid = pids[0]
+		if err := z.prepare(s, v.name); err != nil {
+			return nil, err
 		}
+		made = append(made, &subject{name: v.name, about: v.about, path: v.name + "/creds/app"})
 	}
-	return made, nil
+	// What fewer fields would be worth shows a constant of two, beside the one of as many.
+	if err := s.mount("small", o.yardstick, "small"); err != nil {
+		return nil, err
+	}
+	made = append(made,
+		&subject{name: "floor", about: "the plainest plugin, with a constant of as many fields", path: "floor/creds/app"},
+		&subject{name: "small", about: "the same with two fields", path: "small/creds/app"},
+	)
+	return made, s.warm(made)
 }
 
 // prepare makes creds/app of a mount of the engine warm.

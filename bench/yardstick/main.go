@@ -1,5 +1,5 @@
 // Command yardstick is what an engine is measured against: plugins that do nearly
-// nothing. Its argument says which one it is: floor, framework or storage.
+// nothing. Its argument says which one it is: floor, small, framework or storage.
 package main
 
 import (
@@ -37,8 +37,12 @@ func main() {
 // newBackend returns one of the yardsticks. All answer creds/app.
 func newBackend(which string) (logical.Backend, error) {
 	switch which {
-	case "floor":
-		return &floor{routed(func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+	case "floor", "small":
+		answer := constant.Answer()
+		if which == "small" {
+			answer = map[string]any{"access_token": answer["access_token"], "ttl": answer["ttl"]}
+		}
+		return &floor{answer: answer, Backend: routed(func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
 			return nil, fmt.Errorf("a read got past the floor")
 		})}, nil
 	case "framework":
@@ -48,22 +52,22 @@ func newBackend(which string) (logical.Backend, error) {
 	case "storage":
 		return routed(readStored), nil
 	}
-	return nil, fmt.Errorf("unknown yardstick %q; name floor, framework or storage", which)
+	return nil, fmt.Errorf("unknown yardstick %q; name floor, small, framework or storage", which)
 }
 
 // floor answers before the framework sees the request, always the same: no plugin
 // that is served by the SDK does less.
-type floor struct{ *framework.Backend }
+type floor struct {
+	*framework.Backend
+	answer map[string]any // encoded and never changed, so that one is enough
+}
 
 func (f *floor) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
 	if req.Operation == logical.ReadOperation {
-		return &logical.Response{Data: always}, nil
+		return &logical.Response{Data: f.answer}, nil
 	}
 	return f.Backend.HandleRequest(ctx, req)
 }
-
-// always is encoded and never changed, so that one is enough.
-var always = constant.Answer()
 
 // routed answers reads of creds/<name> through the framework.
 func routed(read framework.OperationFunc) *framework.Backend {
