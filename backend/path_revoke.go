@@ -165,21 +165,25 @@ func (b *backend) endLeft(ctx, beginning context.Context, s logical.Storage, nam
 	if err != nil {
 		return nil, err
 	}
+	due = slices.DeleteFunc(due, func(id string) bool { return slices.Contains(tried, id) })
+	var mu sync.Mutex
 	ended := map[string]left{}
-	for _, id := range due {
-		if slices.Contains(tried, id) {
-			continue
-		}
+	failed := together(due, revokers, func(id string) error {
 		if beginning.Err() != nil {
-			return ended, worse(err, errUnreached)
+			return errUnreached
 		}
-		g, failed := b.ledger.Left(ctx, s, id)
-		err = worse(err, failed)
+		g, err := b.ledger.Left(ctx, s, id)
 		if g == nil || !g.Condemned.Revoke || name != "" && name != g.Condemned.Name {
-			continue
+			return err
 		}
-		n, failed := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id, ClientID: g.ClientID, AccountsURL: g.AccountsURL}, shared)
-		ended[g.Condemned.Name] = ended[g.Condemned.Name].and(n, failed)
+		n, err := b.endFormer(ctx, s, g.Condemned.Name, former{ID: id, ClientID: g.ClientID, AccountsURL: g.AccountsURL}, shared)
+		mu.Lock()
+		defer mu.Unlock()
+		ended[g.Condemned.Name] = ended[g.Condemned.Name].and(n, err)
+		return nil
+	})
+	for _, id := range due { // in order, so that the same is told each time
+		err = worse(err, failed[id])
 	}
 	return ended, err
 }
@@ -200,16 +204,6 @@ func (b *backend) endGrant(ctx context.Context, s logical.Storage, id string) (r
 		return 0, err
 	}
 	return len(state.Tokens), nil
-}
-
-// revokeSafely is revokeTokens in a goroutine of its own.
-func (b *backend) revokeSafely(ctx context.Context, s logical.Storage, name string) (revoked int, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault(p)
-		}
-	}()
-	return b.revokeTokens(ctx, s, name)
 }
 
 func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -272,26 +266,19 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	defer cancel()
 	var mu sync.Mutex
 	ended := make(map[string]left, len(names))
-	queue := make(chan string)
-	var workers sync.WaitGroup
-	for range min(revokers, len(names)) {
-		workers.Go(func() {
-			for name := range queue {
-				revoked, err := 0, errUnreached
-				if beginning.Err() == nil {
-					revoked, err = b.revokeSafely(ctx, req.Storage, name)
-				}
-				mu.Lock()
-				ended[name] = left{revoked, err}
-				mu.Unlock()
-			}
-		})
+	failed := together(names, revokers, func(name string) error {
+		revoked, err := 0, errUnreached
+		if beginning.Err() == nil {
+			revoked, err = b.revokeTokens(ctx, req.Storage, name)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		ended[name] = left{revoked: revoked}
+		return err
+	})
+	for name, err := range failed {
+		ended[name] = ended[name].and(0, err)
 	}
-	for _, name := range names {
-		queue <- name
-	}
-	close(queue)
-	workers.Wait()
 	rest, unfinished := b.endLeft(ctx, beginning, req.Storage, "", true)
 	for name, l := range rest {
 		ended[name] = ended[name].and(l.revoked, l.err)
@@ -300,10 +287,10 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 		ended[name] = ended[name].and(0, beingDeleted())
 	}
 	results := make(map[string]any, len(ended))
-	total, failed, late := 0, 0, 0
+	total, incomplete, late := 0, 0, 0
 	for name, l := range ended {
 		if total += l.revoked; l.err != nil {
-			failed++
+			incomplete++
 		}
 		if l.unreached() {
 			late++ // there may be very many
@@ -317,16 +304,16 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	}
 	// Logged apart: neither a revocation nor the answer waits behind a log line.
 	b.spawn(func(context.Context) {
-		b.Logger().Info("access tokens of all credentials revoked", "revoked", total, "failed", failed, "unreached", late)
+		b.Logger().Info("access tokens of all credentials revoked", "revoked", total, "failed", incomplete, "unreached", late)
 		for name, l := range ended {
 			if !l.unreached() {
 				b.Logger().Info("access tokens revoked", "credential", name, "revoked", l.revoked, "complete", l.err == nil)
 			}
 		}
 	})
-	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": failed, "unreached": late, "results": results}}
-	if failed > 0 {
-		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", failed, len(ended)))
+	resp := &logical.Response{Data: map[string]any{"revoked": total, "failed": incomplete, "unreached": late, "results": results}}
+	if incomplete > 0 {
+		resp.AddWarning(fmt.Sprintf("%d of %d credentials were not revoked in full; write again to go on", incomplete, len(ended)))
 	}
 	if unfinished != nil {
 		resp.AddWarning("grants of credentials that were deleted or replaced are not all revoked yet; write again to go on: " + b.told(unfinished))

@@ -100,8 +100,9 @@ func (c *connecting) sent(err error) bool {
 // retryAfter reads both forms of the header. None was ever seen from Zoho's token
 // endpoint, but gateways send it.
 func retryAfter(value string) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return min(time.Duration(seconds)*time.Second, time.Hour)
+	// Out of range it is the largest number; bounded before it could overflow.
+	if seconds, err := strconv.Atoi(value); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
+		return time.Duration(min(seconds, int(time.Hour/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, min(time.Until(at), time.Hour))
