@@ -4,6 +4,7 @@
 package backend_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -154,9 +155,12 @@ func TestEventsTellWhatHappenedAndNoSecret(t *testing.T) {
 		m.delete("creds/crm")
 		synctest.Wait()
 		sent := strings.Join(m.sent(), "\n")
-		for _, kind := range []string{"zoho/connected", "zoho/minted", "zoho/refused", "zoho/deleted"} {
-			if !strings.Contains(sent, kind) {
+		for kind, changes := range map[string]bool{"zoho/connected": true, "zoho/minted": false, "zoho/refused": false, "zoho/deleted": true} {
+			i := slices.IndexFunc(m.sent(), func(e string) bool { return strings.HasPrefix(e, kind+" ") })
+			if i < 0 {
 				t.Errorf("no %s among:\n%s", kind, sent)
+			} else if event := m.sent()[i]; strings.Contains(event, "modified:true") != changes {
+				t.Errorf("whether it changed the credential is told wrongly: %s", event)
 			}
 		}
 	})
