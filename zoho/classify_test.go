@@ -5,6 +5,8 @@ package zoho_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -157,6 +159,8 @@ func TestOnlyACallThatCertainlyNeverLeftCountsAsNotSent(t *testing.T) {
 	}{
 		{&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, false, "refused"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "accounts.zoho.eu"}}, false, "no such host"},
+		{&net.DNSError{Err: "no such host", Name: "accounts.zoho.eu"}, false, "no such host"},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, false, "unknown authority"},
 		{&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, true, "reset"},
 		{context.DeadlineExceeded, true, "timed out"},
 		{context.Canceled, true, "cancelled"},

@@ -77,7 +77,7 @@ func deviceTime(raw json.RawMessage, fallback time.Duration) time.Duration {
 	case !ok:
 		return fallback
 	case n > 3600:
-		return min(time.Duration(n)*time.Millisecond, time.Hour)
+		return time.Duration(min(n, 3600_000)) * time.Millisecond
 	}
 	return time.Duration(n) * time.Second
 }
