@@ -6,6 +6,7 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
 LDFLAGS := -s -w -X vault-plugin-secrets-zoho/internal/release.Version=$(VERSION)
 FUZZTIME ?= 10s
+TARGET ?=
 PACKAGES ?= ./zoho ./backend ./backend/internal/ledger=./backend ./backend/internal/consent=./backend ./backend/internal/store=./backend/internal/store,./backend
 MUTANTS ?= 40
 MUTATE ?=
@@ -70,12 +71,8 @@ demo: build ## connect a simulated Zoho account and call its API, on the screen
 dev: build ## the same, and stay up for playing
 	@scripts/demo stay
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
-	@set -e; for package in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
-		done; \
-	done
+fuzz: ## each fuzz target (TARGET: those whose names fit) for FUZZTIME (10s), and how often it was executed
+	@TARGET='$(TARGET)' FUZZTIME=$(FUZZTIME) scripts/fuzz/run
 
 # Reads of a real server, in some twenty minutes; nothing else should run on the machine.
 bench: build ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
