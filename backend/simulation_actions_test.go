@@ -242,9 +242,9 @@ func (h *simulation) imports(e simEvent) {
 	alive, stored := h.zoho.RefreshTokens(), h.contents()
 	h.mu.Lock()
 	alive = slices.DeleteFunc(alive, func(rt zohotest.RefreshToken) bool {
-		// What was forgotten, or never arrived, has taken places that nobody knows of. What a
-		// process has and has not stored nobody else can have. And one token that Zoho replaces cannot be used twice.
-		return h.forgotten[rt.Token] || h.lost[rt.Token] || !rt.Delivered || !h.outside[rt.Token] && !stored.hold(rt.Token) || h.rotates && (!h.outside[rt.Token] || h.imported[rt.Token])
+		// What was forgotten, or never arrived, has taken places that nobody knows of. What no
+		// credential had yet nobody else can have. And one token that Zoho replaces cannot be used twice.
+		return h.forgotten[rt.Token] || h.lost[rt.Token] || !rt.Delivered || !h.outside[rt.Token] && !h.wasUsed(stored, rt.Token) || h.rotates && (!h.outside[rt.Token] || h.imported[rt.Token])
 	})
 	if len(alive) == 0 {
 		h.mu.Unlock()
@@ -256,6 +256,21 @@ func (h *simulation) imports(e simEvent) {
 	h.mu.Unlock()
 	d := data{"refresh_token": rt.Token, "data_center": rt.DataCenter}
 	h.asks(e, h.request(e, logical.UpdateOperation, "creds/"+h.nameOf(e), d))
+}
+
+// wasUsed reports whether a credential has a grant, or had it and gave a token of it.
+func (h *simulation) wasUsed(stored simStored, grant string) bool {
+	return stored.hold(grant) && slices.ContainsFunc(h.names, func(name string) bool {
+		if h.grantIn(stored, name) == grant {
+			return true
+		}
+		for token := range h.handed[name] {
+			if h.parent(token) == grant {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (h *simulation) clientCredentials(e simEvent) {
