@@ -26,6 +26,8 @@ type Results struct {
 	Retired    *Retired    `json:",omitempty"`
 	Sizes      []*Size     `json:",omitempty"`
 	Starts     []*Start    `json:",omitempty"`
+
+	Cluster []ClusterReads `json:",omitempty"`
 }
 
 // Machine is where it was found.
@@ -191,7 +193,7 @@ func (o *options) run() error {
 			results.Starts = append(results.Starts, start)
 		}
 		progress("failover")
-		if err := o.failovers(z, results.Starts); err != nil {
+		if results.Cluster, err = o.failovers(z, results.Starts); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,14 @@ func (p *page) table(head []string, rows [][]string) {
 	p.line("")
 }
 
+// others tells how much of the machine was not ours.
+func (c *Comparison) others() string {
+	if c.Others == 0 {
+		return "" // not measured
+	}
+	return fmt.Sprintf("Others used %.0f %% of the processors' time meanwhile.", 100*c.Others)
+}
+
 // busy tells whether others used much of the machine during the comparison.
 func (r *Results) busy() bool { return r.Comparison.Others > 0.1 }
 
@@ -56,13 +64,16 @@ func (r *Results) page() string {
 	if len(r.Starts) > 0 {
 		writeStarts(p, r.Starts)
 	}
+	if len(r.Cluster) > 0 {
+		writeCluster(p, r.Cluster)
+	}
 	return p.String()
 }
 
 func writeSizes(p *page, sizes []*Size) {
 	p.line("## Size\n")
 	p.line("Credentials in storage, each with a grant and a stored token of its own. Memory holds %d at most; *missing* reads more than that in", remembered)
-	p.line("turn, so that none of them is in memory. One connection where nothing else is said. After the storms their 1000 credentials are there, too: lists list them.\n")
+	p.line("turn, so that none of them is in memory. One connection where nothing else is said.\n")
 	head := []string{"credentials"}
 	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}, {"raft database"}, {"break glass: one request"}, {"break glass: credentials revoked by it"}}
 	for _, s := range sizes {
@@ -96,6 +107,20 @@ func writeStarts(p *page, starts []*Start) {
 		}
 	}
 	p.table([]string{"subject", "from unseal", "from the plugin's death", "from the active node's death, cluster of three", "binary", "memory when it has answered once"}, rows)
+}
+
+func writeCluster(p *page, reads []ClusterReads) {
+	p.line("## A cluster of three\n")
+	p.line("Warm reads over 16 connections, all three servers and the load on this machine. A standby of Vault forwards what plugins answer.\n")
+	var rows [][]string
+	for _, c := range reads {
+		node := "the active node"
+		if c.Standby {
+			node = "a standby"
+		}
+		rows = append(rows, []string{"`" + c.Subject + "`", node, fmt.Sprintf("%.0f", c.Rate), short(c.P50), short(c.P99)})
+	}
+	p.table([]string{"subject", "asked of", "reads/s", "p50", "p99"}, rows)
 }
 
 func (r *Retired) write(p *page) {
@@ -143,7 +168,7 @@ func (c *Comparison) write(p *page) {
 	p.line("One raft server over HTTP with keep-alive; load generator, Vault and plugins share the processors. Each subject is read for")
 	p.line("%s at a time, in %d rounds, one after the other in another order each round, with the floor first and last. A ratio is to the floor", c.Length, c.Rounds)
 	p.line("of the same round (its two measurements' mean); all figures are medians over the rounds, and the range is that of the rounds' ratios.")
-	p.line("Within a round the floor drifted by a factor of %.3f (median). Others used %.0f %% of the processors' time meanwhile.\n", c.Drift, 100*c.Others)
+	p.line("Within a round the floor drifted by a factor of %.3f (median). %s\n", c.Drift, c.others())
 	shown := 0
 	for _, f := range c.Figures {
 		if f.Connections == c.Figures[0].Connections {
@@ -174,7 +199,7 @@ func (c *Comparison) write(p *page) {
 func (c *Comparison) writeVariants(p *page) {
 	p.line("## What pays\n")
 	p.line("The engine in other builds and with other settings, measured as above in %d rounds of %s each, but against the engine itself:", c.Rounds, c.Length)
-	p.line("above 1.00 a variant makes more reads a second, or takes more processor time. Others used %.0f %% of the processors' time.\n", 100*c.Others)
+	p.line("above 1.00 a variant makes more reads a second, or takes more processor time. %s\n", c.others())
 	head := []string{"variant", "what it is"}
 	var order []string
 	rows := map[string][]string{}

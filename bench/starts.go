@@ -80,12 +80,48 @@ func middle(times []time.Duration) time.Duration {
 	return times[len(times)/2]
 }
 
-// failovers makes a cluster of three and kills its active node; each subject is then
-// asked of the others until one answers.
-func (o *options) failovers(z *simulated, starts []*Start) error {
+// ClusterReads are warm reads of a cluster of three, 16 connections, medians of rounds.
+type ClusterReads struct {
+	Subject  string
+	Standby  bool // which forwards them to the active node
+	Rate     float64
+	P50, P99 time.Duration
+}
+
+func (o *options) clusterReads(nodes []*server, subjects []*subject) (made []ClusterReads, err error) {
+	rates, p50s, p99s := map[ClusterReads][]float64{}, map[ClusterReads][]float64{}, map[ClusterReads][]float64{}
+	var order []ClusterReads
+	for range o.rounds {
+		for _, sub := range subjects {
+			for _, node := range nodes[:2] {
+				l, err := put(node, 16, time.Duration(o.length)*time.Millisecond, same(sub.path))
+				if err == nil && l.Failures > 0 {
+					err = fmt.Errorf("%d of %d reads of %s failed", l.Failures, l.Requests, sub.path)
+				}
+				if err != nil {
+					return nil, err
+				}
+				of := ClusterReads{Subject: sub.name, Standby: node != nodes[0]}
+				if rates[of] == nil {
+					order = append(order, of)
+				}
+				rates[of] = append(rates[of], l.Rate())
+				p50s[of], p99s[of] = append(p50s[of], float64(l.percentile(0.5))), append(p99s[of], float64(l.percentile(0.99)))
+			}
+		}
+	}
+	for _, of := range order {
+		made = append(made, ClusterReads{of.Subject, of.Standby, median(rates[of]), time.Duration(median(p50s[of])), time.Duration(median(p99s[of]))})
+	}
+	return made, nil
+}
+
+// failovers makes a cluster of three, reads from it, and kills its active node; each
+// subject is then asked of the others until one answers.
+func (o *options) failovers(z *simulated, starts []*Start) (reads []ClusterReads, err error) {
 	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(folder)
 	var nodes []*server
@@ -97,31 +133,34 @@ func (o *options) failovers(z *simulated, starts []*Start) error {
 	for i := range 3 {
 		node, err := newServer(o.vault, folder, fmt.Sprint("node", i))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := node.start(); err != nil {
-			return err
+			return nil, err
 		}
 		nodes = append(nodes, node)
 		if i == 0 {
 			if err := node.initialize(); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		if err := node.join(nodes[0]); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	cluster := *o
 	cluster.subject = []string{engineName}
 	subjects, err := cluster.subjects(nodes[0], z)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// A node that just joined cannot be elected.
 	if err := nodes[0].await("a cluster of three voters", nodes[0].threeVoters); err != nil {
-		return err
+		return nil, err
+	}
+	if reads, err = o.clusterReads(nodes, subjects); err != nil {
+		return nil, err
 	}
 	nodes[0].stop(syscall.SIGKILL)
 	begun := time.Now()
@@ -139,7 +178,7 @@ func (o *options) failovers(z *simulated, starts []*Start) error {
 	for _, start := range starts {
 		start.Failover = answered[start.Subject]
 	}
-	return nil
+	return reads, nil
 }
 
 func (s *server) threeVoters() bool {
