@@ -22,8 +22,13 @@ import (
 // some 300 a second.
 const revokers = 64
 
-// answerTime is what break glass leaves of a request's time for its answer.
-const answerTime = 5 * time.Second
+const (
+	// requestTime is Vault's default_max_request_duration, which it does not tell a plugin:
+	// when it is over the request is cancelled.
+	requestTime = 90 * time.Second
+	// answerTime is what break glass leaves of that for its answer.
+	answerTime = 5 * time.Second
+)
 
 func (b *backend) pathRevoke() *framework.Path {
 	return &framework.Path{
@@ -246,9 +251,9 @@ var errUnreached = busy("the request's time was over before this was reached; wr
 // as long as one call: Vault gives up on a plugin when the request's time is over, and then
 // nobody hears what was done.
 func beginning(ctx context.Context, call time.Duration) (context.Context, context.CancelFunc) {
-	end, ends := ctx.Deadline()
-	if !ends {
-		return ctx, func() {}
+	end, known := ctx.Deadline()
+	if !known {
+		end = time.Now().Add(requestTime)
 	}
 	return context.WithDeadline(ctx, end.Add(-min(call+answerTime, time.Until(end)/2)))
 }
