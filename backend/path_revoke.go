@@ -18,11 +18,10 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// revokers is how many credentials break glass revokes at once: with answers after 200 ms
-// some 300 a second.
-const revokers = 64
-
 const (
+	// revokers is how many credentials break glass revokes at once: with answers after 200 ms
+	// some 300 a second.
+	revokers = 64
 	// requestTime is Vault's default_max_request_duration, which it does not tell a plugin:
 	// when it is over the request is cancelled.
 	requestTime = 90 * time.Second

@@ -3,7 +3,11 @@
 
 package backend
 
-import "sync"
+import (
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
 
 // together runs work for each name, width of them at a time, and returns what failed. In a
 // goroutine of its own a panic would end the process, which serves other mounts, too: here
@@ -19,23 +23,18 @@ func together(names []string, width int, work func(name string) error) map[strin
 	}
 	var mu sync.Mutex
 	failed := map[string]error{}
-	queue := make(chan string)
-	var workers sync.WaitGroup
-	for range min(width, len(names)) {
-		workers.Go(func() {
-			for name := range queue {
-				if err := safely(name); err != nil {
-					mu.Lock()
-					failed[name] = err
-					mu.Unlock()
-				}
+	var group errgroup.Group
+	group.SetLimit(width)
+	for _, name := range names {
+		group.Go(func() error {
+			if err := safely(name); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed[name] = err
 			}
+			return nil
 		})
 	}
-	for _, name := range names {
-		queue <- name
-	}
-	close(queue)
-	workers.Wait()
+	_ = group.Wait() // failures are told by name
 	return failed
 }
