@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -158,7 +157,7 @@ func (o *options) run() error {
 		}
 	}
 	if o.wanted("variants") {
-		made, err := o.variants(s, z, subjects[slices.IndexFunc(subjects, func(sub *subject) bool { return sub.name == engineName })])
+		made, err := o.variants(s, z, named(subjects, engineName))
 		if err != nil {
 			return err
 		}
@@ -186,7 +185,7 @@ func (o *options) run() error {
 		results.Starts = nil
 		for _, name := range []string{"floor", engineName} {
 			progress("start: %s", name)
-			start, err := o.starts(s, subjects[slices.IndexFunc(subjects, func(sub *subject) bool { return sub.name == name })])
+			start, err := o.starts(s, named(subjects, name))
 			if err != nil {
 				return err
 			}

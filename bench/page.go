@@ -24,9 +24,6 @@ func (p *page) table(head []string, rows [][]string) {
 
 // others tells how much of the machine was not ours.
 func (c *Comparison) others() string {
-	if c.Others == 0 {
-		return "" // not measured
-	}
 	return fmt.Sprintf("Others used %.0f %% of the processors' time meanwhile.", 100*c.Others)
 }
 

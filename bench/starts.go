@@ -89,29 +89,30 @@ type ClusterReads struct {
 }
 
 func (o *options) clusterReads(nodes []*server, subjects []*subject) (made []ClusterReads, err error) {
-	rates, p50s, p99s := map[ClusterReads][]float64{}, map[ClusterReads][]float64{}, map[ClusterReads][]float64{}
-	var order []ClusterReads
-	for range o.rounds {
-		for _, sub := range subjects {
-			for _, node := range nodes[:2] {
-				l, err := put(node, 16, time.Duration(o.length)*time.Millisecond, same(sub.path))
-				if err == nil && l.Failures > 0 {
-					err = fmt.Errorf("%d of %d reads of %s failed", l.Failures, l.Requests, sub.path)
-				}
-				if err != nil {
-					return nil, err
-				}
-				of := ClusterReads{Subject: sub.name, Standby: node != nodes[0]}
-				if rates[of] == nil {
-					order = append(order, of)
-				}
-				rates[of] = append(rates[of], l.Rate())
-				p50s[of], p99s[of] = append(p50s[of], float64(l.percentile(0.5))), append(p99s[of], float64(l.percentile(0.99)))
-			}
+	const connections = 16
+	type asked struct {
+		of *subject
+		at *server
+	}
+	var order []asked
+	for _, sub := range subjects {
+		for _, node := range nodes[:2] {
+			order = append(order, asked{sub, node})
 		}
 	}
-	for _, of := range order {
-		made = append(made, ClusterReads{of.Subject, of.Standby, median(rates[of]), time.Duration(median(p50s[of])), time.Duration(median(p99s[of]))})
+	samples := map[asked][]sample{}
+	for range o.rounds {
+		for _, a := range order {
+			taken, err := measure(a.at, a.of, connections, time.Duration(o.length)*time.Millisecond)
+			if err != nil {
+				return nil, err
+			}
+			samples[a] = append(samples[a], taken)
+		}
+	}
+	for _, a := range order {
+		f := figures(a.of, connections, samples[a])
+		made = append(made, ClusterReads{f.Subject, a.at != nodes[0], f.Rate, f.P50, f.P99})
 	}
 	return made, nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Fresh is what a read costs that has a token minted. What it is compared with is measured
@@ -113,32 +115,12 @@ func (o *options) chill(s *server, z *simulated, names []string) error {
 
 // together runs work for each name, so many at a time.
 func together(width int, names []string, work func(name string) error) error {
-	queue := make(chan string)
-	errs := make(chan error, width)
-	var workers sync.WaitGroup
-	for range width {
-		workers.Go(func() {
-			for name := range queue {
-				if err := work(name); err != nil {
-					select {
-					case errs <- err:
-					default:
-					}
-				}
-			}
-		})
-	}
+	var group errgroup.Group
+	group.SetLimit(width)
 	for _, name := range names {
-		queue <- name
+		group.Go(func() error { return work(name) })
 	}
-	close(queue)
-	workers.Wait()
-	select {
-	case err := <-errs:
-		return err
-	default:
-		return nil
-	}
+	return group.Wait()
 }
 
 func (o *options) storms(s *server, z *simulated) ([]Storm, error) {

@@ -38,6 +38,11 @@ type options struct {
 
 const engineName = "engine"
 
+// named returns the subject of a name, which must be among them.
+func named(subjects []*subject, name string) *subject {
+	return subjects[slices.IndexFunc(subjects, func(sub *subject) bool { return sub.name == name })]
+}
+
 // subjects mounts everything that is compared; the floor comes first.
 func (o *options) subjects(s *server, z *simulated) ([]*subject, error) {
 	made := []*subject{}
