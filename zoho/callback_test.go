@@ -63,6 +63,9 @@ func TestACallbackNeverNamesAnAccountsServerThatTheOperatorDidNot(t *testing.T) 
 			t.Errorf("%+v: the error repeats it: %v", c, err)
 		}
 	}
+	if dc, named, err := (zoho.Callback{Location: "eu"}).DataCenter(table(t, nil)); err != nil || !named || dc.Name != "eu" {
+		t.Errorf("a callback with nothing but a location: %+v %v %v", dc, named, err)
+	}
 	if _, named, err := (zoho.Callback{Code: "c"}).DataCenter(table(t, nil)); named || err != nil {
 		t.Errorf("a callback that names nothing: %v, %v", named, err)
 	}

@@ -214,6 +214,7 @@ func TestAnAccountsServerMustBeHTTPSOrLoopback(t *testing.T) {
 		"https://p.zohoplatform.com/clientoauth/v2/1/": "https://p.zohoplatform.com/clientoauth/v2/1",
 		"http://accounts.zoho.sg":                      "", "ftp://localhost": "", "accounts.zoho.sg": "", "https://": "", "https://u:p@accounts.zoho.sg": "",
 		"https://accounts.zoho.sg?a=b": "", "https://accounts.zoho.sg#f": "", "http://localhost.evil.example": "", "http://127.0.0.1.evil.example": "",
+		"https://accounts.zoho.sg\x7f": "", "https://accounts.zoho.sg:x": "",
 	} {
 		if got, err := zoho.CleanAccountsURL(address); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q becomes %q, %v; want %q", address, got, err, want)

@@ -93,7 +93,7 @@ func validName(name string) bool {
 // trailing slash.
 func CleanAccountsURL(address string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil || u.Host == "" || u.Hostname() == "" {
+	if err != nil || u.Hostname() == "" {
 		return "", fmt.Errorf("not an address; write it as https://accounts.zoho.eu")
 	}
 	switch {

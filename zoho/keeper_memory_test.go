@@ -209,6 +209,22 @@ func TestWhatOnlyMemoryKnewIsForgottenOnceItIsStored(t *testing.T) {
 	})
 }
 
+// Memory is tidied with the next trouble; what still matters stays.
+func TestWhatOnlyMemoryKnowsOutlivesTheTroubleOfOthers(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0]
+		w.mintsUnstored()
+		before := w.calls()
+		w.passes(5 * time.Minute)
+		w.fails(zohotest.Status5xx, 1)
+		_, err := w.keeper.Token(w.Context(), other, zoho.Want{})
+		w.wantHeld(err)
+		w.keeper.Forget(w.account.ID)
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		w.wantCalls(before + 1) // the other's
+	})
+}
+
 func TestAFailureIsOverWhenAnotherNodeHasMintedSince(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.fails(zohotest.Status5xx, 1)

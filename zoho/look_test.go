@@ -53,6 +53,25 @@ func TestARecordMattersUntilTokensWindowsAndFailuresAreOver(t *testing.T) {
 	})
 }
 
+func TestWhileZohoThrottlesNoMintIsSaidToBeLeft(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.reads(zoho.Want{})
+		w.passes(time.Minute)
+		w.fails(zohotest.Throttle, 1)
+		w.reads(zoho.Want{}) // the token at hand
+		for left := window; left > 0; left -= time.Minute {
+			if state := w.looks(); state.MintsLeft != 0 || time.Until(state.NextMint) != left {
+				t.Fatalf("%d mints are left, the next in %s of %s", state.MintsLeft, time.Until(state.NextMint), left)
+			}
+			w.passes(time.Minute)
+		}
+		w.passes(time.Second)
+		if state := w.looks(); state.MintsLeft < 9 || time.Until(state.NextMint) > 0 {
+			t.Errorf("when it is over %d mints are left, the next in %s", state.MintsLeft, time.Until(state.NextMint))
+		}
+	})
+}
+
 func TestEveryTokenIsRevokedTheRejectedAndTheUnsavedToo(t *testing.T) {
 	for name, between := range map[string]func(*world){
 		"at once": func(*world) {}, "after a restart": (*world).restart,

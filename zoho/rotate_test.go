@@ -76,11 +76,14 @@ func TestAReaderWithTheOldRefreshTokenIsServedAndMintsNothing(t *testing.T) {
 		if _, err := w.keeper.Prove(w.Context(), w.account); !errors.Is(err, zoho.ErrMoved) {
 			t.Errorf("a proof got %v", err)
 		}
-		if state := w.looks(); state.MintsLeft != 9 || state.Newest == nil {
+		if state := w.looks(); state.MintsLeft != 9 || state.Newest == nil || !state.Moved {
 			t.Errorf("its state is %+v", state)
 		}
 		w.wantCalls(1)
 		w.account = w.replaced()
+		if state := w.looks(); state.Moved {
+			t.Errorf("who has the new refresh token is told that it moved: %+v", state)
+		}
 		w.reads(zoho.Want{MinTTL: 10 * time.Minute})
 		w.wantCalls(2)
 	})
@@ -122,6 +125,25 @@ func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T)
 			w.reads(zoho.Want{})
 		})
 	}
+}
+
+// The credential was written anew meanwhile, so the refresh token that came is nobody's either.
+func TestATokenThatDiedBeforeItsNewRefreshTokenCouldBeStoredIsForgotten(t *testing.T) {
+	rotating(t, func(w *world) {
+		w.disk.set(func(d *disk) {
+			d.changed = true
+			d.rotating = func(context.Context, zoho.Secret) error { return errStorage }
+		})
+		if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
+			t.Fatalf("got %v, want the storage's error", err)
+		}
+		w.passes(2 * lifetime)
+		w.keeper.Forget(w.account.ID) // only what storage does not know is left
+		w.disk.set(func(d *disk) { d.rotating = nil })
+		_, err := w.read(zoho.Want{})
+		w.wantHeld(err) // Zoho knows only the refresh token that it replaced it by
+		w.wantCalls(2)
+	})
 }
 
 func TestATokenIsServedThoughItsNewRefreshTokenHasNoCredential(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/pem"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -70,6 +71,17 @@ func TestACallThatMetGarbageInsteadOfAHandshakeNeverLeft(t *testing.T) {
 	_, err := client.Exchange(context.Background(), canaryCode, "", "")
 	if e := zoho.AsError(err); e == nil || e.Sent {
 		t.Errorf("the code is said to be spent: %+v", e)
+	}
+}
+
+// As a transport that dials by itself reports it.
+func TestACallWhoseServersNameCannotBeResolvedNeverLeft(t *testing.T) {
+	for want, failure := range map[bool]error{false: &net.DNSError{Err: "no such host"}, true: io.ErrUnexpectedEOF} {
+		client := over(roundTrip(func(*http.Request) (*http.Response, error) { return nil, failure }))
+		_, err := client.Exchange(context.Background(), canaryCode, "", "")
+		if e := zoho.AsError(err); e == nil || e.Sent != want {
+			t.Errorf("%T: %+v", failure, e)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ package zoho_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,27 @@ func TestAnAddressThatIsNoneFailsEachCallWithoutARequest(t *testing.T) {
 	}
 	if len(a.requests) > 0 {
 		t.Errorf("%d requests", len(a.requests))
+	}
+}
+
+// What a call was bounded by is a timer that lives on for thirty seconds if nobody stops it.
+func TestACallStopsWhatBoundedIt(t *testing.T) {
+	var bounds []context.Context
+	c := over(roundTrip(func(req *http.Request) (*http.Response, error) {
+		bounds = append(bounds, req.Context())
+		return json200(`{}`).RoundTrip(req)
+	}))
+	_, _ = c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})
+	_ = c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
+	_, _ = c.StartDevice(context.Background(), nil)
+	_, _ = c.UserInfo(context.Background(), canaryRefreshToken)
+	if len(bounds) != 4 {
+		t.Fatalf("%d requests", len(bounds))
+	}
+	for i, bound := range bounds {
+		if _, bounded := bound.Deadline(); !bounded || bound.Err() == nil {
+			t.Errorf("call %d goes on", i)
+		}
 	}
 }
 
@@ -93,7 +115,7 @@ func TestTokensThatAreDeadOnArrivalEndInAnErrorAndNotInTheBudget(t *testing.T) {
 		w.zoho.Knobs(func(k *zohotest.Knobs) { k.AccessTokenLifetime = time.Second })
 		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token"})
 		_, err := w.read(zoho.Want{})
-		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || !strings.Contains(e.Error(), "dead on arrival") {
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || !e.Sent || !strings.Contains(e.Error(), "dead on arrival") {
 			t.Errorf("got %v", err)
 		}
 		w.wantCalls(3)
