@@ -16,8 +16,7 @@ export class Zoho {
   }
 
   #send(token, path, init) {
-    const headers = new Headers(init.headers);
-    headers.set('Authorization', token.authorization);
+    const headers = { ...Object.fromEntries(new Headers(init.headers)), authorization: token.authorization };
     return fetch(new URL(path, token.api_domain), { ...init, headers });
   }
 
@@ -40,9 +39,8 @@ export class Zoho {
   }
 
   async #ask(rejected) {
-    const { VAULT_ADDR, VAULT_TOKEN } = process.env;
-    const response = await fetch(`${VAULT_ADDR}/v1/${this.#path}${rejected ? `?rejected=${rejected}` : ''}`,
-      { headers: { 'X-Vault-Token': VAULT_TOKEN }, signal: AbortSignal.timeout(30_000) });
+    const address = `${process.env.VAULT_ADDR}/v1/${this.#path}${rejected ? `?rejected=${rejected}` : ''}`;
+    const response = await fetch(address, { headers: { 'X-Vault-Token': process.env.VAULT_TOKEN }, signal: AbortSignal.timeout(30_000) });
     const answer = await response.json();
     if (!response.ok) throw new Error(`no access token from Vault: ${answer.errors}`);
     return { ...answer.data, next: performance.now() + answer.data.ttl * 1000 };
