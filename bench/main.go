@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -197,13 +198,14 @@ func (o *options) run() error {
 		}
 	}
 	if o.wanted("sizes") {
-		results.Sizes = nil
 		for _, n := range o.sizes {
 			size, err := o.size(s, z, n)
 			if err != nil {
 				return err
 			}
+			results.Sizes = slices.DeleteFunc(results.Sizes, func(s *Size) bool { return s.Credentials == n })
 			results.Sizes = append(results.Sizes, size)
+			slices.SortFunc(results.Sizes, func(a, b *Size) int { return a.Credentials - b.Credentials })
 			if err := o.save(results); err != nil {
 				return err
 			}
