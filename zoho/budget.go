@@ -104,7 +104,7 @@ func vacancy(taken []time.Time, limit int, now time.Time) time.Duration {
 // left returns how many mints are allowed at now, one right after the other.
 func (l Limits) left(places []Place, now time.Time) int {
 	n := 0
-	for n < l.Mints && l.wait(places, now, n) == 0 {
+	for l.wait(places, now, n) == 0 { // not with all of them set aside
 		n++
 	}
 	return n

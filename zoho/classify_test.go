@@ -143,8 +143,9 @@ func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
 			t.Errorf("HTTP %d %.60s: a token may have been minted, and the error denies it: %+v", a.status, a.body, e)
 		}
 	}
-	for _, status := range []int{400, 403, 404, 405} {
-		e := failsAs(t, &answering{status: status, contentType: "text/html;charset=UTF-8", body: page}, zoho.Refused, zoho.AboutRequest)
+	for i, status := range []int{400, 403, 404, 405} {
+		written := []string{"text/html;charset=UTF-8", "Text/HTML", "text/html", " TEXT/html ; charset=UTF-8"}[i]
+		e := failsAs(t, &answering{status: status, contentType: written, body: page}, zoho.Refused, zoho.AboutRequest)
 		if e != nil && (!strings.Contains(e.Error(), fmt.Sprint(status)) || !strings.Contains(e.Error(), "text/html")) {
 			t.Errorf("the text names neither status nor content type: %s", e.Error())
 		}

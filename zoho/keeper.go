@@ -79,9 +79,6 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 	for {
 		r, waited := brought, brought != nil
 		if brought = nil; r == nil {
-			r, _ = k.records.Get(a.ID)
-		}
-		if r == nil {
 			var err error
 			if r, err = k.record(ctx, a); err != nil {
 				return Served{}, err
@@ -219,7 +216,7 @@ func (k *Keeper) impatient(ctx context.Context, r *Record, a *Account, w Want, w
 // byNow returns what is known of a grant since r was decided on: a flight, or a
 // revocation, may have learned that a token is dead.
 func (k *Keeper) byNow(ctx context.Context, r *Record, a *Account) *Record {
-	if current, err := k.load(ctx, a, false); err == nil {
+	if current, err := k.record(ctx, a); err == nil {
 		return current
 	}
 	return r

@@ -53,7 +53,7 @@ func TestWhatAnAPIAnswersSaysWhetherItIsTheTokenThatIsBad(t *testing.T) {
 		"a page":                   {401, `<html>`, zoho.Unavailable, ""},
 	} {
 		_, err := over(&answering{status: c.status, contentType: "application/json", body: c.body}).UserInfo(context.Background(), "t")
-		if e := zoho.AsError(err); e == nil || e.Kind != c.kind || e.About != c.about {
+		if e := zoho.AsError(err); e == nil || e.Kind != c.kind || e.About != c.about || !e.Sent || !e.Answered || e.Status != c.status {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
