@@ -63,6 +63,8 @@ func TestEveryErrorWordOfZohoIsUnderstoodWithAnyStatus(t *testing.T) {
 		"inactive_refreshtoken":  {zoho.Refused, zoho.AboutUser},
 		"general_error":          {zoho.Unavailable, ""},
 		"a_word_of_the_future":   {zoho.Refused, zoho.AboutRequest},
+		// The longest that is repeated.
+		"a_word_of_the_far_future_of_zoho": {zoho.Refused, zoho.AboutRequest},
 	} {
 		for _, status := range []int{200, 400, 401, 403} {
 			body := fmt.Sprintf(`{"error":%q,"unc_token":"x"}`, word)

@@ -6,6 +6,8 @@ package zoho_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,19 +38,31 @@ func TestAnAddressThatIsNoneFailsEachCallWithoutARequest(t *testing.T) {
 	}
 }
 
-// What a call was bounded by is a timer that lives on for thirty seconds if nobody stops it.
-func TestACallStopsWhatBoundedIt(t *testing.T) {
+// closing is a body that tells when it is closed.
+type closing struct {
+	io.ReadCloser
+	closed *int
+}
+
+func (c closing) Close() error { *c.closed++; return c.ReadCloser.Close() }
+
+// What a call was bounded by is a timer that lives on for thirty seconds if nobody stops
+// it, and a connection whose answer is not closed serves nobody else.
+func TestACallLeavesNothingOpen(t *testing.T) {
+	closed := 0
 	var bounds []context.Context
 	c := over(roundTrip(func(req *http.Request) (*http.Response, error) {
 		bounds = append(bounds, req.Context())
-		return json200(`{}`).RoundTrip(req)
+		resp, err := json200(`{}`).RoundTrip(req)
+		resp.Body = closing{resp.Body, &closed}
+		return resp, err
 	}))
 	_, _ = c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})
 	_ = c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
 	_, _ = c.StartDevice(context.Background(), nil)
 	_, _ = c.UserInfo(context.Background(), canaryRefreshToken)
-	if len(bounds) != 4 {
-		t.Fatalf("%d requests", len(bounds))
+	if len(bounds) != 4 || closed < 4 {
+		t.Fatalf("%d requests, %d answers closed", len(bounds), closed)
 	}
 	for i, bound := range bounds {
 		if _, bounded := bound.Deadline(); !bounded || bound.Err() == nil {
@@ -59,12 +73,36 @@ func TestACallStopsWhatBoundedIt(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestADeviceThatCannotBeStartedSaysWhereAndForHowLong(t *testing.T) {
+func TestACallThatFailsSaysWhereAndForHowLong(t *testing.T) {
 	c := over(&answering{status: 503, contentType: "text/html", body: "<html>", retryAfter: "7"})
-	_, err := c.StartDevice(context.Background(), nil)
-	if e := zoho.AsError(err); e == nil || e.Server != "accounts.zoho.eu" || e.RetryAfter != 7*time.Second {
-		t.Errorf("it fails with %+v", e)
+	for call, err := range map[string]error{
+		"mint":   second(c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})),
+		"revoke": c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken),
+		"device": second(c.StartDevice(context.Background(), nil)),
+		"user":   second(c.UserInfo(context.Background(), canaryRefreshToken)),
+	} {
+		if e := zoho.AsError(err); e == nil || e.Server != "accounts.zoho.eu" || e.RetryAfter != 7*time.Second {
+			t.Errorf("%s fails with %+v", call, e)
+		}
 	}
+}
+
+func TestACallThatNeverLeftCostsNoPlace(t *testing.T) {
+	inBubble(t, func(w *world) {
+		reachable := w.account.Client.Transport
+		w.changeAccount(func(a *zoho.Account) {
+			a.Client.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, &net.DNSError{Err: "no such host"} })
+		})
+		for range 20 {
+			_, err := w.read(zoho.Want{})
+			w.passes(w.wantHeld(err).Wait)
+		}
+		if left := w.looks().MintsLeft; left != 10 {
+			t.Errorf("%d mints are left", left)
+		}
+		w.changeAccount(func(a *zoho.Account) { a.Client.Transport = reachable })
+		w.reads(zoho.Want{})
+	})
 }
 
 func TestAnAnswerWithoutAnOrganizationIsNoOrganization(t *testing.T) {
