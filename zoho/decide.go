@@ -53,7 +53,7 @@ func (s *Served) warn(text string) {
 
 // decision is what to do about one read.
 type decision struct {
-	served Served
+	served Served // with a token unless there is an error, or a mint to wait for
 	// mint: ask Zoho before answering. ahead: answer, and ask Zoho meanwhile.
 	mint, ahead bool
 	// enough: with mint, there is a token that does for the while, if Zoho is slow.
