@@ -32,6 +32,7 @@ func TestACallbackIsReadHoweverItIsPasted(t *testing.T) {
 func TestACallbackThatCannotBeUsedSaysWhatToPaste(t *testing.T) {
 	for _, address := range []string{
 		"", "https://app.example.com/callback", "https://app.example.com/callback?state=s1", "?code=%zz",
+		"?state=s1&scope_enhanced=true&status=failure", "?state=s1&scope_enhanced=false&status=success",
 		landed + "code=another", "code=", "?" + strings.Repeat("x", 9000),
 	} {
 		c, err := zoho.ParseCallback(address)

@@ -168,6 +168,14 @@ func TestARevocationThatMayNotHaveHappenedIsAnError(t *testing.T) {
 	}
 }
 
+func TestARevocationThatZohoConfirmsIsAskedForOnce(t *testing.T) {
+	for _, a := range []*answering{json200(`{"status":"success"}`), json200(`{}`), {status: 200}, {status: 204}} {
+		if err := over(a).Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken); err != nil || len(a.requests) != 1 {
+			t.Errorf("HTTP %d %s: %v after %d requests", a.status, a.body, err, len(a.requests))
+		}
+	}
+}
+
 func TestARevocationThatZohoRefusesForAnotherReasonThanTheTokenIsAnError(t *testing.T) {
 	for _, word := range []string{"invalid_client", "invalid_request", "a_word_of_the_future", "access_denied"} {
 		err := over(&answering{status: 400, body: `{"error":"` + word + `"}`}).Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
