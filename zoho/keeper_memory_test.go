@@ -193,6 +193,28 @@ func (w *world) mintsUnstored() {
 	}
 }
 
+func TestATokenThatWasStoredThoughStorageSaidNoIsOneToken(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.disk.set(func(d *disk) {
+			d.saving = func(_ context.Context, n int) error {
+				if n == 2 {
+					return errLanded
+				}
+				return nil
+			}
+		})
+		if _, err := w.read(zoho.Want{}); !errors.Is(err, errLanded) {
+			t.Fatalf("got %v, want the storage's error", err)
+		}
+		w.keeper.Forget(w.account.ID)
+		if state := w.looks(); len(state.Tokens) != 1 || state.MintsLeft != 9 {
+			t.Errorf("it is taken for %d tokens, and leaves %d mints", len(state.Tokens), state.MintsLeft)
+		}
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		w.wantCalls(1)
+	})
+}
+
 func TestWhatOnlyMemoryKnewIsForgottenOnceItIsStored(t *testing.T) {
 	inBubble(t, func(w *world) {
 		other := w.pair()[0]

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,6 +159,35 @@ func TestTokensThatAreDeadOnArrivalEndInAnErrorAndNotInTheBudget(t *testing.T) {
 		}
 		w.wantCalls(3)
 	})
+}
+
+func TestAReadKnowsWhetherTheMintWasAnothers(t *testing.T) {
+	for name, want := range map[string]zoho.Want{"a fresh one": {}, "a young one": {MaxAge: 30 * time.Minute}} {
+		inBubble(t, func(w *world) {
+			w.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+			var readers sync.WaitGroup
+			for i := range 3 {
+				account := *w.account
+				readers.Go(func() {
+					served, err := w.keeper.Token(w.Context(), &account, want)
+					if err != nil || served.Warm || served.Shared != (i > 0) {
+						t.Errorf("%s, reader %d: %+v, %v", name, i, served, err)
+					}
+				})
+				w.passes(time.Second)
+			}
+			readers.Wait()
+			w.wantCalls(1)
+		})
+	}
+}
+
+func TestAWaitIsNeverSaidToBeShorterThanItIs(t *testing.T) {
+	for wait, told := range map[time.Duration]string{time.Nanosecond: " 1s ", time.Second: " 1s ", 1500 * time.Millisecond: " 2s ", 61 * time.Second: " 1m1s "} {
+		if text := (&zoho.ThrottledError{Wait: wait}).Error(); !strings.Contains(text, told) {
+			t.Errorf("%s: %s", wait, text)
+		}
+	}
 }
 
 func TestWhoWaitsForAnotherFlightMayLeave(t *testing.T) {
