@@ -146,6 +146,31 @@ func TestRetiredGrantsAreCountedUntilZohoAgrees(t *testing.T) {
 	})
 }
 
+func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		counted := []string{"mints", "throttles", "refusals", "failures", "storage_failures"}
+		for want, fault := range map[string]*zohotest.Fault{
+			"mints": nil, "throttles": {Kind: zohotest.Throttle}, "refusals": {Kind: zohotest.Refuse, Error: "invalid_client"}, "failures": {Kind: zohotest.Status5xx},
+		} {
+			passes(2 * time.Hour) // no token lives, and nothing is waited out
+			before := m.read("metrics")
+			if fault != nil {
+				fault.Endpoint, fault.Times = "token", 1
+				m.zoho.Fault(*fault)
+			}
+			_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+			after := m.read("metrics")
+			for _, counter := range counted {
+				if more := after[counter].(int64) - before[counter].(int64); (more == 1) != (counter == want) || more > 1 {
+					t.Errorf("of a call that counts as %s, %s counts %d", want, counter, more)
+				}
+			}
+		}
+	})
+}
+
 // BenchmarkScrape has as many credentials in memory as fit.
 func BenchmarkScrape(b *testing.B) {
 	m := warmMount(b, 10_000)

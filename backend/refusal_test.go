@@ -132,6 +132,12 @@ func TestNumbersOutsideTheirRangeAreRefusedWithTheRange(t *testing.T) {
 		}{
 			{"config", data{"mint_limit": 0}, "between 1 and 1000"},
 			{"config", data{"mint_limit": -5}, "between 1 and 1000"},
+			{"config", data{"mint_limit": 1001}, "between 1 and 1000"},
+			{"config", data{"live_token_limit": 1001}, "between 1 and 1000"},
+			{"config", data{"mint_window": "86401s"}, "between 1s and 24h"},
+			{"config", data{"max_token_lifetime": "86401s"}, "between 1m and 24h"},
+			{"config", data{"min_ttl": "59m56s"}, "below the lifetime"},
+			{"creds/crm", data{"min_ttl": "59m56s"}, "below the lifetime"},
 			{"config", data{"mint_limit": 1 << 40}, "between 1 and 1000"},
 			{"config", data{"live_token_limit": 0}, "between 1 and 1000"},
 			{"config", data{"mint_window": 0}, "between 1s and 24h"},
@@ -152,6 +158,22 @@ func TestNumbersOutsideTheirRangeAreRefusedWithTheRange(t *testing.T) {
 		m.unmoved(func() {
 			m.refused(logical.ReadOperation, "creds/crm", data{"min_ttl": "1h"}, 400, "below the lifetime")
 		})
+	})
+}
+
+func TestTheLeastAndTheMostThatALimitAllowsAreTaken(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		for _, limits := range []data{
+			{"mint_limit": 1, "live_token_limit": 1, "mint_window": "1s", "request_timeout": "1s", "max_token_lifetime": "1m", "min_ttl": "55s"},
+			{"mint_limit": 1000, "live_token_limit": 1000, "mint_window": "24h", "request_timeout": "1m", "max_token_lifetime": "24h", "min_ttl": "86395s"},
+			{"max_token_lifetime": "1h", "min_ttl": "59m55s"},
+		} {
+			m.write("config", limits)
+		}
+		m.write("creds/crm", data{"min_ttl": "59m55s"})
+		m.readWith("creds/crm", data{"min_ttl": "59m55s"})
 	})
 }
 
