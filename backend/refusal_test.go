@@ -174,6 +174,28 @@ func TestTheLeastAndTheMostThatALimitAllowsAreTaken(t *testing.T) {
 		}
 		m.write("creds/crm", data{"min_ttl": "59m55s"})
 		m.readWith("creds/crm", data{"min_ttl": "59m55s"})
+
+		notes := func(names, name, text int) data {
+			noted := map[string]any{}
+			for i := range names {
+				noted[fmt.Sprintf("%0*d", name, i)] = strings.Repeat("t", text)
+			}
+			return data{"custom_metadata": noted}
+		}
+		m.write("creds/crm", notes(64, 2, 512))
+		m.write("creds/crm", notes(1, 128, 1))
+		for _, more := range []data{notes(65, 2, 1), notes(1, 129, 1), notes(1, 1, 513)} {
+			m.refused(logical.UpdateOperation, "creds/crm", more, 400, "custom_metadata")
+		}
+
+		const returns = "https://desk.example.com/connected"
+		m.behindVault(data{"return_urls": returns})
+		state := strings.Repeat("s", 1024)
+		m.write("authorize/a", data{"ttl": "1m", "return_url": returns, "return_state": state})
+		m.write("authorize/b", data{"ttl": "168h"})
+		m.refused(logical.UpdateOperation, "authorize/c", data{"ttl": "59s"}, 400, "between 1m and 7d")
+		m.refused(logical.UpdateOperation, "authorize/c", data{"ttl": "604801s"}, 400, "between 1m and 7d")
+		m.refused(logical.UpdateOperation, "authorize/c", data{"return_url": returns, "return_state": state + "s"}, 400, "1024 bytes")
 	})
 }
 
