@@ -193,6 +193,21 @@ func (w *world) mintsUnstored() {
 	}
 }
 
+func TestATokenThatAComplaintStoredIsStoredOnce(t *testing.T) {
+	inBubble(t, func(w *world) {
+		first := w.reads(zoho.Want{}).Token
+		w.failingSave(4) // the second token
+		w.passes(time.Second)
+		_, _ = w.read(zoho.Want{})
+		if err := w.keeper.Reject(w.Context(), w.account, first); err != nil {
+			t.Fatal(err)
+		}
+		_, saves := w.disk.counts()
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		w.wantSaves(saves)
+	})
+}
+
 func TestATokenThatWasStoredThoughStorageSaidNoIsOneToken(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.disk.set(func(d *disk) {
