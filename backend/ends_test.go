@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend"
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
@@ -361,6 +362,25 @@ func TestRotatedGrantThatCannotBeStoredIsNeitherLostNorMintedAnew(t *testing.T) 
 		m.token("crm")
 		m.delete("creds/crm")
 		m.settled(0)
+	})
+}
+
+// Its Vault is gone, so nobody waits for its answers; what Zoho gives is stored first.
+func TestProcessWhoseVaultIsGoneEndsWithEveryGrantStored(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		process := &backend.Process{Transport: m.wire}
+		m.backend = m.madeBy(process.Factory)
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Delay: 3 * time.Second, Times: 1})
+		go func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) }()
+		passes(time.Second)
+		process.Finish(context.Background())
+		if entry, err := m.storage.Get(context.Background(), "creds/crm"); err != nil || entry == nil {
+			t.Errorf("the credential is not stored: %v", err)
+		}
+		m.backend.Cleanup(context.Background())
+		process.Finish(context.Background()) // nothing is left to wait for
 	})
 }
 

@@ -5,6 +5,7 @@ package backend
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -114,13 +115,16 @@ func (b *backend) clean(context.Context) {
 
 // Process is the mounts of one plugin process.
 type Process struct {
+	// Transport makes the calls to Zoho; nil: one that config describes.
+	Transport http.RoundTripper
+
 	mu     sync.Mutex
 	mounts map[*backend]bool
 }
 
 // Factory makes a backend; it is a logical.Factory.
 func (p *Process) Factory(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
-	b := newBackend(conf.StorageView, nil, rememberedCredentials)
+	b := newBackend(conf.StorageView, p.Transport, rememberedCredentials)
 	p.add(b)
 	return b, b.Setup(ctx, conf)
 }

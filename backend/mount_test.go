@@ -78,12 +78,17 @@ func (m *mount) restart() {
 // another makes one more backend on the same storage, as another node has it.
 func (m *mount) another() logical.Backend {
 	m.t.Helper()
+	return m.madeBy(backend.NewFactory(m.wire))
+}
+
+func (m *mount) madeBy(factory logical.Factory) logical.Backend {
+	m.t.Helper()
 	conf := logical.TestBackendConfig()
 	conf.System = m.system
 	conf.StorageView = m.storage
 	conf.EventsSender = m.events
 	conf.Logger = hclog.New(&hclog.LoggerOptions{Output: m.log, Level: hclog.Trace})
-	b, err := backend.NewFactory(m.wire)(context.Background(), conf)
+	b, err := factory(context.Background(), conf)
 	if err != nil {
 		m.t.Fatal(err)
 	}
