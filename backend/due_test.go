@@ -55,6 +55,25 @@ func TestDeleteDoesNotReadWhatIsDueOfOthers(t *testing.T) {
 }
 
 // What another node writes is read again.
+func TestDeleteSaysThatAGrantOfAnEarlierLifeIsStillAlive(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		connect := func(dc string) {
+			m.write("creds/crm", data{"callback_url": m.consent("crm", nil, zohotest.Consent{DataCenter: dc})})
+		}
+		connect("eu")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke", DataCenter: "eu"})
+		m.delete("creds/crm")
+		connect("us")
+		if resp := m.delete("creds/crm"); resp == nil || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "not yet revoked at Zoho") {
+			t.Errorf("the delete says %+v", resp)
+		}
+		m.zoho.ClearFaults()
+		m.hours()
+		m.settled(0)
+	})
+}
+
 func TestDeleteFindsWhatAnotherNodeMadeDue(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

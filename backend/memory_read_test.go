@@ -92,7 +92,11 @@ func TestMemoryAnswersWhatAHandlerDoes(t *testing.T) {
 // Whatever is more than data, or needs storage or Zoho, goes to a handler.
 func TestMemoryLeavesToAHandlerWhatIsNotItsOwn(t *testing.T) {
 	for name, change := range map[string]func(m *mount){
-		"disabled":            func(m *mount) { m.patch("creds/crm", data{"disabled": true}) },
+		"disabled": func(m *mount) {
+			m.patch("creds/crm", data{"disabled": true})
+			m.read("status/crm")
+			_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+		},
 		"leased":              func(m *mount) { m.patch("creds/crm", data{"leased": true}); m.read("creds/crm") },
 		"nothing read before": func(m *mount) { m.restart() },
 		"another max_age":     func(m *mount) { m.write("config", data{"max_age": "5s"}); time.Sleep(time.Minute) },
