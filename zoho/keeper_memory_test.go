@@ -193,6 +193,19 @@ func (w *world) mintsUnstored() {
 	}
 }
 
+func TestAnUnsavedTokenThatWasRevokedIsHandedOutNoMore(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.mintsUnstored()
+		if revoked, err := w.keeper.Revoke(w.Context(), w.account); err != nil || revoked != 1 {
+			t.Fatalf("revoked were %d, %v", revoked, err)
+		}
+		_, saves := w.disk.counts()
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		w.wantSaves(saves + 2) // its place and itself
+		w.wantCalls(2)
+	})
+}
+
 func TestATokenThatAComplaintStoredIsStoredOnce(t *testing.T) {
 	inBubble(t, func(w *world) {
 		first := w.reads(zoho.Want{}).Token
