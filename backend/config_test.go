@@ -26,7 +26,11 @@ func TestStoredSecretIsNeverSentToANewPlace(t *testing.T) {
 				for _, more := range []data{{}, {"client_secret": ""}, {"client_secret": nil}, {"client_secret": " "}, {"client_secrets": "eu=" + m.canary("eu")}} {
 					d := data{field: value}
 					maps.Copy(d, more)
-					m.unmoved(func() { m.refused(op, "config", d, 400, "client_secret") })
+					says := []string{"client_secret"}
+					if _, sent := more["client_secret"]; !sent {
+						says = append(says, "changes "+field)
+					}
+					m.unmoved(func() { m.refused(op, "config", d, 400, says...) })
 				}
 			}
 		}

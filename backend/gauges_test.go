@@ -146,6 +146,31 @@ func TestRetiredGrantsAreCountedUntilZohoAgrees(t *testing.T) {
 	})
 }
 
+// As Prometheus's text format has it: each series is said to be a gauge or a counter
+// before it comes.
+func TestEachSeriesSaysWhatItIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		said := map[string]bool{}
+		series := 0
+		for line := range strings.Lines(m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)) {
+			words := strings.Fields(line)
+			if words[0] == "#" {
+				said[words[1]+" "+words[2]] = len(words) > 3
+				continue
+			}
+			series++
+			if name, _, _ := strings.Cut(words[0], "{"); !said["HELP "+name] || !said["TYPE "+name] {
+				t.Errorf("nothing says what %s is", name)
+			}
+		}
+		if series < 10 {
+			t.Errorf("%d series", series)
+		}
+	})
+}
+
 func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
