@@ -29,6 +29,15 @@ func TestACallbackIsReadHoweverItIsPasted(t *testing.T) {
 	}
 }
 
+func TestACallbackMayBeAsLongAsABrowserMakesIt(t *testing.T) {
+	for length, read := range map[int]bool{4096: true, 4097: false} {
+		address := landed + "x=" + strings.Repeat("x", length-len(landed)-2)
+		if _, err := zoho.ParseCallback(address); (err == nil) != read {
+			t.Errorf("%d bytes: %v", len(address), err)
+		}
+	}
+}
+
 func TestACallbackThatCannotBeUsedSaysWhatToPaste(t *testing.T) {
 	for _, address := range []string{
 		"", "https://app.example.com/callback", "https://app.example.com/callback?state=s1", "?code=%zz",

@@ -11,10 +11,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -118,6 +120,25 @@ func TestAnyAnswer429IsAThrottle(t *testing.T) {
 		if e != nil && e.RetryAfter.Seconds() != 7 {
 			t.Errorf("Retry-After 7 is read as %s", e.RetryAfter)
 		}
+	}
+}
+
+func TestWhenToComeBackIsReadInBothForms(t *testing.T) {
+	for written, want := range map[string]time.Duration{
+		time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat): 90 * time.Second, "soon": 0, "-7": 0, "": 0, "3600": time.Hour, "3601": time.Hour,
+		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0, time.Now().Add(48 * time.Hour).UTC().Format(http.TimeFormat): time.Hour,
+	} {
+		e := failsAs(t, &answering{status: 429, retryAfter: written}, zoho.Throttled, "")
+		if e != nil && (e.RetryAfter > want || e.RetryAfter < want-time.Minute) {
+			t.Errorf("Retry-After %s is read as %s", written, e.RetryAfter)
+		}
+	}
+}
+
+func TestTheDataCentreThatADeviceBelongsToIsRead(t *testing.T) {
+	_, err := over(json200(`{"error":"other_dc","user_location":"eu"}`)).PollDevice(context.Background(), canaryCode)
+	if e := zoho.AsError(err); e == nil || e.Code != zoho.DeviceOtherDC || e.UserLocation != "eu" {
+		t.Errorf("%+v", e)
 	}
 }
 

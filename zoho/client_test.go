@@ -38,6 +38,13 @@ func TestEveryCallIsOneFormWithoutASecretInItsAddress(t *testing.T) {
 			}, "/oauth/v2/token",
 			url.Values{"grant_type": {"client_credentials"}, "scope": {"ZohoCRM.org.READ,ZohoCRM.users.READ"}, "soid": {"ZohoCRM.1"}},
 		},
+		"client credentials, whatever the client may do": {
+			func(ctx context.Context, c *zoho.Client) error {
+				_, err := c.Mint(ctx, zoho.Grant{})
+				return err
+			}, "/oauth/v2/token",
+			url.Values{"grant_type": {"client_credentials"}},
+		},
 		"exchange": {
 			func(ctx context.Context, c *zoho.Client) error {
 				_, err := c.Exchange(ctx, canaryCode, "http://localhost:8910/callback", canaryVerifier)
@@ -176,6 +183,21 @@ func TestARevocationThatZohoConfirmsIsAskedForOnce(t *testing.T) {
 	}
 }
 
+// The older form takes no client, and so works with a secret that was changed.
+func TestARevocationNamesTheClientInTheNewerFormAlone(t *testing.T) {
+	a := &answering{status: 404}
+	_ = over(a).Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
+	if len(a.requests) != 2 {
+		t.Fatalf("%d requests", len(a.requests))
+	}
+	if id, secret, named := a.requests[0].BasicAuth(); !named || id != "1000.CLIENT" || secret != canarySecret {
+		t.Errorf("the newer form names %q, %v", id, named)
+	}
+	if header := a.requests[1].Header.Get("Authorization"); header != "" {
+		t.Error("the older form names a client")
+	}
+}
+
 func TestARevocationThatZohoRefusesForAnotherReasonThanTheTokenIsAnError(t *testing.T) {
 	for _, word := range []string{"invalid_client", "invalid_request", "a_word_of_the_future", "access_denied"} {
 		err := over(&answering{status: 400, body: `{"error":"` + word + `"}`}).Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
@@ -232,6 +254,9 @@ func TestAnAccountsServerMustBeHTTPSOrLoopback(t *testing.T) {
 		if _, err := zoho.NewTable(map[string]string{name: "https://accounts.zoho.sg"}); err == nil {
 			t.Errorf("%q was taken as a data centre's name", name)
 		}
+	}
+	if _, err := zoho.NewTable(map[string]string{strings.Repeat("x", 16): "https://accounts.zoho.sg"}); err != nil {
+		t.Error(err)
 	}
 	rows := table(t, map[string]string{"sg": "https://accounts.zoho.sg", "us": "http://localhost:1"})
 	if dc, _ := rows.ByName("us"); dc.AccountsURL != "http://localhost:1" || !strings.Contains(rows.Names(), "sg") {

@@ -61,8 +61,9 @@ func TestACallLeavesNothingOpen(t *testing.T) {
 	_, _ = c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})
 	_ = c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
 	_, _ = c.StartDevice(context.Background(), nil)
+	_, _ = c.PollDevice(context.Background(), canaryCode)
 	_, _ = c.UserInfo(context.Background(), canaryRefreshToken)
-	if len(bounds) != 4 || closed < 4 {
+	if len(bounds) != 5 || closed < 5 {
 		t.Fatalf("%d requests, %d answers closed", len(bounds), closed)
 	}
 	for i, bound := range bounds {
@@ -184,9 +185,15 @@ func TestAReadKnowsWhetherTheMintWasAnothers(t *testing.T) {
 
 func TestAWaitIsNeverSaidToBeShorterThanItIs(t *testing.T) {
 	for wait, told := range map[time.Duration]string{time.Nanosecond: " 1s ", time.Second: " 1s ", 1500 * time.Millisecond: " 2s ", 61 * time.Second: " 1m1s "} {
-		if text := (&zoho.ThrottledError{Wait: wait}).Error(); !strings.Contains(text, told) {
+		if text := (&zoho.ThrottledError{Wait: wait}).Error(); !strings.Contains(text, told) || strings.Contains(text, "lives") {
 			t.Errorf("%s: %s", wait, text)
 		}
+	}
+}
+
+func TestWhoAsksForTooFreshATokenIsToldHowLongTheNewestLives(t *testing.T) {
+	if text := (&zoho.ThrottledError{Wait: time.Minute, Best: 90*time.Second + time.Millisecond}).Error(); !strings.Contains(text, "lives 1m30s,") {
+		t.Error(text)
 	}
 }
 
