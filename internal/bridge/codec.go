@@ -88,18 +88,19 @@ func plainRead(args []byte) (path string, ok bool) {
 			return "", false
 		}
 		request = request[n:]
-		if kind != protowire.BytesType { // of another kind it is none of the fields below, whatever its number
-			if n = protowire.ConsumeFieldValue(number, kind, request); n < 0 {
-				return "", false
-			}
-			request = request[n:]
-			continue
+		var value []byte
+		if kind == protowire.BytesType {
+			value, n = protowire.ConsumeBytes(request)
+		} else {
+			n = protowire.ConsumeFieldValue(number, kind, request)
 		}
-		value, n := protowire.ConsumeBytes(request)
 		if n < 0 {
 			return "", false
 		}
 		request = request[n:]
+		if kind != protowire.BytesType {
+			continue // none of the fields below, whatever its number
+		}
 		switch number {
 		case operationField:
 			operation = value
