@@ -41,9 +41,6 @@ type Size struct {
 // remembered is how many credentials the engine's memory holds.
 const remembered = 10_000
 
-// fillers is how many credentials are stored at once: raft writes what waits together.
-const fillers = 256
-
 // fill copies a credential until there are n, each with a token that lives.
 func fill(s *server, z *simulated, n int) error {
 	var mounts struct {
@@ -93,7 +90,7 @@ func fill(s *server, z *simulated, n int) error {
 	for i := 1; i < n; i++ {
 		names = append(names, fmt.Sprint(i))
 	}
-	return together(fillers, names, func(i string) error {
+	return together(64, names, func(i string) error {
 		copied := map[string]any{}
 		for field, value := range credential {
 			copied[field] = value

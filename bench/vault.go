@@ -40,7 +40,7 @@ func newServer(binary, folder, name string) (*server, error) {
 	}
 	s := &server{
 		binary: binary, folder: folder, name: name, address: ports[0], cluster: ports[1],
-		client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: fillers}},
+		client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 	if err := os.MkdirAll(filepath.Join(folder, "plugins"), 0o700); err != nil {
 		return nil, err
