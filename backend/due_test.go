@@ -54,7 +54,6 @@ func TestDeleteDoesNotReadWhatIsDueOfOthers(t *testing.T) {
 	})
 }
 
-// What another node writes is read again.
 func TestDeleteSaysThatAGrantOfAnEarlierLifeIsStillAlive(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -74,6 +73,7 @@ func TestDeleteSaysThatAGrantOfAnEarlierLifeIsStillAlive(t *testing.T) {
 	})
 }
 
+// What another node writes is read again.
 func TestDeleteFindsWhatAnotherNodeMadeDue(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

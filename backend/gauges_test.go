@@ -14,11 +14,16 @@ import (
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
+// scraped is the Prometheus text.
+func (m *mount) scraped() string {
+	m.t.Helper()
+	return m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)
+}
+
 // series is a value of the Prometheus text, -1 if it is not there.
 func (m *mount) series(name string) int {
 	m.t.Helper()
-	text := m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(m.scraped()) {
 		var value int
 		if rest, found := strings.CutPrefix(line, name+" "); found {
 			if _, err := fmt.Sscan(rest, &value); err != nil {
@@ -154,7 +159,7 @@ func TestEachSeriesSaysWhatItIs(t *testing.T) {
 		m.connect("crm")
 		said := map[string]bool{}
 		series := 0
-		for line := range strings.Lines(m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)) {
+		for line := range strings.Lines(m.scraped()) {
 			words := strings.Fields(line)
 			if words[0] == "#" {
 				said[words[1]+" "+words[2]] = len(words) > 3

@@ -333,7 +333,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		if metrics["reads"] != int64(10) || metrics["warm_hits"] != int64(10) || metrics["connected"] != int64(1) {
 			t.Errorf("metrics are %v", metrics)
 		}
-		text := m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)
+		text := m.scraped()
 		if !strings.Contains(text, "\nvault_zoho_reads_total 10\n") {
 			t.Errorf("prometheus text is %q", text)
 		}

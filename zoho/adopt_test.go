@@ -6,6 +6,7 @@ package zoho_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,13 +31,14 @@ func (w *world) adopts(store func() error) error {
 
 func stored() error { return nil }
 
-func (w *world) failingSave(nth ...int) {
+func (w *world) failingSave(nth ...int) { w.savesAnswer(errStorage, nth...) }
+
+// savesAnswer has the nth writes to storage answered with an error.
+func (w *world) savesAnswer(err error, nth ...int) {
 	w.disk.set(func(d *disk) {
 		d.saving = func(_ context.Context, n int) error {
-			for _, fails := range nth {
-				if n == fails {
-					return errStorage
-				}
+			if slices.Contains(nth, n) {
+				return err
 			}
 			return nil
 		}

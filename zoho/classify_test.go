@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-zoho/zoho"
@@ -124,15 +125,18 @@ func TestAnyAnswer429IsAThrottle(t *testing.T) {
 }
 
 func TestWhenToComeBackIsReadInBothForms(t *testing.T) {
-	for written, want := range map[string]time.Duration{
-		time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat): 90 * time.Second, "soon": 0, "-7": 0, "": 0, "3600": time.Hour, "3601": time.Hour,
-		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0, time.Now().Add(48 * time.Hour).UTC().Format(http.TimeFormat): time.Hour,
-	} {
-		e := failsAs(t, &answering{status: 429, retryAfter: written}, zoho.Throttled, "")
-		if e != nil && (e.RetryAfter > want || e.RetryAfter < want-time.Minute) {
-			t.Errorf("Retry-After %s is read as %s", written, e.RetryAfter)
+	synctest.Test(t, func(t *testing.T) {
+		in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+		for written, want := range map[string]time.Duration{
+			in(90 * time.Second): 90 * time.Second, in(-time.Hour): 0, in(48 * time.Hour): time.Hour,
+			"soon": 0, "-7": 0, "": 0, "3600": time.Hour, "3601": time.Hour,
+		} {
+			e := failsAs(t, &answering{status: 429, retryAfter: written}, zoho.Throttled, "")
+			if e != nil && e.RetryAfter != want {
+				t.Errorf("Retry-After %s is read as %s", written, e.RetryAfter)
+			}
 		}
-	}
+	})
 }
 
 func TestTheDataCentreThatADeviceBelongsToIsRead(t *testing.T) {

@@ -221,14 +221,7 @@ func TestWithoutAStoredPlaceZohoIsNotAsked(t *testing.T) {
 
 func TestATokenThatCouldNotBeStoredIsStoredAndServedByTheNextRead(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.disk.set(func(d *disk) {
-			d.saving = func(_ context.Context, n int) error {
-				if n == 2 || n == 3 {
-					return errStorage
-				}
-				return nil
-			}
-		})
+		w.failingSave(2, 3)
 		for range 2 { // at the mint, and at the next read
 			if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
 				t.Fatalf("got %v, want the storage's error", err)
@@ -247,14 +240,7 @@ func TestATokenThatCouldNotBeStoredIsStoredAndServedByTheNextRead(t *testing.T) 
 
 func TestATokenThatDiedBeforeItCouldBeStoredIsNotMissed(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.disk.set(func(d *disk) {
-			d.saving = func(_ context.Context, n int) error {
-				if n == 2 {
-					return errStorage
-				}
-				return nil
-			}
-		})
+		w.failingSave(2)
 		_, err := w.read(zoho.Want{})
 		if !errors.Is(err, errStorage) {
 			t.Fatalf("got %v, want the storage's error", err)

@@ -180,14 +180,7 @@ func TestABackoffIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
 // mintsUnstored mints a token that storage does not take.
 func (w *world) mintsUnstored() {
 	w.Helper()
-	w.disk.set(func(d *disk) {
-		d.saving = func(_ context.Context, n int) error {
-			if n == 2 { // the first is the place
-				return errStorage
-			}
-			return nil
-		}
-	})
+	w.failingSave(2) // the first is the place
 	if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
 		w.Fatalf("got %v, want the storage's error", err)
 	}
@@ -223,14 +216,7 @@ func TestATokenThatAComplaintStoredIsStoredOnce(t *testing.T) {
 
 func TestATokenThatWasStoredThoughStorageSaidNoIsOneToken(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.disk.set(func(d *disk) {
-			d.saving = func(_ context.Context, n int) error {
-				if n == 2 {
-					return errLanded
-				}
-				return nil
-			}
-		})
+		w.savesAnswer(errLanded, 2)
 		if _, err := w.read(zoho.Want{}); !errors.Is(err, errLanded) {
 			t.Fatalf("got %v, want the storage's error", err)
 		}
@@ -298,14 +284,7 @@ func TestAnUnsavedTokenIsKeptWhateverTheCacheHoldsOtherwise(t *testing.T) {
 		inBubble(t, func(w *world) {
 			other := w.pair()[0]
 			before := w.calls()
-			w.disk.set(func(d *disk) {
-				d.saving = func(_ context.Context, n int) error {
-					if n == 2 {
-						return errStorage
-					}
-					return nil
-				}
-			})
+			w.failingSave(2)
 			if _, err := w.read(zoho.Want{}); !errors.Is(err, errStorage) {
 				t.Fatalf("before %s: got %v, want the storage's error", name, err)
 			}
@@ -337,14 +316,7 @@ func TestWhatAnotherNodeWroteJoinsWhatWasNotStoredHere(t *testing.T) {
 
 func TestWhatWasNotStoredIsForgottenWithTheGrant(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.disk.set(func(d *disk) {
-			d.saving = func(_ context.Context, n int) error {
-				if n == 2 {
-					return errStorage
-				}
-				return nil
-			}
-		})
+		w.failingSave(2)
 		_, _ = w.read(zoho.Want{})
 		if err := w.keeper.Alone(w.Context(), w.account.ID, func() error {
 			w.disk.set(func(d *disk) { delete(d.records, w.account.ID) })
