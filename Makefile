@@ -75,8 +75,12 @@ fuzz: ## each fuzz target (TARGET: those whose names fit) for FUZZTIME (10s), an
 	@TARGET='$(TARGET)' FUZZTIME=$(FUZZTIME) scripts/fuzz/run
 
 # Reads of a real server, in some twenty minutes; nothing else should run on the machine.
-bench: build ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
-	@go build -trimpath -o bin/bench ./bench && go build -trimpath -o bin/bench-yardstick ./bench/yardstick && go build -trimpath -ldflags '-s -w' -o bin/bench-plain ./bench/plain
+bin/bench: FORCE
+	@for part in "" -yardstick -fill -plain; do go build -trimpath -ldflags '-s -w' -o "bin/bench$$part" "./bench/$${part#-}" || exit; done
+
+FORCE:
+
+bench: build bin/bench ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
 	@$(if $(PROFILE),go build -trimpath -ldflags '$(LDFLAGS)' -pgo $(PROFILE) -o bin/bench-pgo ./cmd/vault-plugin-secrets-zoho)
 	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plain bin/bench-plain -pgo "$(if $(PROFILE),bin/bench-pgo)" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)
 
@@ -86,11 +90,11 @@ benchmarks: ## reads in process, six times each, compared with bench/baseline.tx
 		go test -run '^$$' -bench Read -benchmem -benchtime 300ms -count 6 ./backend ./zoho >"$$new" && \
 		if [ -n "$(RECORD)" ]; then cp "$$new" bench/baseline.txt; else cd scripts/tools && go tool benchstat ../../bench/baseline.txt "$$new"; fi
 
-profile: ## what the plugin does under load, for the compiler: bin/default.pgo; then make bench PROFILE=bin/default.pgo
-	@vault=$$(scripts/vault-bin) && go build -trimpath -tags profile -pgo=off -o bin/profiled ./cmd/vault-plugin-secrets-zoho && go build -trimpath -o bin/bench ./bench && \
+profile: bin/bench ## what the plugin does under load, for the compiler: bin/default.pgo; then make bench PROFILE=bin/default.pgo
+	@vault=$$(scripts/vault-bin) && go build -trimpath -tags profile -pgo=off -o bin/profiled ./cmd/vault-plugin-secrets-zoho && \
 		bin/bench -vault "$$vault" -engine bin/profiled -length 3000 -profile bin/default.pgo
 
-# Only the package's own tests judge, or those of the ones named after =, and without the race detector, for speed.
+# Only the package's own tests judge, or those of the ones named after =, and without the race detector, for speed. One mistake again: MUTATE='-only mint.go:45'.
 mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no test notices; MUTATE='-for 10m -seed 2'
 	@CGO_ENABLED=0 go run ./scripts/mutate -n $(MUTANTS) $(MUTATE) $(PACKAGES)
 

@@ -49,6 +49,7 @@ func main() {
 	flag.StringVar(&o.yardstick, "yardstick", "bin/bench-yardstick", "`binary` of the yardsticks")
 	flag.StringVar(&o.other, "plugin", "", "`binary` of another plugin to put beside them")
 	flag.StringVar(&o.setup, "setup", "", "`program` that sets that plugin up; it has VAULT_ADDR, VAULT_TOKEN and MOUNT, and the last line that it prints is the path to read")
+	flag.StringVar(&o.filler, "fill", "bin/bench-fill", "`binary` of the plugin that fills this engine's storage")
 	flag.StringVar(&o.plain, "plain", "", "`binary` of this engine as the SDK serves it, one of its variants")
 	flag.StringVar(&o.pgo, "pgo", "", "`binary` of this engine that was compiled with a profile, one of its variants")
 	flag.StringVar(&only, "subjects", "", "the `names` of what is compared, beside the floor, with commas between; empty: all")
@@ -104,7 +105,7 @@ func (o *options) wanted(part string) bool {
 }
 
 func (o *options) run() error {
-	for _, path := range []*string{&o.vault, &o.engine, &o.yardstick} {
+	for _, path := range []*string{&o.vault, &o.engine, &o.yardstick, &o.filler} {
 		absolute, err := filepath.Abs(*path)
 		if err != nil {
 			return err

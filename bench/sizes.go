@@ -1,12 +1,9 @@
-// What does a mount cost that holds many credentials? Copies of one are put into storage
-// behind its back (sys/raw), each with a grant of its own: to connect as many would
-// take hours.
+// What does a mount cost that holds many credentials? Copies of one are put into its
+// storage by another plugin in its place (fill).
 
 package main
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -14,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"vault-plugin-secrets-zoho/zoho"
 )
 
 // Size is what a mount with so many credentials costs.
@@ -42,73 +37,30 @@ type Size struct {
 const remembered = 10_000
 
 // fill copies a credential until there are n, each with a token that lives.
-func fill(s *server, z *simulated, n int) error {
-	var mounts struct {
-		Data map[string]struct{ UUID string }
-	}
-	if err := s.ask("GET", "sys/mounts", nil, &mounts); err != nil {
-		return err
-	}
-	base := "sys/raw/logical/" + mounts.Data[engineName+"/"].UUID + "/"
-	load := func(key string, into any) error {
-		var stored struct{ Data struct{ Value string } }
-		if err := s.ask("GET", base+key+"?encoding=base64", nil, &stored); err != nil {
-			return err
-		}
-		text, err := base64.StdEncoding.DecodeString(stored.Data.Value)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(text, into)
-	}
-	store := func(key string, value any) error {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		return s.ask("POST", base+key, map[string]any{"value": base64.StdEncoding.EncodeToString(text), "encoding": "base64"}, nil)
-	}
-	var credential map[string]any
+func (o *options) fill(s *server, z *simulated, n int) error {
 	// The one to copy has one token; that of app has a record of all that was measured.
 	if _, err := s.read(engineName + "/creds/template"); err != nil {
 		if err := z.connect(s, engineName, "template"); err != nil {
 			return err
 		}
 	}
-	if err := load("creds/template", &credential); err != nil {
+	if err := s.replace(engineName, o.filler); err != nil {
 		return err
 	}
-	id := func(refreshToken string) string {
-		return zoho.Fingerprint(credential["accounts_url"].(string), credential["client_id"].(string), refreshToken)
-	}
-	own := credential["refresh_token"].(string)
-	var record json.RawMessage
-	if err := load("token/"+id(own), &record); err != nil {
-		return err
-	}
-	names := make([]string, 0, n)
-	for i := 1; i < n; i++ {
-		names = append(names, fmt.Sprint(i))
-	}
-	return together(64, names, func(i string) error {
-		copied := map[string]any{}
-		for field, value := range credential {
-			copied[field] = value
-		}
-		refreshToken := own + "." + i
-		copied["refresh_token"] = refreshToken
-		if err := store("token/"+id(refreshToken), record); err != nil {
+	const each = 20_000 // in one request, which has 90 s
+	for from := 1; from < n; from += each {
+		if err := s.ask("POST", engineName+"/fill", map[string]any{"from": from, "to": min(from+each, n)}, nil); err != nil {
 			return err
 		}
-		return store("creds/"+copyName(i), copied)
-	})
+	}
+	return s.replace(engineName, o.engine)
 }
 
 func copyName(i string) string { return "copy" + strings.Repeat("0", 7-len(i)) + i }
 
 func (o *options) size(s *server, z *simulated, n int) (*Size, error) {
 	progress("%d credentials: filling storage", n)
-	if err := fill(s, z, n); err != nil {
+	if err := o.fill(s, z, n); err != nil {
 		return nil, err
 	}
 	progress("%d credentials: measuring", n)

@@ -27,6 +27,7 @@ type options struct {
 	vault, engine, yardstick string
 	other, setup             string // another plugin and what sets it up
 	pgo, plain               string // other builds of this engine
+	filler                   string // the plugin that fills its storage
 	subject                  []string
 	rounds                   int
 	length                   int // of one measurement, in milliseconds

@@ -63,7 +63,6 @@ api_addr             = "http://%[3]s"
 cluster_addr         = "https://%[4]s"
 plugin_directory     = %[5]q
 disable_mlock        = true
-raw_storage_endpoint = true
 log_level            = "warn"
 `, filepath.Join(folder, name), name, s.address, s.cluster, filepath.Join(folder, "plugins")), 0o600)
 }
@@ -238,15 +237,27 @@ func (s *server) mount(path, binary string, args ...string) error {
 
 // mountWith is mount with what else the catalog is to know.
 func (s *server) mountWith(path, binary string, entry map[string]any) error {
+	if err := s.register(path, binary, entry); err != nil {
+		return err
+	}
+	return s.ask("POST", "sys/mounts/"+path, map[string]any{"type": path}, nil)
+}
+
+func (s *server) register(path, binary string, entry map[string]any) error {
 	sum, err := install(binary, filepath.Join(s.folder, "plugins", path))
 	if err != nil {
 		return err
 	}
 	entry["sha256"], entry["command"] = sum, path
-	if err := s.ask("POST", "sys/plugins/catalog/secret/"+path, entry, nil); err != nil {
+	return s.ask("POST", "sys/plugins/catalog/secret/"+path, entry, nil)
+}
+
+// replace puts another plugin in the place of a mounted one, with the same storage.
+func (s *server) replace(path, binary string) error {
+	if err := s.register(path, binary, map[string]any{}); err != nil {
 		return err
 	}
-	return s.ask("POST", "sys/mounts/"+path, map[string]any{"type": path}, nil)
+	return s.ask("POST", "sys/plugins/reload/backend", map[string]any{"mounts": []string{path}}, nil)
 }
 
 func isStatus(err error, status int) bool {

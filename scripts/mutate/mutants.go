@@ -1,5 +1,4 @@
-// What can be made wrong in a file? Small edits of its text, each of which a test
-// should notice.
+// What can be made wrong in a file? Small changes, each of which a test should notice.
 
 package main
 
@@ -11,21 +10,23 @@ import (
 	"strings"
 )
 
-// A mutant is one edit of one file.
+// A mutant is one change of one file.
 type mutant struct {
-	file       string // path
-	line, col  int
-	start, end int // bytes that are replaced
-	text       string
-	what       string // for people
+	file      string // path
+	line, col int
+	what      string // for people
+	edits     []edit
 }
 
-// apply returns the file with the mistake in it.
-func (m mutant) apply(source []byte) []byte {
-	return []byte(string(source[:m.start]) + m.text + string(source[m.end:]))
+// An edit puts text before and after some bytes of a file, or in their place. In its
+// text, # is the number of the mutant.
+type edit struct {
+	from, to      int
+	before, after string
+	instead       string // of the bytes
 }
 
-func (m mutant) String() string {
+func (m *mutant) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", m.file, m.line, m.col, m.what)
 }
 
@@ -37,43 +38,50 @@ var swapped = map[token.Token]token.Token{
 	token.ADD: token.SUB, token.SUB: token.ADD, token.MUL: token.QUO, token.QUO: token.MUL,
 }
 
-// mutants finds every edit of a file, in the order of its text.
-func mutants(file string, source []byte) ([]mutant, error) {
+// either are the functions of support.go that do what an operator does, or what its
+// other one does.
+var either = map[token.Token]string{
+	token.LSS: "mutantLess", token.LEQ: "mutantLessOrEqual", token.GTR: "mutantMore", token.GEQ: "mutantMoreOrEqual",
+	token.ADD: "mutantPlus", token.SUB: "mutantMinus", token.MUL: "mutantTimes", token.QUO: "mutantOver",
+}
+
+// mutants finds every change of a file, in the order of its text.
+func mutants(file string, source []byte) ([]*mutant, error) {
 	files := token.NewFileSet()
 	tree, err := parser.ParseFile(files, file, source, 0)
 	if err != nil {
 		return nil, err
 	}
-	var found []mutant
-	add := func(from, to token.Pos, text, what string) {
-		at := files.Position(from)
-		found = append(found, mutant{file, at.Line, at.Column, at.Offset, files.Position(to).Offset, text, what})
+	var found []*mutant
+	offset := func(p token.Pos) int { return files.Position(p).Offset }
+	of := func(n ast.Node) string { return string(source[offset(n.Pos()):offset(n.End())]) }
+	add := func(at token.Pos, what string, edits ...edit) {
+		position := files.Position(at)
+		found = append(found, &mutant{file, position.Line, position.Column, what, edits})
 	}
-	of := func(n ast.Node) string {
-		return string(source[files.Position(n.Pos()).Offset:files.Position(n.End()).Offset])
+	around := func(n ast.Node, before, after string) edit {
+		return edit{from: offset(n.Pos()), to: offset(n.End()), before: before, after: after}
 	}
+	negated := func(n ast.Node) edit { return around(n, "(mutantIs(#) != (", "))") }
 	// Statements in the head of another one, where no block can stand.
 	heads := map[ast.Stmt]bool{}
-	// never keeps what a statement uses in use, so that the rest compiles.
 	never := func(s ast.Stmt, what string) {
 		if heads[s] {
 			return
 		}
 		first, _, _ := strings.Cut(of(s), "\n")
-		add(s.Pos(), s.End(), "if false { "+of(s)+" }", what+" "+first)
+		add(s.Pos(), what+" "+first, around(s, "if !mutantIs(#) { ", " }"))
 	}
-	condition := func(e ast.Expr) {
-		if e != nil {
-			add(e.Pos(), e.End(), "!("+of(e)+")", "negated "+of(e))
-		}
-	}
+	// A condition that is an equality becomes its opposite but once.
+	conditions := map[ast.Expr]bool{}
 	ast.Inspect(tree, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GenDecl:
 			return n.Tok == token.VAR // in constants and types everything is a definition
 		case *ast.IfStmt:
 			heads[n.Init] = true
-			condition(n.Cond)
+			conditions[n.Cond] = true
+			add(n.Cond.Pos(), "negated "+of(n.Cond), negated(n.Cond))
 		case *ast.ForStmt:
 			heads[n.Init], heads[n.Post] = true, true
 		case *ast.SwitchStmt:
@@ -83,10 +91,26 @@ func mutants(file string, source []byte) ([]mutant, error) {
 		case *ast.CommClause:
 			heads[n.Comm] = true
 		case *ast.BinaryExpr:
-			if other, known := swapped[n.Op]; known && !isText(n.X) && !isText(n.Y) {
-				add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), other.String(), fmt.Sprintf("%s for %s in %s", other, n.Op, of(n)))
+			other, known := swapped[n.Op]
+			if !known || isText(n.X) || isText(n.Y) {
+				break
+			}
+			what := fmt.Sprintf("%s for %s in %s", other, n.Op, of(n))
+			switch {
+			case n.Op == token.EQL, n.Op == token.NEQ:
+				if !conditions[n] {
+					add(n.OpPos, what, negated(n))
+				}
+			case n.Op == token.LAND, n.Op == token.LOR:
+				add(n.OpPos, what, negated(n), negated(n.X), negated(n.Y))
+			default:
+				operator := edit{from: offset(n.OpPos), to: offset(n.OpPos) + len(n.Op.String()), instead: ","}
+				add(n.OpPos, what, around(n, either[n.Op]+"(#, ", ")"), operator)
 			}
 		case *ast.ExprStmt:
+			if call, ok := n.X.(*ast.CallExpr); ok && of(call.Fun) == "panic" {
+				break // a function may end there
+			}
 			never(n, "no call")
 		case *ast.DeferStmt:
 			never(n, "no")
@@ -100,13 +124,13 @@ func mutants(file string, source []byte) ([]mutant, error) {
 			if len(n.List) == 1 && len(n.Body) > 0 {
 				first, last := n.Body[0], n.Body[len(n.Body)-1]
 				if _, ends := last.(*ast.ReturnStmt); !ends {
-					add(first.Pos(), first.Pos(), "if true { break }; ", "nothing done in case "+of(n.List[0]))
+					add(first.Pos(), "nothing done in case "+of(n.List[0]), around(first, "if mutantIs(#) { break }; ", ""))
 				}
 			}
 		case *ast.Ident:
 			if n.Name == "true" || n.Name == "false" {
 				other := map[string]string{"true": "false", "false": "true"}[n.Name]
-				add(n.Pos(), n.End(), other, other+" for "+n.Name)
+				add(n.Pos(), other+" for "+n.Name, negated(n))
 			}
 		}
 		return true
