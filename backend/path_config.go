@@ -168,6 +168,10 @@ func (b *backend) changeConfig(ctx context.Context, req *logical.Request, f *fie
 	}
 	err = store.Put(ctx, req.Storage, configKey, &next)
 	b.memory.forget(configKey)
+	if err == nil && created {
+		// Credentials come after it. Not noted, the next start finds it out once more.
+		_ = b.ledger.NoteForward(ctx, req.Storage)
+	}
 	return c, err
 }
 

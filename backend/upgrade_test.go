@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,4 +234,36 @@ func TestFormat1IsMovedForwardWhateverStepFailsAtFirst(t *testing.T) {
 			m.backend.Cleanup(context.Background())
 		})
 	}
+}
+
+func TestNoStartOfAMountThatBeganEmptyWalksOverItsCredentials(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.initialize()
+		m.configure(nil)
+		m.connect("crm")
+		m.connect("books")
+		m.restart()
+		var walked atomic.Int64
+		count := func(op, key string) error {
+			if strings.HasPrefix(key, "creds/") {
+				walked.Add(1)
+			}
+			return nil
+		}
+		m.storage.before.Store(&count)
+		m.initialize()
+		if n := walked.Load(); n > 0 {
+			t.Errorf("a start reads or lists credentials %d times", n)
+		}
+	})
+}
+
+// What can be read of an earlier release is looked for until all of it was moved.
+func TestAConfigOfAMountThatWasNotMovedForwardDoesNotSayThatItWas(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		if m.storage.contents(t)["ledger"] != "" {
+			t.Error("config says that all was moved forward; nobody looked")
+		}
+	})
 }

@@ -54,7 +54,7 @@ func (r *Results) capacity() string {
 		p.line("- **Memory** holds %d credentials for each mount. More that are in use at once are read from storage again.", remembered)
 	}
 	p.line("- **Storage**: with %d credentials Vault's raft database had %s.", largest.Credentials, megabytes(largest.Database))
-	p.line("- **Start**: with %d credentials the first token came %s after unseal; nothing walks over them, but once, in the background, at the first start with any.", largest.Credentials, short(largest.Restart))
+	p.line("- **Start**: with %d credentials the first token came %s after unseal; nothing walks over them.", largest.Credentials, short(largest.Restart))
 	p.line("- **Lists** cost most: all names of %d took %s, a page of 100 took %s, since Vault's storage hands over all names for each.\n", largest.Credentials, short(largest.List), short(largest.Page))
 	p.line("## Where Vault's own limits are met first\n")
 	p.line("- **Audit**: each read is a request and its answer in every audit device. A device that blocks stops all of Vault; size disks for reads, not mints.")

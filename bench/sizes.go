@@ -44,16 +44,15 @@ func (o *options) fill(s *server, z *simulated, n int) error {
 			return err
 		}
 	}
-	if err := s.replace(engineName, o.filler); err != nil {
-		return err
-	}
-	const each = 20_000 // in one request, which has 90 s
-	for from := 1; from < n; from += each {
-		if err := s.ask("POST", engineName+"/fill", map[string]any{"from": from, "to": min(from+each, n)}, nil); err != nil {
-			return err
+	return s.instead(engineName, o.filler, func() error {
+		const each = 20_000 // in one request, which has 90 s
+		for from := 1; from < n; from += each {
+			if err := s.ask("POST", engineName+"/fill", map[string]any{"from": from, "to": min(from+each, n)}, nil); err != nil {
+				return err
+			}
 		}
-	}
-	return s.replace(engineName, o.engine)
+		return nil
+	})
 }
 
 func copyName(i string) string { return "copy" + strings.Repeat("0", 7-len(i)) + i }

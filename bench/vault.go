@@ -237,27 +237,47 @@ func (s *server) mount(path, binary string, args ...string) error {
 
 // mountWith is mount with what else the catalog is to know.
 func (s *server) mountWith(path, binary string, entry map[string]any) error {
-	if err := s.register(path, binary, entry); err != nil {
+	if err := s.register(path, path, binary, entry); err != nil {
 		return err
 	}
 	return s.ask("POST", "sys/mounts/"+path, map[string]any{"type": path}, nil)
 }
 
-func (s *server) register(path, binary string, entry map[string]any) error {
-	sum, err := install(binary, filepath.Join(s.folder, "plugins", path))
+// register puts a plugin into the catalog; its process has the command's name.
+func (s *server) register(plugin, command, binary string, entry map[string]any) error {
+	sum, err := install(binary, filepath.Join(s.folder, "plugins", command))
 	if err != nil {
 		return err
 	}
-	entry["sha256"], entry["command"] = sum, path
-	return s.ask("POST", "sys/plugins/catalog/secret/"+path, entry, nil)
+	entry["sha256"], entry["command"] = sum, command
+	return s.ask("POST", "sys/plugins/catalog/secret/"+plugin, entry, nil)
 }
 
-// replace puts another plugin in the place of a mounted one, with the same storage.
-func (s *server) replace(path, binary string) error {
-	if err := s.register(path, binary, map[string]any{}); err != nil {
+// instead puts another plugin in the place of a mounted one, with its storage, while
+// work is done.
+func (s *server) instead(mount, binary string, work func() error) error {
+	const version = "v0.0.0-instead"
+	var own struct {
+		Data struct {
+			Version string `json:"running_plugin_version"`
+		}
+	}
+	if err := s.ask("GET", "sys/mounts/"+mount, nil, &own); err != nil {
 		return err
 	}
-	return s.ask("POST", "sys/plugins/reload/backend", map[string]any{"mounts": []string{path}}, nil)
+	if err := s.register(mount, mount+"-instead", binary, map[string]any{"version": version}); err != nil {
+		return err
+	}
+	run := func(version string) error {
+		if err := s.ask("POST", "sys/mounts/"+mount+"/tune", map[string]any{"plugin_version": version}, nil); err != nil {
+			return err
+		}
+		return s.ask("POST", "sys/plugins/reload/backend", map[string]any{"mounts": []string{mount}}, nil)
+	}
+	if err := run(version); err != nil {
+		return err
+	}
+	return errors.Join(work(), run(own.Data.Version))
 }
 
 func isStatus(err error, status int) bool {

@@ -59,8 +59,7 @@ func (l *Ledger) oldHolders(ctx context.Context, s logical.Storage, g *Grant) er
 // Forward moves what format 1 stored into the ledger. credentials are the names of
 // all credentials. Cut short, it begins again; what can't be read holds up nothing else.
 func (l *Ledger) Forward(ctx context.Context, s logical.Storage, credentials func() ([]string, error)) error {
-	var done struct{ store.Versioned }
-	err := store.Get(ctx, s, forwardKey, &done)
+	err := store.Get(ctx, s, forwardKey, &store.Versioned{})
 	if err == nil {
 		l.forward.Store(true)
 		return nil
@@ -106,14 +105,20 @@ func (l *Ledger) Forward(ctx context.Context, s logical.Storage, credentials fun
 			}
 		}
 	}
-	if len(names) > 0 {
-		// An empty mount is told quickly next time as well, and keeps an empty storage.
-		if err := store.Put(ctx, s, forwardKey, &done); err != nil {
-			return err
-		}
-	}
 	l.forward.Store(true)
-	return nil
+	if len(names) == 0 {
+		return nil // an empty mount keeps an empty storage
+	}
+	return l.NoteForward(ctx, s)
+}
+
+// NoteForward stores that nothing of format 1 is left, if that is so: no start walks
+// over credentials again.
+func (l *Ledger) NoteForward(ctx context.Context, s logical.Storage) error {
+	if !l.forward.Load() {
+		return nil
+	}
+	return store.Put(ctx, s, forwardKey, &store.Versioned{})
 }
 
 // forwardNote condemns the grant of an old note, unless somebody holds it.
