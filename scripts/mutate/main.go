@@ -29,6 +29,7 @@ type options struct {
 	seed     uint64
 	limit    time.Duration
 	parallel int
+	slowest  time.Duration
 	only     string
 	packages []string
 }
@@ -39,6 +40,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "of the sample")
 	flag.DurationVar(&o.limit, "for", 0, "`time` after which no other is begun; 0: none")
 	flag.IntVar(&o.parallel, "parallel", 2, "`number` of tests at once")
+	flag.DurationVar(&o.slowest, "slowest", 0, "`time` beyond which a test is not asked; 0: none")
 	flag.StringVar(&o.only, "only", "", "`pattern` of mistakes as they are listed, such as mint.go:45")
 	flag.Parse()
 	o.packages = flag.Args()
@@ -75,6 +77,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		outside += left
 	}
 	trials = slices.DeleteFunc(trials, func(t trial) bool { return !only.MatchString(t.String()) })
+	if o.slowest > 0 {
+		for i := range trials {
+			trials[i].tests = slices.DeleteFunc(trials[i].tests, func(t test) bool { return t.took > o.slowest })
+		}
+	}
 	all := len(trials)
 	rand.New(rand.NewPCG(o.seed, 0)).Shuffle(len(trials), func(i, j int) { trials[i], trials[j] = trials[j], trials[i] })
 	if o.sample > 0 {
