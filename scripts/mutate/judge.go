@@ -52,7 +52,7 @@ const (
 // prepare finds the mutants of a package and which tests of it, or of its judges, get
 // to each; those tests have to pass. In the folder it keeps what is needed to try
 // them.
-func prepare(ctx context.Context, pkg, folder string, parallel int) (trials []trial, left int, err error) {
+func prepare(ctx context.Context, pkg, folder string, o options) (trials []trial, left int, err error) {
 	pkg, named, found := strings.Cut(pkg, "=")
 	judges := strings.Split(named, ",")
 	if !found {
@@ -81,13 +81,13 @@ func prepare(ctx context.Context, pkg, folder string, parallel int) (trials []tr
 	}
 	var tests []test
 	for i, judge := range judges {
-		more, err := testsOf(ctx, judge, over, filepath.Join(folder, fmt.Sprintf("judge%d.test", i)))
+		more, err := testsOf(ctx, judge, o.tests, over, filepath.Join(folder, fmt.Sprintf("judge%d.test", i)))
 		if err != nil {
 			return nil, 0, err
 		}
 		tests = append(tests, more...)
 	}
-	reached, err := whoReaches(ctx, tests, folder, parallel)
+	reached, err := whoReaches(ctx, tests, folder, o.parallel)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -121,8 +121,8 @@ func list(ctx context.Context, pkg string) (info goPackage, err error) {
 	return info, json.Unmarshal(listed, &info)
 }
 
-// testsOf builds a package's tests and names them.
-func testsOf(ctx context.Context, judge, over, binary string) ([]test, error) {
+// testsOf builds a package's tests and names those that fit a pattern.
+func testsOf(ctx context.Context, judge, pattern, over, binary string) ([]test, error) {
 	info, err := list(ctx, judge)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func testsOf(ctx context.Context, judge, over, binary string) ([]test, error) {
 	if _, err := os.Stat(binary); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // no test
 	}
-	names := exec.CommandContext(ctx, binary, "-test.list=.")
+	names := exec.CommandContext(ctx, binary, "-test.list="+pattern)
 	names.Dir = info.Dir
 	listed, err := names.Output()
 	if err != nil {

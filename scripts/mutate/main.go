@@ -31,6 +31,7 @@ type options struct {
 	parallel int
 	slowest  time.Duration
 	only     string
+	tests    string
 	packages []string
 }
 
@@ -40,6 +41,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "of the sample")
 	flag.DurationVar(&o.limit, "for", 0, "`time` after which no other is begun; 0: none")
 	flag.IntVar(&o.parallel, "parallel", 2, "`number` of tests at once")
+	flag.StringVar(&o.tests, "tests", ".", "`pattern` of the names of tests that are asked")
 	flag.DurationVar(&o.slowest, "slowest", 0, "`time` beyond which a test is not asked; 0: none")
 	flag.StringVar(&o.only, "only", "", "`pattern` of mistakes as they are listed, such as mint.go:45")
 	flag.Parse()
@@ -69,7 +71,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			return err
 		}
-		of, left, err := prepare(ctx, pkg, folder, o.parallel)
+		of, left, err := prepare(ctx, pkg, folder, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", pkg, err)
 		}

@@ -133,7 +133,7 @@ func Test(t *testing.T) {
 	}
 	t.Chdir(dir)
 	var out bytes.Buffer
-	if err := run(t.Context(), options{parallel: 2, packages: []string{"."}}, &out); err != nil {
+	if err := run(t.Context(), options{parallel: 2, tests: ".", packages: []string{"."}}, &out); err != nil {
 		t.Fatal(err)
 	}
 	_, summary, _ := strings.Cut(out.String(), "\n\n")
@@ -149,7 +149,7 @@ func Test(t *testing.T) {
 		t.Errorf("the file is now %s, %v", now, err)
 	}
 	out.Reset()
-	if err := run(t.Context(), options{parallel: 2, packages: []string{".=./q,."}}, &out); err != nil {
+	if err := run(t.Context(), options{parallel: 2, tests: ".", packages: []string{".=./q,."}}, &out); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "4 killed, 1 survived, 0 not covered") {
@@ -165,7 +165,7 @@ func TestAPackageWhoseTestsFailIsAnError(t *testing.T) {
 		}
 	}
 	t.Chdir(dir)
-	if err := run(t.Context(), options{packages: []string{"."}}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "fail as it is") {
+	if err := run(t.Context(), options{tests: ".", packages: []string{"."}}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "fail as it is") {
 		t.Errorf("the error is %v", err)
 	}
 }
