@@ -33,6 +33,9 @@ func (r *Results) capacity() string {
 	p.line("# Capacity\n")
 	p.line("Written by `make bench`, from the figures of [performance.md](performance.md): %d processors (%s), which the load generator", r.Machine.Processors, r.Machine.Processor)
 	p.line("shared with Vault %s. Measure on your own machines before you buy some.\n", r.Machine.Vault)
+	if m, apart := r.Apart["sizes"]; apart {
+		p.line("What is said of %d credentials is of another day: %d processors (%s), Vault %s.\n", largest.Credentials, m.Processors, m.Processor, m.Vault)
+	}
 	if r.busy() {
 		p.line("**That machine was busy with other work meanwhile**, so all of this costs less where Vault is alone.\n")
 	}
@@ -49,7 +52,7 @@ func (r *Results) capacity() string {
 	p.line("  under way at most, %.0f a second if Zoho answers after %s. Idle credentials cost their storage and nothing else.", atOnce/zohoAnswer.Seconds(), short(zohoAnswer))
 	if largest.Missing > 0 {
 		p.line("- **Memory** holds %d credentials for each mount, and the plugin stayed below %s with %d in storage. More that are in use at", remembered, megabytes(largest.Memory), largest.Credentials)
-		p.line("  once are read from storage again: %.0f reads a second where none was in memory, beside %.0f where all were.", largest.Missing, engine.Rate)
+		p.line("  once are read from storage again: %.0f reads a second where none was in memory.", largest.Missing)
 	} else {
 		p.line("- **Memory** holds %d credentials for each mount. More that are in use at once are read from storage again.", remembered)
 	}

@@ -19,13 +19,14 @@ import (
 // Results is everything that one run found.
 type Results struct {
 	Machine    Machine
-	Comparison *Comparison `json:",omitempty"`
-	Variants   *Comparison `json:",omitempty"`
-	Fresh      *Fresh      `json:",omitempty"`
-	Storms     []Storm     `json:",omitempty"`
-	Retired    *Retired    `json:",omitempty"`
-	Sizes      []*Size     `json:",omitempty"`
-	Starts     []*Start    `json:",omitempty"`
+	Apart      map[string]Machine `json:",omitempty"` // where parts were measured on another day
+	Comparison *Comparison        `json:",omitempty"`
+	Variants   *Comparison        `json:",omitempty"`
+	Fresh      *Fresh             `json:",omitempty"`
+	Storms     []Storm            `json:",omitempty"`
+	Retired    *Retired           `json:",omitempty"`
+	Sizes      []*Size            `json:",omitempty"`
+	Starts     []*Start           `json:",omitempty"`
 
 	Cluster []ClusterReads `json:",omitempty"`
 }
@@ -152,7 +153,7 @@ func (o *options) run() error {
 			}
 		}
 	}
-	results.Machine = o.machine(s)
+	results.measuredOn(o.machine(s), o.only)
 	if o.wanted("compare") {
 		if results.Comparison, err = o.compare(s, subjects); err != nil {
 			return err
@@ -213,6 +214,20 @@ func (o *options) run() error {
 		}
 	}
 	return o.write(results)
+}
+
+// measuredOn notes where the parts that are measured now are, "" for all.
+func (r *Results) measuredOn(m Machine, parts string) {
+	if parts == "" || r.Machine == (Machine{}) {
+		r.Machine, r.Apart = m, nil
+		return
+	}
+	if r.Apart == nil {
+		r.Apart = map[string]Machine{}
+	}
+	for part := range strings.SplitSeq(parts, ",") {
+		r.Apart[part] = m
+	}
 }
 
 // machine describes this one.

@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -30,12 +32,30 @@ func (c *Comparison) others() string {
 // busy tells whether others used much of the machine during the comparison.
 func (r *Results) busy() bool { return r.Comparison.Others > 0.1 }
 
+func (m Machine) String() string {
+	return fmt.Sprintf("%d processors (%s), %s of memory, %s; Vault %s, %s, this engine %s", m.Processors, m.Processor, m.Memory, m.Kernel, m.Vault, m.Go, m.Engine)
+}
+
+// parts are the sections of the page for what can be measured apart.
+var parts = map[string]string{
+	"compare":  "the comparison with yardsticks",
+	"variants": "what pays",
+	"storms":   "fresh reads and storms",
+	"retired":  "retired grants",
+	"start":    "starts and failovers",
+	"sizes":    "the figures of *Size*",
+}
+
 func (r *Results) page() string {
 	p := &page{}
 	m := r.Machine
 	p.line("# Performance\n")
 	p.line("Written by `make bench` on %s; do not edit it, run it again. Numbers: [performance.json](performance.json).\n", m.When)
-	p.line("%d processors (%s), %s of memory, %s; Vault %s, %s, this engine %s.\n", m.Processors, m.Processor, m.Memory, m.Kernel, m.Vault, m.Go, m.Engine)
+	p.line("%s.\n", m)
+	for _, part := range slices.Sorted(maps.Keys(r.Apart)) {
+		m := r.Apart[part]
+		p.line("Of another day, %s: %s, which are not to be compared with the rest. %s.\n", m.When, parts[part], m)
+	}
 	if r.Comparison != nil {
 		if r.busy() {
 			p.line("**The machine was busy with other work meanwhile** (%.0f %% of its processors' time): absolute figures are lower than they", 100*r.Comparison.Others)
@@ -70,7 +90,11 @@ func (r *Results) page() string {
 func writeSizes(p *page, sizes []*Size) {
 	p.line("## Size\n")
 	p.line("Credentials in storage, each with a grant and a stored token of its own. Memory holds %d at most; *missing* reads more than that in", remembered)
-	p.line("turn, so that none of them is in memory. One connection where nothing else is said.\n")
+	var numbers []string
+	for _, s := range sizes {
+		numbers = append(numbers, fmt.Sprint(s.Credentials))
+	}
+	p.line("turn, so that none of them is in memory. One connection where nothing else is said. Again: `make bench BENCH='-only sizes -sizes %s'`.\n", strings.Join(numbers, ","))
 	head := []string{"credentials"}
 	rows := [][]string{{"warm read, p50"}, {"cold read, p50"}, {"missing reads/s, 16 connections"}, {"`status`, p50"}, {"list: one page of 100"}, {"list: all names, details of 1000"}, {"from unseal to the first token"}, {"plugin's memory after that"}, {"plugin's memory after all reads"}, {"idle: CPU a minute"}, {"idle: raft entries"}, {"raft database"}, {"break glass: one request"}, {"break glass: credentials revoked by it"}}
 	for _, s := range sizes {
