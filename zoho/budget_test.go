@@ -109,3 +109,22 @@ func TestAFullWindowSaysWhenItHasRoomAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestTheTokenThatDiesFirstMakesRoomWhicheverWasMintedFirst(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.withLimits(10, 2)
+		w.reads(zoho.Want{})
+		w.zoho.Knobs(func(k *zohotest.Knobs) { k.AccessTokenLifetime = 20 * time.Minute })
+		if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
+			t.Fatal(err)
+		}
+		next := w.looks().NextMint
+		if late := time.Until(next) - 20*time.Minute; late < 0 || late > 3*time.Second {
+			t.Errorf("the next mint is promised for %s, want just after the shorter life of 20m", time.Until(next))
+		}
+		w.passes(time.Until(next))
+		if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
+			t.Error(fmt.Errorf("at the promised moment: %w", err))
+		}
+	})
+}

@@ -156,7 +156,7 @@ func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
 		{status: 200, contentType: "application/json", body: `["access_token"]`},
 		{status: 204},
 		{status: 302, contentType: "text/html", body: page},
-		{status: 302, contentType: "application/json", body: `{"access_token":"t"}`},
+		{status: 300, contentType: "application/json", body: `{"access_token":"t"}`},
 		{status: 500, contentType: "text/html", body: page},
 		{status: 502, contentType: "text/html", body: page},
 		{status: 503, contentType: "application/json", body: `{"error":"invalid_code"}`},

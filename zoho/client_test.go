@@ -156,7 +156,7 @@ func TestRevocationWorksInBothFormsAndASecondTimeToo(t *testing.T) {
 func TestARevocationThatMayNotHaveHappenedIsAnError(t *testing.T) {
 	for _, a := range []*answering{
 		{status: 500}, {status: 503, body: "<html>"}, {status: 429}, {status: 404}, {err: io.ErrUnexpectedEOF}, {status: 200, contentType: "text/html", body: "<html>"},
-		json200(`{"error":"Access Denied","status":"failure"}`), json200(`{"error":"general_error"}`), {status: 302},
+		json200(`{"error":"Access Denied","status":"failure"}`), json200(`{"error":"general_error"}`), {status: 302}, {status: 300, body: `{}`},
 		{status: 400, body: `{"error":"general_error"}`}, {status: 400, body: `{"error":"server_error"}`},
 		{status: 400, body: `{"error":"Access Denied","error_description":"Too many requests.","status":"failure"}`},
 		{status: 400, body: `{"error":"拒绝访问"}`}, {status: 400, body: `{"error_description":"您已连续提出过多请求，请稍后再试。"}`},

@@ -181,21 +181,31 @@ func TestARejectedTokenIsServedNoMoreThoughNoNewOneCanBeHad(t *testing.T) {
 	}
 }
 
-func TestAComplaintThatCannotBeStoredIsAnErrorAndMintsNothing(t *testing.T) {
-	inBubble(t, func(w *world) {
-		dead := w.dies(w.reads(zoho.Want{}))
-		w.disk.set(func(d *disk) { d.saving = func(context.Context, int) error { return errStorage } })
-		if _, err := w.read(zoho.Want{Rejected: about(dead)}); !errors.Is(err, errStorage) {
-			t.Errorf("got %v, want the storage's error", err)
-		}
-		if served, err := w.read(zoho.Want{MaxAge: time.Hour}); err == nil {
-			t.Errorf("it was served again: %+v", served)
-		}
-		w.wantCalls(1)
-		w.disk.set(func(d *disk) { d.saving = nil })
-		w.reads(zoho.Want{MaxAge: time.Hour, Rejected: about(dead)})
-		w.wantCalls(2)
-	})
+func TestAComplaintThatCannotBeStoredIsAnErrorAndBelievedAllTheSame(t *testing.T) {
+	for by, complain := range map[string]func(*world, *zoho.Token) error{
+		"a reader": func(w *world, dead *zoho.Token) error { return second(w.read(zoho.Want{Rejected: about(dead)})) },
+		"Zoho":     func(w *world, dead *zoho.Token) error { return w.keeper.Reject(w.Context(), w.account, dead) },
+	} {
+		inBubble(t, func(w *world) {
+			other := w.pair()[0] // in a cache of one
+			dead := w.dies(w.reads(zoho.Want{}))
+			calls := w.calls()
+			w.disk.set(func(d *disk) { d.saving = func(context.Context, int) error { return errStorage } })
+			if err := complain(w, dead); !errors.Is(err, errStorage) {
+				t.Errorf("%s got %v, want the storage's error", by, err)
+			}
+			if served, err := w.read(zoho.Want{MaxAge: time.Hour}); err == nil {
+				t.Errorf("refused by %s, it was served again: %+v", by, served)
+			}
+			w.wantCalls(calls)
+			w.disk.set(func(d *disk) { d.saving = nil })
+			if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil { // pushes the record out of memory
+				t.Fatal(err)
+			}
+			w.reads(zoho.Want{MaxAge: time.Hour})
+			w.wantCalls(calls + 2)
+		})
+	}
 }
 
 func TestATokenThatZohoItselfCalledDeadIsServedNoMoreAndMintsNothing(t *testing.T) {
