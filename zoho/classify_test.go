@@ -65,6 +65,10 @@ func TestEveryErrorWordOfZohoIsUnderstoodWithAnyStatus(t *testing.T) {
 		"unconfirmed_user":       {zoho.Refused, zoho.AboutUser},
 		"inactive_refreshtoken":  {zoho.Refused, zoho.AboutUser},
 		"general_error":          {zoho.Unavailable, ""},
+		"server_error":           {zoho.Unavailable, ""},
+		"expired":                {zoho.Refused, zoho.AboutCode},
+		"expired_token":          {zoho.Refused, zoho.AboutCode},
+		"authorization_pending":  {zoho.Refused, zoho.AboutUser},
 		"a_word_of_the_future":   {zoho.Refused, zoho.AboutRequest},
 		// The longest that is repeated.
 		"a_word_of_the_far_future_of_zoho": {zoho.Refused, zoho.AboutRequest},
