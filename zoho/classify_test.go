@@ -119,6 +119,15 @@ func TestTheThrottleIsKnownByItsShapeInAnyLanguage(t *testing.T) {
 	}
 }
 
+func TestAKnownErrorWordIsNoThrottleThoughItIsDescribed(t *testing.T) {
+	for word, about := range map[string]zoho.Subject{
+		"invalid_client": zoho.AboutClient, "invalid_code": zoho.AboutGrant, "invalid_scope": zoho.AboutRequest,
+		"access_denied_admin": zoho.AboutUser, "expired": zoho.AboutCode, "authorization_pending": zoho.AboutUser,
+	} {
+		failsAs(t, json200(fmt.Sprintf(`{"error":%q,"error_description":"As the standard has it.","status":"failure"}`, word)), zoho.Refused, about)
+	}
+}
+
 func TestAnyAnswer429IsAThrottle(t *testing.T) {
 	for _, body := range []string{"", "<html>slow down</html>", `{"error":"invalid_code"}`, `{"access_token":"t"}`} {
 		e := failsAs(t, &answering{status: 429, contentType: "text/html", body: body, retryAfter: "7"}, zoho.Throttled, "")

@@ -30,6 +30,9 @@ func TestATokenThatAReaderSawRefusedIsReplacedForEverybodyByOneMint(t *testing.T
 	inBubble(t, func(w *world) {
 		want := zoho.Want{MaxAge: 50 * time.Minute}
 		dead := w.dies(w.reads(want))
+		if served, warm := w.keeper.Warm(w.account, zoho.Want{MaxAge: 50 * time.Minute, Rejected: about(dead)}); warm {
+			t.Errorf("memory alone answers the complaint with %+v", served)
+		}
 		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Delay: 3 * time.Second, Times: 1})
 		served, errs := w.burst(100, zoho.Want{MaxAge: 50 * time.Minute, Rejected: about(dead)})
 		for i := range served {

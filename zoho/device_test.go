@@ -15,7 +15,7 @@ func TestTimesOfADeviceAreReadInSecondsAndMilliseconds(t *testing.T) {
 		`"interval":5,"expires_in":300`:                                 {Interval: 5 * time.Second, Life: 5 * time.Minute},
 		`"interval":"5000","expires_in":"300000"`:                       {Interval: 5 * time.Second, Life: 5 * time.Minute},
 		`"interval":3600,"expires_in":3601`:                             {Interval: time.Hour, Life: 3601 * time.Millisecond},
-		`"interval":1e13,"expires_in":999999999999999`:                  {Interval: time.Hour, Life: time.Hour},
+		`"interval":1e13,"expires_in":1e15`:                             {Interval: time.Hour, Life: time.Hour},
 		`"interval":-1,"expires_in":"soon"`:                             {Interval: zoho.DefaultPollInterval, Life: 5 * time.Minute},
 		`"verification_uri":"https://accounts.zoho.eu/oauth/v3/device"`: {Interval: zoho.DefaultPollInterval, Life: 5 * time.Minute, VerificationURL: "https://accounts.zoho.eu/oauth/v3/device"},
 	} {
