@@ -191,11 +191,11 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 // mint, and none ahead. It neither waits nor calls, and the account needs no shelf.
 func (k *Keeper) Warm(a *Account, w Want) (Served, bool) {
 	r, found := k.records.Get(a.ID)
-	if !found || r.successor != nil || w.Rejected != nil {
+	if !found || w.Rejected != nil {
 		return Served{}, false
 	}
 	d := decide(r, a.Limits, a.Setup, a.Variant, w, time.Now())
-	if d.ahead || d.served.Token == nil { // an error, or a mint, comes without
+	if d.ahead || d.served.Token == nil { // an error, a mint or a successor comes without
 		return Served{}, false
 	}
 	d.served.Warm = true
