@@ -256,9 +256,15 @@ func TestALiveTokenIsServedOnWhileStorageIsBroken(t *testing.T) {
 	inBubble(t, func(w *world) {
 		first := w.reads(zoho.Want{})
 		w.disk.set(func(d *disk) { d.saving = func(context.Context, int) error { return errStorage } })
-		served := w.reads(zoho.Want{})
-		if served.Token.AccessToken != first.Token.AccessToken || !served.Held || served.Warning == "" {
-			t.Errorf("got %+v, want the older token with a warning", served)
+		w.passes(55 * time.Minute)
+		for _, want := range []zoho.Want{{}, {MinTTL: 10 * time.Minute}, {MinTTL: 5 * time.Minute, Demand: true}} {
+			served := w.reads(want)
+			if served.Token.AccessToken != first.Token.AccessToken || !served.Held || served.Warning == "" {
+				t.Errorf("%+v: got %+v, want the older token with a warning", want, served)
+			}
+		}
+		if _, err := w.read(zoho.Want{MinTTL: 10 * time.Minute, Demand: true}); !errors.Is(err, errStorage) {
+			t.Errorf("a demand that it does not meet got %v, want the storage's error", err)
 		}
 		w.wantCalls(1)
 	})
