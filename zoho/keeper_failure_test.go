@@ -113,6 +113,9 @@ func TestADemandThatAFailureKeepsFromBeingMetSaysSo(t *testing.T) {
 		if held := w.wantHeld(err); held.Failure.Kind != zoho.Throttled || held.Wait != window {
 			t.Errorf("got %+v, want throttled for the window", held)
 		}
+		if served := w.reads(zoho.Want{MinTTL: 30 * time.Minute, Demand: true}); !served.Held {
+			t.Errorf("a demand that is just met got %+v", served)
+		}
 	})
 }
 
