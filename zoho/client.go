@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,8 +125,7 @@ func (c *Client) Mint(ctx context.Context, g Grant) (Answer, error) {
 }
 
 // token runs one call of the OAuth library over tokenWire. sent are the secrets in
-// the request, first the refresh token if there is one: the library hands it back
-// when Zoho sends none.
+// the request: the library hands a refresh token back when Zoho sends none.
 func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.Token, error), sent ...Secret) (Answer, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -152,7 +152,7 @@ func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.
 		RefreshToken: Secret(t.RefreshToken),
 		Received:     time.Now(),
 	}
-	if len(sent) > 0 && answer.RefreshToken == sent[0] {
+	if slices.Contains(sent, answer.RefreshToken) {
 		answer.RefreshToken = ""
 	}
 	return answer, nil
