@@ -109,6 +109,11 @@ func TestTheThrottleIsKnownByItsShapeInAnyLanguage(t *testing.T) {
 				fmt.Sprintf(`{"error":%q}`, texts[0]),
 				fmt.Sprintf(`{"error_description":%q}`, texts[1]),
 				`{"status":"failure"}`,
+				// In words, like an error, which would come alone.
+				fmt.Sprintf(`{"error":"too_many_requests","error_description":%q}`, texts[1]),
+				`{"error":"too_many_requests","status":"failure"}`,
+				fmt.Sprintf(`{"error":"access_denied","error_description":%q}`, texts[1]),
+				`{"error":"access_denied","status":"failure"}`,
 			} {
 				e := failsAs(t, &answering{status: status, contentType: "application/json", body: body}, zoho.Throttled, "")
 				if e != nil && (strings.Contains(e.Error(), texts[0]) || strings.Contains(e.Error(), texts[1])) {
