@@ -62,9 +62,7 @@ func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record, dead *
 func (f *flight) wait(ctx context.Context, hurry bool, until time.Time) (landed bool, err error) {
 	var over <-chan time.Time
 	if hurry {
-		timer := time.NewTimer(time.Until(until))
-		defer timer.Stop()
-		over = timer.C
+		over = time.After(time.Until(until))
 	}
 	select {
 	case <-f.done:
