@@ -194,8 +194,8 @@ func TestAComplaintThatCannotBeStoredIsAnErrorAndBelievedAllTheSame(t *testing.T
 			dead := w.dies(w.reads(zoho.Want{}))
 			calls := w.calls()
 			w.disk.set(func(d *disk) { d.saving = func(context.Context, int) error { return errStorage } })
-			if err := complain(w, dead); !errors.Is(err, errStorage) {
-				t.Errorf("%s got %v, want the storage's error", by, err)
+			if err := complain(w, dead); !errors.Is(err, errStorage) || !strings.Contains(err.Error(), "storing ") {
+				t.Errorf("%s got %v, want the storage's error and what it was about", by, err)
 			}
 			if served, err := w.read(zoho.Want{MaxAge: time.Hour}); err == nil {
 				t.Errorf("refused by %s, it was served again: %+v", by, served)
