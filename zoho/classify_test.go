@@ -195,6 +195,9 @@ func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
 			t.Errorf("the text names neither status nor content type: %s", e.Error())
 		}
 	}
+	for _, body := range []string{`null`, `["general_error"]`, `"general_error"`} { // nor an object
+		failsAs(t, &answering{status: 400, contentType: "application/json", body: body}, zoho.Refused, zoho.AboutRequest)
+	}
 }
 
 func TestOnlyACallThatCertainlyNeverLeftCountsAsNotSent(t *testing.T) {
