@@ -40,7 +40,7 @@ func NewTransport(caPEM string, timeout time.Duration) (*http.Transport, error) 
 	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: timeout / 2, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            (&net.Dialer{Timeout: timeout / 2}).DialContext,
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    timeout / 2,
 		ResponseHeaderTimeout:  timeout,
