@@ -41,15 +41,21 @@ func overSocket(t *testing.T, handshake bool, serve func(raw net.Conn, secured *
 			_ = raw.Close()
 		}
 	}()
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certified.Certificate().Raw})
+	client := over(trusting(t, certified))
+	client.AccountsURL = "https://" + listener.Addr().String()
+	return client
+}
+
+// trusting is a transport to a server that no system trusts.
+func trusting(t *testing.T, server *httptest.Server) *http.Transport {
+	t.Helper()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	transport, err := zoho.NewTransport(string(ca), 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	client := over(transport)
-	client.AccountsURL = "https://" + listener.Addr().String()
-	return client
+	return transport
 }
 
 func TestACallWhoseConnectionTurnsToGarbageAfterTheHandshakeMayHaveBeenServed(t *testing.T) {
