@@ -4,6 +4,7 @@ package zoho_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -133,20 +134,45 @@ func TestARevocationThatWasCutOffGoesOnAfterARestart(t *testing.T) {
 	})
 }
 
+// revoking is a revocation of one token that Zoho takes its time over.
+func (w *world) revoking() (done chan struct{}) {
+	w.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "revoke", Delay: 5 * time.Second, Times: 1})
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		if n, err := w.keeper.Revoke(w.Context(), w.account); err != nil || n != 1 {
+			w.Errorf("revoked were %d, %v", n, err)
+		}
+	}()
+	w.passes(time.Second)
+	return done
+}
+
 func TestATokenIsServedNoMoreWhileZohoIsAskedToRevokeIt(t *testing.T) {
 	inBubble(t, func(w *world) {
 		leaked := w.reads(zoho.Want{})
-		w.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "revoke", Delay: 5 * time.Second, Times: 1})
-		revoked := make(chan struct{})
-		go func() {
-			defer close(revoked)
-			if n, err := w.keeper.Revoke(w.Context(), w.account); err != nil || n != 1 {
-				t.Errorf("revoked were %d, %v", n, err)
-			}
-		}()
-		w.passes(time.Second)
+		revoked := w.revoking()
 		if _, warm := w.keeper.Warm(w.account, zoho.Want{MaxAge: time.Hour}); warm {
 			t.Error("memory hands it out")
+		}
+		if served, err := zoho.NewKeeper(1, nil).Token(w.Context(), w.readOnly(), zoho.Want{MaxAge: time.Hour}); !errors.Is(err, zoho.ErrReadOnly) {
+			t.Errorf("another node hands it out: %+v, %v", served, err)
+		}
+		if served := w.reads(zoho.Want{MaxAge: time.Hour}); served.Token.AccessToken == leaked.Token.AccessToken {
+			t.Error("it is handed out")
+		}
+		<-revoked
+	})
+}
+
+func TestATokenIsServedNoMoreWhileZohoIsAskedThoughThatCouldNotBeStored(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0] // in a cache of one
+		leaked := w.reads(zoho.Want{})
+		w.failingSave(3) // after its place and itself
+		revoked := w.revoking()
+		if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil {
+			t.Fatal(err)
 		}
 		if served := w.reads(zoho.Want{MaxAge: time.Hour}); served.Token.AccessToken == leaked.Token.AccessToken {
 			t.Error("it is handed out")

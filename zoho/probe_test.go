@@ -50,6 +50,7 @@ func TestWhatAnAPIAnswersSaysWhetherItIsTheTokenThatIsBad(t *testing.T) {
 		"another mistake":          {400, `{"code":"INVALID_URL_PATTERN"}`, zoho.Refused, zoho.AboutRequest},
 		"too many calls":           {429, `{}`, zoho.Throttled, ""},
 		"trouble":                  {503, `{}`, zoho.Unavailable, ""},
+		"trouble of its own":       {500, `{"code":"INTERNAL_ERROR"}`, zoho.Unavailable, ""},
 		"a page":                   {401, `<html>`, zoho.Unavailable, ""},
 	} {
 		_, err := over(&answering{status: c.status, contentType: "application/json", body: c.body}).UserInfo(context.Background(), "t")

@@ -89,6 +89,23 @@ func TestAReaderWithTheOldRefreshTokenIsServedAndMintsNothing(t *testing.T) {
 	})
 }
 
+// They come for ten minutes, and the trouble of another grant has memory tidied meanwhile.
+func TestALateReaderIsServedWhateverTheCacheHoldsOtherwise(t *testing.T) {
+	rotating(t, func(w *world) {
+		other := w.pair()[0]
+		first := w.reads(zoho.Want{})
+		calls := w.calls()
+		w.passes(5 * time.Minute)
+		w.fails(zohotest.Status5xx, 1)
+		_, err := w.keeper.Token(w.Context(), other, zoho.Want{})
+		w.wantHeld(err)
+		if again := w.reads(zoho.Want{MaxAge: time.Hour}); again.Token.AccessToken != first.Token.AccessToken {
+			t.Errorf("got %+v", again)
+		}
+		w.wantCalls(calls + 1) // the other's
+	})
+}
+
 func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T) {
 	for name, happens := range map[string]func(w *world){
 		"at once":                     func(*world) {},
