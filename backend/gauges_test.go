@@ -118,6 +118,23 @@ func TestCredentialsOfAnotherClientNeedConsent(t *testing.T) {
 	})
 }
 
+func TestCredentialOfWhoseGrantMemoryTellsNothingIsNotCountedAsReady(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.RevokeRefreshToken(m.grant())
+		_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+		if got, want := m.gauged(), "us needs_consent 1"; got != want {
+			t.Fatalf("%s; want %s", got, want)
+		}
+		m.restart()
+		m.read("status/crm") // brings the credential to memory, and not what is known of its grant
+		if got := m.gauged(); got != "" {
+			t.Errorf("though only storage knows that it is refused: %s", got)
+		}
+	})
+}
+
 func TestRetiredGrantsAreCountedUntilZohoAgrees(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		waits := func() string {
