@@ -196,14 +196,11 @@ func (r *Record) abandoned() *Record {
 	return r
 }
 
-// matters is when nothing in a record does any more. A refresh token that is not stored
-// yet is the shelf's, who was told of it.
+// matters is when nothing in a record does any more. Each token has a place that lasts
+// as long. A refresh token that is not stored yet is the shelf's, who was told of it.
 func (r *Record) matters(l Limits) (end time.Time) {
 	for _, p := range r.Places {
 		end = later(end, later(p.At.Add(l.Window), p.Until).Add(slack))
-	}
-	for _, t := range r.Tokens {
-		end = later(end, t.Expires.Add(slack))
 	}
 	for _, f := range r.Failures {
 		end = later(end, f.Until)
