@@ -192,7 +192,7 @@ func TestAComplaintThatCannotBeStoredIsAnErrorAndBelievedAllTheSame(t *testing.T
 		inBubble(t, func(w *world) {
 			other := w.pair()[0] // in a cache of one
 			dead := w.dies(w.reads(zoho.Want{}))
-			calls := w.calls()
+			calls, left := w.calls(), w.looks().MintsLeft
 			w.disk.set(func(d *disk) { d.saving = func(context.Context, int) error { return errStorage } })
 			if err := complain(w, dead); !errors.Is(err, errStorage) || !strings.Contains(err.Error(), "storing ") {
 				t.Errorf("%s got %v, want the storage's error and what it was about", by, err)
@@ -201,6 +201,9 @@ func TestAComplaintThatCannotBeStoredIsAnErrorAndBelievedAllTheSame(t *testing.T
 				t.Errorf("refused by %s, it was served again: %+v", by, served)
 			}
 			w.wantCalls(calls)
+			if now := w.looks().MintsLeft; now != left {
+				t.Errorf("refused by %s, %d mints are left of %d", by, now, left)
+			}
 			w.disk.set(func(d *disk) { d.saving = nil })
 			if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil { // pushes the record out of memory
 				t.Fatal(err)
