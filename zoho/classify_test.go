@@ -182,7 +182,6 @@ func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
 		{status: 200, contentType: "application/json", body: `{}`},
 		{status: 200, contentType: "application/json", body: `{"access_token":""}`},
 		{status: 200, contentType: "application/json", body: `{"access_token":7}`},
-		{status: 200, contentType: "application/json", body: `{"access_token":"` + strings.Repeat("t", 70<<10) + `"}`},
 	} {
 		if e := failsAs(t, a, zoho.Unavailable, ""); e != nil && (e.Answered || !e.Sent) {
 			t.Errorf("HTTP %d %.60s: a token may have been minted, and the error denies it: %+v", a.status, a.body, e)
@@ -197,6 +196,19 @@ func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
 	}
 	for _, body := range []string{`null`, `["general_error"]`, `"general_error"`} { // nor an object
 		failsAs(t, &answering{status: 400, contentType: "application/json", body: body}, zoho.Refused, zoho.AboutRequest)
+	}
+}
+
+func TestAnAnswerLongerThanAnyRealOneIsNotReadToItsEnd(t *testing.T) {
+	const longest = 64 << 10
+	answer := func(length int) *answering { return json200(fmt.Sprintf("%-*s", length, `{"access_token":"t"}`)) }
+	if _, err := mintOver(answer(longest)); err != nil {
+		t.Error(err)
+	}
+	for _, length := range []int{longest + 1, 10 * longest} {
+		if e := failsAs(t, answer(length), zoho.Unavailable, ""); e != nil && (e.Answered || !e.Sent || !strings.Contains(e.Error(), "longer than any real one")) {
+			t.Errorf("%d bytes: %+v", length, e)
+		}
 	}
 }
 

@@ -71,11 +71,14 @@ func send(base http.RoundTripper, req *http.Request) (reply, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
-		err = errors.New("the answer is longer than any real one")
-	}
-	if err != nil {
-		return reply{}, &Error{Kind: Unavailable, Server: req.URL.Host, Status: resp.StatusCode, Sent: true, cause: plain(err)}
+	e := &Error{Kind: Unavailable, Server: req.URL.Host, Status: resp.StatusCode, Sent: true}
+	switch {
+	case err != nil:
+		e.cause = plain(err)
+		return reply{}, e
+	case len(body) > maxBody:
+		e.reason = "an answer that is longer than any real one"
+		return reply{}, e
 	}
 	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After")), body}, nil
 }
