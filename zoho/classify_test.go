@@ -253,6 +253,7 @@ func TestNoErrorRepeatsWhatWasSentOrReceived(t *testing.T) {
 					`{"access_token":"` + canary + `","error":"` + canary + `"}`,
 					`{"access_token":"` + canary,
 					"access_token=" + canary,
+					`{"code":"` + canary + `","message":"` + canary + `"}`,
 				} {
 					a := &answering{status: status, contentType: contentType, body: body, retryAfter: canary}
 					client := over(a)
@@ -260,6 +261,7 @@ func TestNoErrorRepeatsWhatWasSentOrReceived(t *testing.T) {
 					_, credentials := client.Mint(context.Background(), zoho.Grant{Scopes: []string{"A.b.READ"}, SOID: "A.1"})
 					_, exchanging := client.Exchange(context.Background(), canaryCode, "http://localhost/", canaryVerifier)
 					revoking := client.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
+					_, asking := client.UserInfo(context.Background(), canaryRefreshToken)
 					for _, call := range []struct {
 						err  error
 						sent []string
@@ -268,6 +270,7 @@ func TestNoErrorRepeatsWhatWasSentOrReceived(t *testing.T) {
 						{credentials, []string{canarySecret}},
 						{exchanging, []string{canarySecret, canaryCode, canaryVerifier}},
 						{revoking, []string{canarySecret, canaryRefreshToken}},
+						{asking, []string{canarySecret, canaryRefreshToken}},
 					} {
 						text := fmt.Sprintf("%v %+v %#v", call.err, call.err, call.err)
 						for _, secret := range append(call.sent, canaryAnswer) {

@@ -46,9 +46,12 @@ func TestWhatAnAPIAnswersSaysWhetherItIsTheTokenThatIsBad(t *testing.T) {
 	}{
 		"a dead token":             {401, `{"code":"INVALID_TOKEN","message":"invalid oauth token"}`, zoho.Refused, zoho.AboutGrant},
 		"a dead token, as 400":     {400, `{"cause":"INVALID_OAUTHTOKEN"}`, zoho.Refused, zoho.AboutGrant},
+		"the same, in other words": {400, `{"code":"invalid_token"}`, zoho.Refused, zoho.AboutGrant},
+		"the same, by its status":  {401, `{}`, zoho.Refused, zoho.AboutGrant},
 		"scopes that do not reach": {401, `{"code":"OAUTH_SCOPE_MISMATCH"}`, zoho.Refused, zoho.AboutRequest},
 		"another mistake":          {400, `{"code":"INVALID_URL_PATTERN"}`, zoho.Refused, zoho.AboutRequest},
 		"too many calls":           {429, `{}`, zoho.Throttled, ""},
+		"the same, as 400":         {400, `{"error_description":"too many requests","status":"failure"}`, zoho.Throttled, ""},
 		"trouble":                  {503, `{}`, zoho.Unavailable, ""},
 		"trouble of its own":       {500, `{"code":"INTERNAL_ERROR"}`, zoho.Unavailable, ""},
 		"a page":                   {401, `<html>`, zoho.Unavailable, ""},
