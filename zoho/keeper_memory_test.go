@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -144,7 +145,7 @@ func TestALoweredLifetimeShortensNoPromise(t *testing.T) {
 
 // pair is two accounts of a keeper that has room for one record.
 func (w *world) pair() [2]*zoho.Account {
-	w.keeper = zoho.NewKeeper(1, nil)
+	w.keeper = zoho.NewKeeper(1, w.observes)
 	first := w.account
 	w.connect("eu")
 	w.account.Shelf = w.shelf
@@ -331,7 +332,7 @@ func TestWhatWasNotStoredIsForgottenWithTheGrant(t *testing.T) {
 	})
 }
 
-func TestARefusalThatCouldNotBeStoredIsBelievedWhateverTheCacheHolds(t *testing.T) {
+func TestARefusalThatCouldNotBeStoredIsToldAndBelievedWhateverTheCacheHolds(t *testing.T) {
 	inBubble(t, func(w *world) {
 		other := w.pair()[0]
 		w.reads(zoho.Want{MaxAge: time.Hour})
@@ -347,6 +348,9 @@ func TestARefusalThatCouldNotBeStoredIsBelievedWhateverTheCacheHolds(t *testing.
 		})
 		_, err := w.read(zoho.Want{})
 		w.wantHeld(err)
+		if !slices.ContainsFunc(w.events, func(e zoho.Event) bool { return errors.Is(e.Err, errStorage) }) {
+			t.Error("nobody was told that storage failed")
+		}
 		w.disk.set(func(d *disk) { d.saving = nil })
 		if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil {
 			t.Fatal(err)

@@ -99,6 +99,19 @@ func TestMemoryHoldsNoMoreRecordsThanItWasToldAndLosesNothingByIt(t *testing.T) 
 	})
 }
 
+// slowLoad has storage take its time over the next load.
+func (w *world) slowLoad() {
+	w.disk.set(func(d *disk) {
+		next := d.loads + 1
+		d.loading = func(_ context.Context, n int) error {
+			if n == next {
+				time.Sleep(time.Minute)
+			}
+			return nil
+		}
+	})
+}
+
 func TestALoadThatBeganBeforeAMintDoesNotHideIt(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.keeper = zoho.NewKeeper(1, nil)
@@ -106,14 +119,7 @@ func TestALoadThatBeganBeforeAMintDoesNotHideIt(t *testing.T) {
 		w.connect("eu")
 		w.account.Shelf = w.shelf
 		before := w.calls()
-		w.disk.set(func(d *disk) {
-			d.loading = func(_ context.Context, n int) error {
-				if n == 1 {
-					time.Sleep(time.Minute)
-				}
-				return nil
-			}
-		})
+		w.slowLoad()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -129,6 +135,53 @@ func TestALoadThatBeganBeforeAMintDoesNotHideIt(t *testing.T) {
 		state, err := w.keeper.Look(w.Context(), w.account)
 		if spent := w.calls() - before - 1; err != nil || state.MintsLeft != zoho.DefaultLimits.Mints-spent {
 			t.Errorf("after %d mints %d are said to be left, %v", spent, state.MintsLeft, err)
+		}
+	})
+}
+
+func TestALoadThatBeganBeforeAnotherNodesWriteDoesNotHideIt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		elsewhere := &world{T: t, zoho: w.zoho, disk: w.disk, keeper: zoho.NewKeeper(10, nil), account: w.readOnly()}
+		first := w.reads(zoho.Want{})
+		w.slowLoad()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if served := elsewhere.reads(zoho.Want{MaxAge: time.Hour}); served.Token.AccessToken != first.Token.AccessToken {
+				t.Error("the load did not begin before the write")
+			}
+		}()
+		w.passes(time.Second)
+		second := w.reads(zoho.Want{})
+		elsewhere.keeper.Forget(w.account.ID)
+		<-done
+		if served := elsewhere.reads(zoho.Want{MaxAge: time.Hour}); served.Token.AccessToken != second.Token.AccessToken {
+			t.Error("what was loaded before it is served after it")
+		}
+	})
+}
+
+func TestALoadThatBeganBeforeADeleteDoesNotUndoIt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.reads(zoho.Want{})
+		w.restart()
+		w.slowLoad()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.reads(zoho.Want{MaxAge: time.Hour})
+		}()
+		w.passes(time.Second)
+		if err := w.keeper.Alone(w.Context(), w.account.ID, func() error {
+			w.disk.set(func(d *disk) { delete(d.records, w.account.ID) })
+			w.keeper.Drop(w.account.ID)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		if state := w.looks(); len(state.Tokens) != 0 {
+			t.Errorf("still known are %d tokens", len(state.Tokens))
 		}
 	})
 }

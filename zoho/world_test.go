@@ -111,12 +111,14 @@ func (w *world) restart() {
 		w.shelf.kill()
 	}
 	w.shelf = &shelf{disk: w.disk}
-	w.keeper = zoho.NewKeeper(100, func(e zoho.Event) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.events = append(w.events, e)
-	})
+	w.keeper = zoho.NewKeeper(100, w.observes)
 	w.account.Shelf = w.shelf
+}
+
+func (w *world) observes(e zoho.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, e)
 }
 
 // changeAccount replaces the account by a changed copy, as a write to config does.
