@@ -197,6 +197,9 @@ func TestAComplaintThatCannotBeStoredIsAnErrorAndBelievedAllTheSame(t *testing.T
 			if err := complain(w, dead); !errors.Is(err, errStorage) || !strings.Contains(err.Error(), "storing ") {
 				t.Errorf("%s got %v, want the storage's error and what it was about", by, err)
 			}
+			if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); !errors.Is(err, errStorage) { // nothing pushes it out
+				t.Errorf("another grant's reader got %v, want the storage's error", err)
+			}
 			if served, err := w.read(zoho.Want{MaxAge: time.Hour}); err == nil {
 				t.Errorf("refused by %s, it was served again: %+v", by, served)
 			}
