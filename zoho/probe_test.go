@@ -31,7 +31,7 @@ func TestAnIdentifierIsReadAsNumberAndAsText(t *testing.T) {
 func TestAnswerThatNamesNobodyIsNoPerson(t *testing.T) {
 	for _, body := range []string{`{"error":"general_error"}`, `{}`, `{"ZUID":"","Email":""}`} {
 		person, err := over(json200(body)).UserInfo(context.Background(), "t")
-		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable {
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || !e.Sent {
 			t.Errorf("%s is taken for %+v, %v", body, person, err)
 		}
 	}

@@ -110,7 +110,7 @@ func TestACallThatNeverLeftCostsNoPlace(t *testing.T) {
 func TestAnAnswerWithoutAnOrganizationIsNoOrganization(t *testing.T) {
 	for _, answer := range []string{`{}`, `{"org":[]}`, `{"org":{}}`, `{"org":null}`, `{"error":"general_error"}`} {
 		org, err := over(json200(answer)).CRMOrganization(context.Background(), "https://www.zohoapis.eu", "t")
-		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable {
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || !e.Sent {
 			t.Errorf("%s is read as %+v, %v", answer, org, err)
 		}
 	}
