@@ -46,22 +46,27 @@ func TestReadersShareTheMintThatTakesTheLastPlaceToo(t *testing.T) {
 	})
 }
 
+// late is a reader that has decided to mint, and begins once meanwhile is over.
+func (w *world) late(meanwhile func()) (served zoho.Served, err error) {
+	open := make(chan struct{})
+	w.disk.set(func(d *disk) { d.joining = func() { <-open } })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		served, err = w.read(zoho.Want{})
+	}()
+	synctest.Wait()
+	w.disk.set(func(d *disk) { d.joining = nil })
+	meanwhile()
+	close(open)
+	<-done
+	return served, err
+}
+
 func TestAReaderWhoseMintAnotherHasMadeMeanwhileMakesNoneOfItsOwn(t *testing.T) {
 	inBubble(t, func(w *world) {
-		open := make(chan struct{})
-		w.disk.set(func(d *disk) { d.joining = func() { <-open } })
-		var late zoho.Served
-		var err error
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			late, err = w.read(zoho.Want{})
-		}()
-		synctest.Wait() // it has decided to mint, and not begun
-		w.disk.set(func(d *disk) { d.joining = nil })
-		first := w.reads(zoho.Want{})
-		close(open)
-		<-done
+		var first zoho.Served
+		late, err := w.late(func() { first = w.reads(zoho.Want{}) })
 		if err != nil || late.Token.AccessToken != first.Token.AccessToken {
 			t.Errorf("the reader that was late got %+v, %v", late, err)
 		}

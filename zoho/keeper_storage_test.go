@@ -186,6 +186,23 @@ func TestALoadThatBeganBeforeADeleteDoesNotUndoIt(t *testing.T) {
 	})
 }
 
+func TestAMintThatCannotReadWhatThereIsAsksNobody(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0] // in a cache of one
+		calls := w.calls()
+		_, err := w.late(func() {
+			if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil {
+				t.Error(err)
+			}
+			w.disk.set(func(d *disk) { d.loading = func(context.Context, int) error { return errStorage } })
+		})
+		if !errors.Is(err, errStorage) {
+			t.Errorf("got %v, want the storage's error", err)
+		}
+		w.wantCalls(calls + 1) // the other's
+	})
+}
+
 func TestARecordOfANewerReleaseIsAnErrorAndStays(t *testing.T) {
 	inBubble(t, func(w *world) {
 		newer := []byte(`{"version":99,"surprise":true}`)

@@ -114,6 +114,24 @@ func TestALateReaderIsServedForTenMinutesWhateverTheCacheHoldsOtherwise(t *testi
 	})
 }
 
+func TestAReaderWhoseRefreshTokenIsReplacedMeanwhileMintsNothing(t *testing.T) {
+	rotating(t, func(w *world) {
+		other := w.pair()[0] // in a cache of one
+		calls := w.calls()
+		var first zoho.Served
+		late, err := w.late(func() {
+			first = w.reads(zoho.Want{})
+			if _, err := w.keeper.Token(w.Context(), other, zoho.Want{}); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil || late.Token.AccessToken != first.Token.AccessToken {
+			t.Errorf("the reader that was late got %+v, %v", late, err)
+		}
+		w.wantCalls(calls + 2) // its own grant's and the other's
+	})
+}
+
 func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T) {
 	for name, happens := range map[string]func(w *world){
 		"at once":                     func(*world) {},
