@@ -81,6 +81,56 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 	})
 }
 
+// Nobody is told otherwise: the caller has what was asked for, or the truth about it.
+func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
+	for line, c := range map[string]struct {
+		prepare    func(m *mount) (work func())
+		op, prefix string
+	}{
+		"a consent was not finished in storage yet": {func(m *mount) func() {
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			return func() { m.write("creds/crm", data{"callback_url": landed}) }
+		}, "put", "pending/"},
+		"what came of a consent was not stored": {func(m *mount) func() {
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
+			return func() {
+				m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400)
+				m.endOrphans() // of which Zoho alone knows
+			}
+		}, "put", "pending/"},
+		"who holds a grant was not settled in storage yet": {func(m *mount) func() {
+			token := m.anotherGrant()
+			return func() { m.write("creds/crm", data{"refresh_token": token}) }
+		}, "put", "grant/"},
+		"consents that nobody finished are not deleted yet": {func(m *mount) func() {
+			m.write("authorize/crm", nil)
+			passes(24 * time.Hour)
+			return m.tick
+		}, "delete", "pending/"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				work := c.prepare(m)
+				asked := m.zoho.Counts().TokenCalls
+				fail := func(op, key string) error {
+					if op == c.op && strings.HasPrefix(key, c.prefix) && (op == "delete" || m.zoho.Counts().TokenCalls > asked) {
+						return errDisk
+					}
+					return nil
+				}
+				m.storage.before.Store(&fail)
+				all := strings.Join(m.logged(work), "")
+				m.storage.working()
+				if !strings.Contains(all, "[WARN]  "+line) || !strings.Contains(all, errDisk.Error()) {
+					t.Errorf("logged is %q", all)
+				}
+			})
+		})
+	}
+}
+
 func TestReadsThatMintNothingLogNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"max_age": "30m"})
