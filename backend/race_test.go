@@ -109,6 +109,24 @@ func TestDeleteDuringAnExchangeLeavesNothing(t *testing.T) {
 	})
 }
 
+func TestSecondDeleteSaysThatTheFirstIsStillRevoking(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		selfClient(m)
+		m.write("creds/crm", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 5 * time.Second, Endpoint: "revoke", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.delete("creds/crm") })
+		synctest.Wait()
+		if resp := m.delete("creds/crm"); resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "another request is deleting") {
+			t.Errorf("tokens live, and the second delete says %v", resp)
+		}
+		others.Wait()
+		if resp := m.delete("creds/crm"); resp != nil {
+			t.Errorf("when all is done it says %v", resp)
+		}
+	})
+}
+
 func TestImportWhileTheSameGrantIsBeingDeletedElsewhereEndsWhole(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
