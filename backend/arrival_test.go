@@ -182,6 +182,20 @@ func TestTwoTabsSendTheCodeOnce(t *testing.T) {
 	})
 }
 
+func TestBrowserThatLandsWhileItsAddressIsPastedIsAskedToWait(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "token", Delay: 5 * time.Second, Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		m.land(landed).shows(t, 503, "Not connected yet")
+		others.Wait()
+		m.land(landed).shows(t, 200, "Zoho is connected")
+	})
+}
+
 func TestConsentIsFinishedWhenItsBrowserIsClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)
