@@ -384,6 +384,21 @@ func TestProcessWhoseVaultIsGoneEndsWithEveryGrantStored(t *testing.T) {
 	})
 }
 
+func TestProcessWhoseVaultIsGoneRevokesWhatItCannotStore(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		process := &backend.Process{Transport: m.wire}
+		m.backend = m.madeBy(process.Factory)
+		m.configure(nil)
+		m.owes()
+		m.zoho.ClearFaults()
+		process.Finish(t.Context())
+		if n := len(m.zoho.RefreshTokens()); n != 0 {
+			t.Errorf("%d grants live on that nobody knows", n)
+		}
+		m.storage.working()
+	})
+}
+
 func TestPanicInOneRequestLeavesTheProcessToTheOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
