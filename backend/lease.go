@@ -35,6 +35,5 @@ func (b *backend) lease(resp *logical.Response, t *zoho.Token) (*logical.Respons
 	leased := b.Secret(leaseType).Response(resp.Data, nil)
 	leased.Warnings = resp.Warnings
 	leased.Secret.TTL = max(time.Second, time.Until(t.Expires).Truncate(time.Second))
-	leased.Secret.MaxTTL = leased.Secret.TTL
 	return leased, nil
 }
