@@ -180,6 +180,24 @@ func TestDeleteWithoutRevokeLeavesTheGrantAtZoho(t *testing.T) {
 	})
 }
 
+// A client may send its request twice.
+func TestForgettingTwiceLeavesTheReplacedGrantToItsEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		replaced := m.zoho.RefreshTokens()[0].Token
+		m.connect("crm")
+		for range 2 {
+			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		}
+		m.hours()
+		if left := m.zoho.RefreshTokens(); len(left) != 1 || left[0].Token == replaced {
+			t.Errorf("%d grants live; only the last one was to be left alone", len(left))
+		}
+		m.endAll()
+	})
+}
+
 func TestAuthorizeSaysHowReadersShareATokenWhereTheyDoNotYet(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
