@@ -81,7 +81,7 @@ func TestCredentialsAreCountedByStateAndDataCenter(t *testing.T) {
 		if n := m.storage.operations.Load() - before; n > 0 {
 			t.Errorf("scraping cost %d storage operations", n)
 		}
-		if states := m.read("metrics")["credentials"].(map[string]any)["eu"].(map[string]int); states["throttled"] != 1 || states["ready"] != 0 {
+		if states := m.read("metrics")["credentials"].(map[string]any)["eu"].(map[string]int); states["throttled"] != 1 || len(states) != 5 {
 			t.Errorf("in JSON eu is %v", states)
 		}
 
@@ -101,6 +101,11 @@ func TestCredentialsAreCountedByStateAndDataCenter(t *testing.T) {
 		m.delete("creds/a")
 		if got, want := m.gauged(), "us ready 2, eu ready 1, in ready 1"; got != want {
 			t.Errorf("after a delete: %s; want %s", got, want)
+		}
+		// Another node wrote config: what the credentials are under it is not known yet.
+		m.backend.InvalidateKey(t.Context(), "config")
+		if got := m.read("metrics")["credentials"].(map[string]any); len(got) != 0 {
+			t.Errorf("without a config it says %v", got)
 		}
 	})
 }
