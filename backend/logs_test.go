@@ -87,11 +87,15 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 		prepare    func(m *mount) (work func())
 		op, prefix string
 	}{
-		"a consent was not finished in storage yet": {func(m *mount) func() {
+		"[ERROR] storage failed": {func(m *mount) func() {
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			return func() { m.write("creds/crm", data{"callback_url": landed}) }
+		}, "put", "token/"},
+		"[WARN]  a consent was not finished in storage yet": {func(m *mount) func() {
 			landed := m.consent("crm", nil, zohotest.Consent{})
 			return func() { m.write("creds/crm", data{"callback_url": landed}) }
 		}, "put", "pending/"},
-		"what came of a consent was not stored": {func(m *mount) func() {
+		"[WARN]  what came of a consent was not stored": {func(m *mount) func() {
 			landed := m.consent("crm", nil, zohotest.Consent{})
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
 			return func() {
@@ -99,11 +103,11 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 				m.endOrphans() // of which Zoho alone knows
 			}
 		}, "put", "pending/"},
-		"who holds a grant was not settled in storage yet": {func(m *mount) func() {
+		"[WARN]  who holds a grant was not settled in storage yet": {func(m *mount) func() {
 			token := m.anotherGrant()
 			return func() { m.write("creds/crm", data{"refresh_token": token}) }
 		}, "put", "grant/"},
-		"consents that nobody finished are not deleted yet": {func(m *mount) func() {
+		"[WARN]  consents that nobody finished are not deleted yet": {func(m *mount) func() {
 			m.write("authorize/crm", nil)
 			passes(24 * time.Hour)
 			return m.tick
@@ -123,7 +127,7 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 				m.storage.before.Store(&fail)
 				all := strings.Join(m.logged(work), "")
 				m.storage.working()
-				if !strings.Contains(all, "[WARN]  "+line) || !strings.Contains(all, errDisk.Error()) {
+				if !strings.Contains(all, line) || !strings.Contains(all, errDisk.Error()) {
 					t.Errorf("logged is %q", all)
 				}
 			})
