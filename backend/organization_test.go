@@ -32,6 +32,16 @@ func TestGrantOfAnOrganizationOutlivesTheAdministrator(t *testing.T) {
 	})
 }
 
+func TestImportTellsWhoseGrantItIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes})
+		m.write("creds/crm", data{"refresh_token": m.anotherGrant()})
+		if email, want := m.read("status/crm")["zoho_email"], m.zoho.User("us").Email; email != want {
+			t.Errorf("it is the grant of %v; want %v", email, want)
+		}
+	})
+}
+
 func TestOrganizationConsentsToOneServiceAtATime(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)
