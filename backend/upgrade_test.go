@@ -236,6 +236,29 @@ func TestFormat1IsMovedForwardWhateverStepFailsAtFirst(t *testing.T) {
 	}
 }
 
+func TestFormat1IsTriedAgainOnceAnHourAtLeastAndNotMuchMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMount(t)
+		storedBy(t, m, "format1")
+		var tried atomic.Int64
+		fail := func(op, key string) error {
+			if op == "list" && key == "creds/" && tried.Add(1) < 1000 {
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		warned := strings.Count(strings.Join(m.logged(func() {
+			m.initialize()
+			passes(24 * time.Hour)
+		}), ""), "[WARN]  what an earlier release stored is not moved forward yet")
+		if n := int(tried.Load()); n < 24 || n > 48 || warned != n {
+			t.Errorf("tried %d times in a day, and warned %d times", n, warned)
+		}
+		m.backend.Cleanup(context.Background())
+	})
+}
+
 func TestNoStartOfAMountThatBeganEmptyWalksOverItsCredentials(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.initialize()
