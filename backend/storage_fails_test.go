@@ -287,6 +287,31 @@ func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 	})
 }
 
+func TestDeleteThatFailsLogsWhatElseFailed(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		deleted := false
+		fail := func(op, key string) error {
+			switch {
+			case op == "delete" && key == "creds/crm":
+				deleted = true
+				return errDisk
+			case deleted:
+				return errors.New("no route to storage")
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		all := strings.Join(m.logged(func() { m.refused(logical.DeleteOperation, "creds/crm", nil, 500, "Vault's log") }), "")
+		m.storage.working()
+		if !strings.Contains(all, errDisk.Error()) || !strings.Contains(all, "no route to storage") {
+			t.Errorf("logged is %q", all)
+		}
+		m.token("crm")
+	})
+}
+
 func TestGrantThatCannotBeCountedIsHeldAllTheSame(t *testing.T) {
 	for nth, reached := 1, true; reached; nth++ {
 		inBubble(t, func(t *testing.T, m *mount) {
