@@ -173,6 +173,26 @@ func TestImportIsNotUndeletedEither(t *testing.T) {
 	})
 }
 
+func TestTokenThatZohoGaveDuringAnImportGoesWithItAtTheNextMinute(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		token := m.elsewhere()
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() {
+			m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": token}, 400, "deleted", "nothing was connected")
+		})
+		synctest.Wait()
+		m.delete("creds/crm")
+		others.Wait()
+		m.tick()
+		if left := m.zoho.RefreshTokens(); len(left) != 0 {
+			t.Errorf("%d grants live on", len(left))
+		}
+	})
+}
+
 func TestConfigIsNotDeletedWhileAGrantIsBeingObtained(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
