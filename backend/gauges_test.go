@@ -143,6 +143,9 @@ func TestCredentialOfWhoseGrantMemoryTellsNothingIsNotCountedAsReady(t *testing.
 func TestRetiredGrantsAreCountedUntilZohoAgrees(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		waits := func() string {
+			if inJSON, inText := m.read("metrics")["retired_oldest_seconds"], m.series("vault_zoho_retired_oldest_seconds"); fmt.Sprint(inJSON) != fmt.Sprint(inText) {
+				t.Errorf("the first has waited %v seconds in JSON, %d in Prometheus's text", inJSON, inText)
+			}
 			return fmt.Sprint(m.series("vault_zoho_retired_grants"), " ", m.series("vault_zoho_retired_oldest_seconds")/60, "m")
 		}
 		m.configure(nil)
