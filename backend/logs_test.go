@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,17 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 			{"access tokens revoked", func() { m.write("revoke", nil) }, "complete=true", false},
 			{"access tokens revoked", func() { m.write("revoke/crm", nil) }, "complete=true", false},
 			{"credential deleted", func() { m.delete("creds/crm") }, "[INFO]", false},
+			{"a new grant is not kept", func() {
+				landed := m.consent("crm", nil, zohotest.Consent{})
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+				var others sync.WaitGroup
+				others.Go(func() {
+					m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "deleted")
+				})
+				synctest.Wait()
+				m.delete("creds/crm")
+				others.Wait()
+			}, "[WARN]", false},
 		} {
 			var lines []string
 			for _, line := range m.logged(event.work) {
