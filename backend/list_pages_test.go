@@ -10,6 +10,29 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
+func TestListOfMoreThanIsDetailedSaysSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		value := []byte(m.storage.contents(t)["creds/crm"])
+		put := func(name string) {
+			if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: "creds/" + name, Value: value}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 999 {
+			put(fmt.Sprint("crm", i))
+		}
+		if resp := m.do(logical.ListOperation, "creds/", nil); len(resp.Data["key_info"].(map[string]any)) != 1000 || len(resp.Warnings) > 0 {
+			t.Errorf("%d of 1000 are detailed, and it warns %q", len(resp.Data["key_info"].(map[string]any)), resp.Warnings)
+		}
+		put("one-more")
+		if resp := m.do(logical.ListOperation, "creds/", nil); len(resp.Data["keys"].([]string)) != 1001 || len(resp.Warnings) != 1 {
+			t.Errorf("%d names, and it warns %q", len(resp.Data["keys"].([]string)), resp.Warnings)
+		}
+	})
+}
+
 func TestAListOfManyIsReadInPages(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
