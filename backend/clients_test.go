@@ -150,17 +150,30 @@ func TestEventsTellWhatHappenedAndNoSecret(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		m.token("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
+		m.token("crm")
+		passes(11 * time.Minute)
 		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400)
 		m.delete("creds/crm")
 		synctest.Wait()
 		sent := strings.Join(m.sent(), "\n")
-		for kind, changes := range map[string]bool{"zoho/connected": true, "zoho/minted": false, "zoho/refused": false, "zoho/deleted": true} {
+		for kind, more := range map[string][]string{
+			"zoho/connected": {"modified:true", "data_center:us", "grant_type:authorization_code"}, "zoho/minted": {"expire_time:2"},
+			"zoho/refused": {"error:invalid_code", "hold_until:2"}, "zoho/throttled": {"hold_until:2"}, "zoho/deleted": {"modified:true"},
+		} {
+			changes := slices.Contains(more, "modified:true")
 			i := slices.IndexFunc(m.sent(), func(e string) bool { return strings.HasPrefix(e, kind+" ") })
 			if i < 0 {
 				t.Errorf("no %s among:\n%s", kind, sent)
 			} else if event := m.sent()[i]; strings.Contains(event, "modified:true") != changes {
 				t.Errorf("whether it changed the credential is told wrongly: %s", event)
+			} else {
+				for _, word := range append(more, "data_path:creds/crm", "name:crm") {
+					if !strings.Contains(event, word) {
+						t.Errorf("it does not say %q: %s", word, event)
+					}
+				}
 			}
 		}
 	})
