@@ -147,6 +147,33 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 	}
 }
 
+func TestGrantThatCannotBeStoredIsLoggedWithWhatBecameOfIt(t *testing.T) {
+	for _, prefix := range []string{"due/", "creds/"} {
+		for _, revoked := range []bool{true, false} {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				landed := m.consent("crm", nil, zohotest.Consent{})
+				if !revoked {
+					m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+				}
+				m.storage.failing(prefix)
+				lines := m.logged(func() {
+					m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "could not store the grant")
+				})
+				m.storage.working()
+				m.zoho.ClearFaults()
+				told := slices.IndexFunc(lines, func(line string) bool {
+					return strings.Contains(line, "[ERROR] a new grant could not be stored: credential=crm")
+				})
+				if told < 0 || !strings.Contains(lines[told], errDisk.Error()) || strings.Contains(lines[told], "unrevoked=<nil>") != revoked {
+					t.Errorf("put to %s fails, revoked %v: logged is %q", prefix, revoked, lines)
+				}
+				m.settled(0)
+			})
+		}
+	}
+}
+
 func TestReadsThatMintNothingLogNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"max_age": "30m"})
