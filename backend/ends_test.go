@@ -433,9 +433,11 @@ func TestPanicInOneRequestLeavesTheProcessToTheOthers(t *testing.T) {
 				t.Errorf("%s %s: %v", op, path, err)
 			}
 		}
-		m.minute()
-		synctest.Wait()
+		behind := strings.Join(m.logged(m.minute), "")
 		m.storage.working()
+		if !strings.Contains(behind, "[ERROR] work in the background failed") {
+			t.Errorf("logged is %q", behind)
+		}
 		m.token("crm")
 	})
 }

@@ -29,6 +29,7 @@ func (m *mount) logged(work func()) []string {
 func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
+		var userCode string
 		fingerprint := regexp.MustCompile(`token_fingerprint=[0-9a-f]{16}\b`)
 		for _, event := range []struct {
 			what   string
@@ -71,6 +72,25 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				synctest.Wait()
 				m.delete("creds/crm")
 				others.Wait()
+			}, "[WARN]", false},
+			{"a device consent could not be asked about", func() {
+				userCode = m.device("crm")
+				passes(31 * time.Second)
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "device", Times: 1})
+				m.refused(logical.ReadOperation, "creds/crm", nil, 503)
+			}, "[WARN]", false},
+			{"a device consent ended", func() {
+				if err := m.zoho.ApproveDevice(userCode, zohotest.Consent{Reject: true}); err != nil {
+					t.Fatal(err)
+				}
+				passes(31 * time.Second)
+				m.refused(logical.ReadOperation, "creds/crm", nil, 400, "declined")
+			}, "[WARN]", false},
+			{"a credential cannot be listed", func() {
+				if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: "creds/crm", Value: []byte("{")}); err != nil {
+					t.Fatal(err)
+				}
+				m.list("creds/")
 			}, "[WARN]", false},
 		} {
 			var lines []string
@@ -116,7 +136,8 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 			}
 		}, "put", "pending/"},
 		"[WARN]  who holds a grant was not settled in storage yet": {func(m *mount) func() {
-			token := m.anotherGrant()
+			m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+			token := m.elsewhere()
 			return func() { m.write("creds/crm", data{"refresh_token": token}) }
 		}, "put", "grant/"},
 		"[WARN]  consents that nobody finished are not deleted yet": {func(m *mount) func() {
