@@ -51,6 +51,16 @@ func TestStoredSecretIsNeverSentToANewPlace(t *testing.T) {
 	})
 }
 
+func TestDataCenterInCapitalsIsNoNewPlace(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.write("config", data{"data_center": "US"})
+		if dc := m.read("config")["data_center"]; dc != "us" {
+			t.Errorf("data_center is %v", dc)
+		}
+	})
+}
+
 func TestUnsafeOrUnusableClientIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		secret := m.zoho.DefaultClient().Secret
