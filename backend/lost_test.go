@@ -187,6 +187,21 @@ func TestGrantThatZohoRotatesIsFollowed(t *testing.T) {
 	})
 }
 
+func TestGrantThatZohoRotatesWhileItIsImportedIsFollowed(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		token := m.elsewhere()
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.write("creds/crm", data{"refresh_token": token})
+		m.restart()
+		m.token("crm")
+		passes(61 * time.Minute)
+		m.token("crm")
+		m.delete("creds/crm")
+		m.settled(0)
+	})
+}
+
 func TestReaderWhoKnewTheReplacedRefreshTokenStartsAnew(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
