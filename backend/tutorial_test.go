@@ -50,6 +50,17 @@ func TestPastedAddressConnectsInThePersonsOwnDataCenter(t *testing.T) {
 	})
 }
 
+func TestAddressOfAConsentThatNobodyStartedHereConnects(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		other := newMountOn(t, m.zoho)
+		other.configure(nil)
+		landed := other.consent("crm", nil, zohotest.Consent{})
+		m.configure(nil)
+		m.write("creds/crm", data{"callback_url": altered(t, landed, map[string]string{"state": ""})})
+		m.token("crm")
+	})
+}
+
 func TestSelfClientCodeNeedsNeitherStateNorRedirect(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient, DataCenter: "in"})
