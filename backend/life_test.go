@@ -43,6 +43,27 @@ func TestDeadCredentialExplainsItself(t *testing.T) {
 	})
 }
 
+func TestCredentialRemembersItsFormerGrantsForADayAndNoLonger(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		remembered := func() int { return strings.Count(m.storage.contents(t)["creds/crm"], `"until"`) }
+		for range 3 {
+			passes(26 * time.Hour)
+			m.tick()
+			m.connect("crm")
+			if n := remembered(); n != 1 {
+				t.Fatalf("it remembers %d grants; one may still have a token that lives", n)
+			}
+		}
+		all := m.zoho.RefreshTokens()
+		m.write("creds/crm", data{"refresh_token": all[len(all)-1].Token})
+		if n := remembered(); n != 1 {
+			t.Errorf("it remembers %d grants; the one that it has is none of them", n)
+		}
+	})
+}
+
 func TestDisabledCredentialRefusesReadsAndKeepsEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
