@@ -156,21 +156,23 @@ func TestDeleteDuringTheFirstConnectIsNotUndone(t *testing.T) {
 }
 
 func TestImportIsNotUndeletedEither(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		m.connect("other")
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
-		var others sync.WaitGroup
-		others.Go(func() {
-			m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}, 400, "deleted", "nothing was connected")
+	for _, how := range []data{nil, {"revoke": false}} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("other")
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
+			var others sync.WaitGroup
+			others.Go(func() {
+				m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}, 400, "deleted", "nothing was connected")
+			})
+			synctest.Wait()
+			m.do(logical.DeleteOperation, "creds/crm", how)
+			others.Wait()
+			m.refused(logical.ReadOperation, "creds/crm", nil, 404)
+			m.settled(1)
+			m.token("other")
 		})
-		synctest.Wait()
-		m.delete("creds/crm")
-		others.Wait()
-		m.refused(logical.ReadOperation, "creds/crm", nil, 404)
-		m.settled(1)
-		m.token("other")
-	})
+	}
 }
 
 func TestTokenThatZohoGaveDuringAnImportGoesWithItAtTheNextMinute(t *testing.T) {
