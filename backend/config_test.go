@@ -51,12 +51,14 @@ func TestStoredSecretIsNeverSentToANewPlace(t *testing.T) {
 	})
 }
 
-func TestDataCenterInCapitalsIsNoNewPlace(t *testing.T) {
+func TestDataCenterInCapitalsOrLeftEmptyIsNoNewPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
-		m.write("config", data{"data_center": "US"})
-		if dc := m.read("config")["data_center"]; dc != "us" {
-			t.Errorf("data_center is %v", dc)
+		for _, same := range []any{"US", "", nil} {
+			m.write("config", data{"data_center": same})
+			if dc := m.read("config")["data_center"]; dc != "us" {
+				t.Errorf("with %v data_center is %v", same, dc)
+			}
 		}
 	})
 }
