@@ -4,6 +4,7 @@ package backend_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,9 @@ func TestReplacedRefreshTokenIsKept(t *testing.T) {
 			m.token("crm")
 			m.restart()
 			passes(31 * time.Minute)
+		}
+		if n := strings.Count(m.storage.contents(t)["creds/crm"], `"until"`); n != 20 {
+			t.Errorf("20 refresh tokens were replaced, and %d are remembered", n)
 		}
 	})
 }

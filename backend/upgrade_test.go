@@ -231,6 +231,9 @@ func TestFormat1IsMovedForwardWhateverStepFailsAtFirst(t *testing.T) {
 					t.Errorf("with step %d failing at first, %s is left", nth, key)
 				}
 			}
+			if n, once := strings.Count(now["creds/crm"], `"until"`), strings.Count(want["creds/crm"], `"until"`); n != once || once == 0 {
+				t.Errorf("with step %d failing at first, %d former grants are remembered, not %d", nth, n, once)
+			}
 			m.backend.Cleanup(context.Background())
 		})
 	}
