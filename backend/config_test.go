@@ -5,6 +5,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -58,6 +59,29 @@ func TestDataCenterInCapitalsOrLeftEmptyIsNoNewPlace(t *testing.T) {
 			m.write("config", data{"data_center": same})
 			if dc := m.read("config")["data_center"]; dc != "us" {
 				t.Errorf("with %v data_center is %v", same, dc)
+			}
+		}
+	})
+}
+
+func TestNullPutsASettingBackToItsDefault(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		defaults := m.read("config")
+		set := data{
+			"max_age": 60, "min_ttl": 60, "mint_limit": 9, "mint_window": 601, "live_token_limit": 9, "request_timeout": 9,
+			"max_token_lifetime": 7200, "pkce": true, "return_urls": "https://app.example.com/",
+		}
+		for name, value := range set {
+			for _, op := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
+				m.write("config", data{name: value, "verify": false})
+				if now := m.read("config"); fmt.Sprint(now[name]) == fmt.Sprint(defaults[name]) {
+					t.Errorf("%s is not set: %v", name, now[name])
+				}
+				m.do(op, "config", data{name: nil, "verify": false})
+				if now := m.read("config"); fmt.Sprint(now) != fmt.Sprint(defaults) {
+					t.Errorf("with %s=null config is %v; was %v", name, now, defaults)
+				}
 			}
 		}
 	})
