@@ -60,6 +60,12 @@ func TestDataCenterInCapitalsOrLeftEmptyIsNoNewPlace(t *testing.T) {
 			if dc := m.read("config")["data_center"]; dc != "us" {
 				t.Errorf("with %v data_center is %v", same, dc)
 			}
+			secret := m.zoho.DefaultClient().Secret
+			m.write("config", data{"data_center": "eu", "client_secret": secret, "verify": false})
+			m.write("config", data{"data_center": same, "client_secret": secret})
+			if dc := m.read("config")["data_center"]; dc != "us" {
+				t.Errorf("after eu, with %v data_center is %v", same, dc)
+			}
 		}
 	})
 }
