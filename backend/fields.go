@@ -51,10 +51,7 @@ func (f *fields) only(operation string, names ...string) error {
 // text sets dst if the field was sent; surrounding space is never meant.
 func (f *fields) text(name string, dst *string) {
 	if f.sent(name) {
-		*dst = ""
-		if v, ok := f.GetOk(name); ok {
-			*dst = strings.TrimSpace(v.(string))
-		}
+		*dst = strings.TrimSpace(f.Get(name).(string))
 	}
 }
 
@@ -105,20 +102,14 @@ func (f *fields) ownDuration(name string, dst **time.Duration) {
 // scopes reads a list with commas, spaces or both.
 func (f *fields) scopes(name string, dst *[]string) {
 	if f.sent(name) {
-		*dst = nil
-		if v, ok := f.GetOk(name); ok {
-			*dst = zoho.ParseScopes(strings.Join(v.([]string), ","))
-		}
+		*dst = zoho.ParseScopes(strings.Join(f.Get(name).([]string), ","))
 	}
 }
 
 // texts reads a list with commas, spaces or line ends between.
 func (f *fields) texts(name string, dst *[]string) {
 	if f.sent(name) {
-		*dst = nil
-		if v, ok := f.GetOk(name); ok {
-			*dst = strings.FieldsFunc(strings.Join(v.([]string), "\n"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-		}
+		*dst = strings.FieldsFunc(strings.Join(f.Get(name).([]string), "\n"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	}
 }
 
