@@ -5,6 +5,7 @@ package backend_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -201,27 +202,40 @@ func TestUnknownPathAndOperationAreVaultsOwnErrors(t *testing.T) {
 func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
 	m := newMount(t)
 	doc := m.document()
-	names := func(op *framework.OASOperation) string {
-		var names []string
-		for _, p := range op.Parameters {
-			names = append(names, p.Name)
-		}
-		return strings.Join(names, " ")
-	}
+	taken := map[string]string{}
 	for path, item := range doc.Paths {
-		if !strings.HasPrefix(path, "/creds/{") {
-			continue
+		for method, op := range map[string]*framework.OASOperation{"get": item.Get, "post": item.Post, "patch": item.Patch, "delete": item.Delete} {
+			if op == nil || path == "/callback" { // which Zoho fills in
+				continue
+			}
+			for _, p := range op.Parameters {
+				taken[method+" "+path] += p.Name + " "
+			}
 		}
-		if got := names(item.Get); got != "max_age min_ttl rejected" {
-			t.Errorf("a read takes %s", got)
-		}
-		if got := names(item.Delete); got != "revoke" {
-			t.Errorf("a delete takes %s", got)
-		}
+	}
+	want := map[string]string{
+		"get /creds/{name}": "max_age min_ttl rejected ", "delete /creds/{name}": "revoke ", "delete /authorize/{name}": "if_state ", "get /metrics": "format ",
+		"get /creds/": "after limit list ", "get /status/": "after limit list ", "get /datacenters/": "list ",
+	}
+	if !maps.Equal(taken, want) {
+		t.Errorf("query parameters are %v; want %v", taken, want)
 	}
 	for name, schema := range doc.Components.Schemas {
 		if schema.Properties["revoke"] != nil || schema.Properties["rejected"] != nil {
 			t.Errorf("%s has a field that belongs to a read or a delete", name)
 		}
 	}
+}
+
+func TestEachDefaultOfConfigIsWhatCountsWithoutTheField(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		resp := m.write("config", data{"client_id": "1000.NOSUCHCLIENT", "client_secret": m.canary("secret")})
+		counts := m.read("config")
+		counts["verify"] = resp != nil && len(resp.Warnings) > 0
+		for name, schema := range m.fieldsOf("config") {
+			if schema.Default != nil && counts[name] != schema.Default {
+				t.Errorf("%s is documented to be %v, and without it %v counts", name, schema.Default, counts[name])
+			}
+		}
+	})
 }
