@@ -196,6 +196,32 @@ func TestGrantThatCannotBeStoredIsLoggedWithWhatBecameOfIt(t *testing.T) {
 	}
 }
 
+// Whoever asked is told to look there, so the cause is there.
+func TestFaultIsLoggedWithItsCause(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.restart()
+		fail := func(op, key string) error {
+			if op == "get" && key == "creds/crm" {
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		for what, ask := range map[string]func(){
+			"request failed":         func() { m.refused(logical.ReadOperation, "creds/crm", nil, 500, "Vault's log") },
+			"request failed in part": func() { m.write("revoke", nil) },
+		} {
+			lines := slices.DeleteFunc(m.logged(ask), func(line string) bool { return !strings.Contains(line, "[ERROR]") })
+			if len(lines) != 1 || !strings.Contains(lines[0], what+": ") || !strings.Contains(lines[0], "disk full") {
+				t.Errorf("%s is not logged once with its cause: %q", what, lines)
+			}
+		}
+		m.storage.working()
+	})
+}
+
 func TestReadsThatMintNothingLogNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"max_age": "30m"})
