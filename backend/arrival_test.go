@@ -256,6 +256,20 @@ func TestMadeUpStatesCostNothingAndAreAllAnsweredAlike(t *testing.T) {
 	})
 }
 
+// Somebody may know the address of a mount before it has a client.
+func TestStatesCostAMountWithoutAConfigOneLookAtStorage(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		for range 100 {
+			m.land(callbackAddress+"?state=made-up&code=x").shows(t, 400, "does not work")
+		}
+		if n := m.storage.operations.Load(); n != 1 {
+			t.Errorf("%d storage operations", n)
+		}
+		m.behindVault(nil)
+		m.land(m.consent("crm", nil, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+	})
+}
+
 func TestWhoeverOnlyLooksAtTheCallbackSpendsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)
