@@ -6,6 +6,7 @@ package backend_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,27 @@ func TestRevokedAccessTokensDieAndTheNextReadMintsAnew(t *testing.T) {
 		}
 		if fresh := m.token("crm"); fresh == leaked {
 			t.Error("the leaked token is handed out again")
+		}
+	})
+}
+
+func TestRevokingSaysThatWhatZohoKeepsAliveIsHandedOutNoMore(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.token("crm") // besides the one that came with the grant
+		revocations := 0
+		m.tap(func(r *http.Request, _ string) (int, string) {
+			if strings.Contains(r.URL.Path, "revoke") {
+				if revocations++; revocations == 2 {
+					return 400, `{"error":"server_error"}`
+				}
+			}
+			return 0, ""
+		})
+		resp := m.write("revoke/crm", nil)
+		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "they are handed out no more. Write again") {
+			t.Errorf("one of two was revoked, and the answer is %v %q", resp.Data, resp.Warnings)
 		}
 	})
 }
@@ -234,6 +256,9 @@ func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
 		if !strings.Contains(granted, "ZohoCRM.users.READ") || !strings.Contains(granted, "ZohoCRM.org.READ") {
 			t.Errorf("granted scopes are %s", granted)
 		}
+		if asked := fmt.Sprint(m.read("status/crm")["requested_scopes"]); asked != "[ZohoCRM.modules.ALL ZohoCRM.org.READ ZohoCRM.users.READ]" {
+			t.Errorf("requested scopes are %s", asked)
+		}
 		if after := m.zoho.RefreshTokens(); len(after) != 1 || after[0].Token != before {
 			t.Error("the grant was replaced")
 		}
@@ -289,7 +314,7 @@ func TestProbeTellsWhoseAccountItIsWithoutMinting(t *testing.T) {
 		user := m.zoho.User("us")
 		mints := m.zoho.Counts().Minted
 		answer := m.write("status/crm", data{"probe": true}).Data
-		if answer["zoho_user"] != user.ZUID || answer["organization_id"] == "" || answer["token_accepted"] != true {
+		if answer["zoho_user"] != user.ZUID || answer["organization_id"] != user.OrgID || answer["organization_name"] != "Organization of "+user.Name || answer["token_accepted"] != true {
 			t.Errorf("probe answers %v", answer)
 		}
 		if m.zoho.Counts().Minted != mints {

@@ -249,7 +249,7 @@ func TestRevokingSaysWhatIsLeftWhenConfigBecomesUnreadableMeanwhile(t *testing.T
 		resp := m.write("revoke/crm", nil)
 		m.wire.after.Store(nil)
 		m.storage.working()
-		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "Write again") {
+		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "some may be handed out still. Write again") {
 			t.Errorf("one of two was revoked, and the answer is %v %q", resp.Data, resp.Warnings)
 		}
 		if again := m.write("revoke/crm", nil); again.Data["revoked"] != 1 || len(again.Warnings) != 0 {
