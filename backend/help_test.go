@@ -5,6 +5,7 @@ package backend_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -232,10 +233,20 @@ func TestEachDefaultOfConfigIsWhatCountsWithoutTheField(t *testing.T) {
 		resp := m.write("config", data{"client_id": "1000.NOSUCHCLIENT", "client_secret": m.canary("secret")})
 		counts := m.read("config")
 		counts["verify"] = resp != nil && len(resp.Warnings) > 0
+		nulls := data{"client_secret": m.canary("secret")}
 		for name, schema := range m.fieldsOf("config") {
 			if schema.Default != nil && counts[name] != schema.Default {
 				t.Errorf("%s is documented to be %v, and without it %v counts", name, schema.Default, counts[name])
 			}
+			if schema.Default != nil {
+				nulls[name] = nil
+			}
+		}
+		resp = m.do(logical.PatchOperation, "config", nulls)
+		again := m.read("config")
+		again["verify"] = resp != nil && len(resp.Warnings) > 0
+		if fmt.Sprint(again) != fmt.Sprint(counts) {
+			t.Errorf("null gives %v, and no field at all %v", again, counts)
 		}
 	})
 }

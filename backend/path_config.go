@@ -117,7 +117,7 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	b.Logger().Info("config written", "client_id", c.ClientID, "data_center", c.DataCenter)
 
 	verify := true
-	if f.sent("verify") {
+	if f.Raw["verify"] != nil { // null puts the default back
 		f.bool("verify", &verify)
 	}
 	resp := &logical.Response{}
