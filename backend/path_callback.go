@@ -131,7 +131,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		}
 	}()
 	w := connectRequest{
-		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived, fromCallback: true,
+		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived,
 		change: func(*settings) error { return nil },
 	}
 	var err error
