@@ -59,7 +59,7 @@ func (b *backend) probed(ctx context.Context, resp *logical.Response, account *z
 	e := zoho.AsError(err)
 	switch {
 	case err == nil:
-	case e != nil && e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
+	case e != nil && e.About == zoho.AboutGrant:
 		resp.Data["token_accepted"] = false
 		resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one. It is handed out no more; the next read asks for a new one")
 		return b.keeper.Reject(ctx, account, token)
