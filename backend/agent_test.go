@@ -5,6 +5,7 @@ package backend_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -91,6 +92,23 @@ func TestAgentGetsANewTokenAtEachReturn(t *testing.T) {
 	})
 }
 
+func TestReadThatAsksForMoreIsToldItsOwnRotationPeriod(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "50m"})
+		m.connect("crm")
+		for _, c := range []struct {
+			asks data
+			want int
+		}{
+			{nil, 50 * 60}, {data{"max_age": "10m"}, 10 * 60}, {data{"min_ttl": "20m"}, 40 * 60}, {data{"min_ttl": "10m"}, 50 * 60},
+		} {
+			if got := m.readWith("creds/crm", c.asks)["rotation_period"]; got != c.want {
+				t.Errorf("with %v rotation_period is %v, want %d", c.asks, got, c.want)
+			}
+		}
+	})
+}
+
 func TestFleetDoesNotComeBackInOneSecond(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"max_age": "30m", "min_ttl": "10m"})
@@ -142,6 +160,22 @@ func TestAgentIsHeldForFiveToSixtySecondsWhileSomethingIsWaitedOut(t *testing.T)
 			})
 		})
 	}
+}
+
+// For clients that read it where the mount is tuned to pass it.
+func TestHeaderSaysHowLongToWaitWhereWaitingHelps(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.cold()
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
+		resp, err := m.request(t.Context(), logical.ReadOperation, "creds/crm", nil)
+		if err == nil || resp == nil || fmt.Sprint(resp.Headers) != "map[Retry-After:[600]]" {
+			t.Errorf("throttled: %v, %v", resp, err)
+		}
+		if resp, err := m.request(t.Context(), logical.ReadOperation, "creds/none", nil); err == nil || resp != nil {
+			t.Errorf("absent: %v, %v", resp, err)
+		}
+	})
 }
 
 func TestHeldAgentIsNeverToldToComeBackAfterItsTokenDied(t *testing.T) {
