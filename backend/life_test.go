@@ -201,6 +201,13 @@ func TestBreakGlassAnswersInTimeAndGoesOnWhenWrittenAgain(t *testing.T) {
 			if err != nil || ctx.Err() != nil {
 				t.Fatalf("after %d requests: %v, %v", requests, err, ctx.Err())
 			}
+			late, results := resp.Data["unreached"].(int), resp.Data["results"].(map[string]any)
+			if requests == 0 && (late == 0 || late != resp.Data["failed"] || late+len(results) != all) {
+				t.Errorf("%d of %d were not reached, and the answer has %v failed and %d results", late, all, resp.Data["failed"], len(results))
+			}
+			if says := strings.Join(resp.Warnings, "\n"); requests == 0 && !strings.Contains(says, "grants of credentials that were deleted or replaced are not all revoked yet") {
+				t.Errorf("of the deleted credential's grant it says %q", says)
+			}
 			if now := resp.Data["failed"].(int); now >= left {
 				t.Fatalf("%d of %d are left after one more request", now, left)
 			} else {

@@ -258,6 +258,25 @@ func TestRevokingSaysWhatIsLeftWhenConfigBecomesUnreadableMeanwhile(t *testing.T
 	})
 }
 
+// What Zoho could not do is handed out no more; what Vault could not do may be.
+func TestRevokingTellsOfVaultsFailureRatherThanOfZohos(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		selfClient(m)
+		for _, scope := range []string{"ZohoCRM.org.READ", "ZohoCRM.users.READ"} {
+			m.write("creds/crm", data{"grant_type": "client_credentials", "scopes": scope, "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+		}
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke", Times: 1})
+		hook := m.unreadable
+		m.wire.after.Store(&hook)
+		m.refused(logical.UpdateOperation, "revoke/crm", nil, 500, "Vault's log")
+		m.wire.after.Store(nil)
+		m.storage.working()
+		if again := m.write("revoke/crm", nil); again.Data["revoked"] != 2 || len(again.Warnings) != 0 {
+			t.Errorf("then %v %q", again.Data, again.Warnings)
+		}
+	})
+}
+
 func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
