@@ -60,6 +60,9 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
 				m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400)
 			}, "[WARN]", false},
+			{"scopes added", func() {
+				m.write("creds/crm", data{"callback_url": m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})})
+			}, "scopes=ZohoCRM.users.READ", false},
 			{"access tokens revoked", func() { m.write("revoke", nil) }, "complete=true", false},
 			{"access tokens revoked", func() { m.write("revoke/crm", nil) }, "complete=true", false},
 			{"credential deleted", func() { m.delete("creds/crm") }, "[INFO]", false},
@@ -194,6 +197,23 @@ func TestGrantThatCannotBeStoredIsLoggedWithWhatBecameOfIt(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestWhatIsDoneToAMountAsAWholeIsLogged(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		for _, event := range []struct {
+			line string
+			work func()
+		}{
+			{"config written: client_id=" + m.zoho.DefaultClient().ID + " data_center=us", func() { m.configure(nil) }},
+			{"access tokens of all credentials revoked: revoked=0 failed=0 unreached=0", func() { m.write("revoke", nil) }},
+			{"config deleted", func() { m.delete("config") }},
+		} {
+			if lines := m.logged(event.work); len(lines) != 1 || !strings.Contains(lines[0], "[INFO]") || !strings.Contains(lines[0], event.line) {
+				t.Errorf("want %q, logged %q", event.line, lines)
+			}
+		}
+	})
 }
 
 // Whoever asked is told to look there, so the cause is there.

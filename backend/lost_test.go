@@ -182,6 +182,9 @@ func TestGrantThatZohoRotatesIsFollowed(t *testing.T) {
 			m.restart()
 			m.tick()
 		}
+		if n := strings.Count(m.logs.String(), "Zoho replaced the refresh token: credential=crm"); n != 5 {
+			t.Errorf("logged %d times", n)
+		}
 		m.delete("creds/crm")
 		m.settled(0)
 	})
