@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/zohotest"
@@ -226,6 +227,17 @@ func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
 			t.Errorf("%s has a field that belongs to a read or a delete", name)
 		}
 	}
+}
+
+func TestReadOfConfigAnswersTheFieldsThatAreDocumented(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		documented := schema.GetResponseSchema(t, m.backend.(router).Route("config"), logical.ReadOperation).Fields
+		answered := slices.Sorted(maps.Keys(m.read("config")))
+		if !slices.Equal(answered, slices.Sorted(maps.Keys(documented))) {
+			t.Errorf("a read answers %v, and documented is %v", answered, slices.Sorted(maps.Keys(documented)))
+		}
+	})
 }
 
 func TestEachDefaultOfConfigIsWhatCountsWithoutTheField(t *testing.T) {

@@ -13,7 +13,11 @@ func TestGrantOfAnOrganizationOutlivesTheAdministrator(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(data{"scopes": "ZohoCRM.modules.ALL AaaServer.profile.READ"})
 		for name, d := range map[string]data{"person": nil, "org": {"flow": "organization", "soid": "ZohoCRM.600000434"}} {
-			m.land(m.consent(name, d, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+			got := m.land(m.consent(name, d, zohotest.Consent{}))
+			got.shows(t, 200, "Zoho is connected")
+			if d != nil {
+				got.shows(t, 200, "for your organisation", "ZohoCRM.600000434")
+			}
 		}
 		org, person := m.read("status/org"), m.read("status/person")
 		if org["consent_level"] != "organization" || org["soid"] != "ZohoCRM.600000434" || org["belongs_to"] != "the organization ZohoCRM.600000434" {

@@ -77,6 +77,10 @@ func TestUnknownFieldIsRefusedByNameAtEveryPathAndOperation(t *testing.T) {
 				})
 			}
 		}
+		// What is quoted is no longer than a name.
+		long := strings.Repeat("a", 40)
+		m.refused(logical.UpdateOperation, "config", data{long: "x"}, 400, `"`+long+`"`)
+		m.refused(logical.UpdateOperation, "config", data{long + "a": "x"}, 400, `"`+long+`..."`)
 	})
 }
 
