@@ -47,6 +47,9 @@ func TestPastedAddressConnectsInThePersonsOwnDataCenter(t *testing.T) {
 		if answer["api_domain"] != "https://www.zohoapis.eu" || answer["data_center"] != "eu" {
 			t.Errorf("read from the wrong place: %v", answer["api_domain"])
 		}
+		// What asks for the code alone is given the whole address as well.
+		m.write("creds/books", data{"code": m.consent("books", nil, zohotest.Consent{DataCenter: "eu"})})
+		m.token("books")
 	})
 }
 
