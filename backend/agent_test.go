@@ -100,7 +100,7 @@ func TestReadThatAsksForMoreIsToldItsOwnRotationPeriod(t *testing.T) {
 			asks data
 			want int
 		}{
-			{nil, 50 * 60}, {data{"max_age": "10m"}, 10 * 60}, {data{"min_ttl": "20m"}, 40 * 60}, {data{"min_ttl": "10m"}, 50 * 60}, {data{"max_age": 0}, 50 * 60},
+			{nil, 50 * 60}, {data{"max_age": "10m"}, 10 * 60}, {data{"min_ttl": "20m"}, 40 * 60}, {data{"min_ttl": "50m"}, 10 * 60}, {data{"min_ttl": "10m"}, 50 * 60}, {data{"max_age": 0}, 50 * 60},
 		} {
 			if got := m.readWith("creds/crm", c.asks)["rotation_period"]; got != c.want {
 				t.Errorf("with %v rotation_period is %v, want %d", c.asks, got, c.want)

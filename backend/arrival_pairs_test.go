@@ -227,6 +227,28 @@ func TestBrowserOfAReplacedLinkDoesNotHearOfTheOther(t *testing.T) {
 	})
 }
 
+func TestBrowserThatLandsJustBeforeThePastedAddressFailsReadsWhy(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Endpoint: "token", Times: 1})
+		served, release := m.wire.holding()
+		var pasted sync.WaitGroup
+		pasted.Go(func() { m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400) })
+		<-served
+		looked := func(op, key string) error {
+			if op == "get" && key == "pending/crm" {
+				m.storage.after.Store(nil)
+				release()
+				pasted.Wait()
+			}
+			return nil
+		}
+		m.storage.after.Store(&looked)
+		m.land(landed).shows(t, 429, "Zoho has had too many requests")
+	})
+}
+
 func TestLinkThatIsStartedWhileABrowserLandsIsGood(t *testing.T) {
 	for _, person := range []zohotest.Consent{{}, {Email: simStranger}, {Reject: true}} {
 		for _, browserHangs := range []bool{true, false} {

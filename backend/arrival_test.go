@@ -310,7 +310,7 @@ func TestBrowserHearsWhatZohoDid(t *testing.T) {
 		words  string
 		good   bool // the same address is good once more
 	}{
-		"throttled": {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}) }, 429, "ten minutes", false},
+		"throttled": {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}) }, 429, "Zoho has had too many requests", false},
 		"broken":    {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}) }, 503, "Vault got no usable answer from Zoho", false},
 		"away":      {func(m *mount) { m.wire.dead.Store(true) }, 503, "Not connected yet", true},
 	} {

@@ -4,6 +4,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -125,6 +126,13 @@ func TestNewDataCenterIsAddedByConfiguration(t *testing.T) {
 		m.configure(data{"accounts_urls": "sg=https://accounts.zoho.sg"})
 		if got := m.read("datacenters/sg")["accounts_server"]; got != "https://accounts.zoho.sg" {
 			t.Errorf("sg is at %v", got)
+		}
+		all := m.list("datacenters/")
+		if names := fmt.Sprint(all["keys"]); names != "[us eu in au jp ca sa uk cn ae sg]" {
+			t.Errorf("there are %s", names)
+		}
+		if sg := all["key_info"].(map[string]any)["sg"].(map[string]any)["accounts_server"]; sg != "https://accounts.zoho.sg" {
+			t.Errorf("in the list sg is at %v", sg)
 		}
 		m.refused(logical.ReadOperation, "datacenters/mars", nil, 404, "accounts_urls")
 		address := m.write("authorize/crm", data{"data_center": "sg"}).Data["authorization_url"].(string)

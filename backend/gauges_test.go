@@ -223,6 +223,12 @@ func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 				}
 			}
 		}
+		m.storage.failing("token/")
+		m.connect("books") // whose first token can't be stored
+		m.storage.working()
+		if n := m.read("metrics")["storage_failures"]; n != int64(1) {
+			t.Errorf("of a write that failed, storage_failures counts %v", n)
+		}
 	})
 }
 

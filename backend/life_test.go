@@ -276,6 +276,20 @@ func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
 	})
 }
 
+func TestAddedProfileScopeTellsWhoseAccountItIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		if user := m.read("status/crm")["zoho_user"]; user != nil {
+			t.Fatalf("without the scope the user is %v", user)
+		}
+		m.write("creds/crm", data{"callback_url": m.consent("crm", data{"add_scopes": "AaaServer.profile.READ"}, zohotest.Consent{})})
+		if user := m.read("status/crm")["zoho_user"]; user != m.zoho.User("us").ZUID {
+			t.Errorf("with the scope the user is %v", user)
+		}
+	})
+}
+
 func TestLeasedReadCarriesALeaseOfTheTokensLife(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -316,6 +330,7 @@ func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
 func TestProbeTellsWhoseAccountItIsWithoutMinting(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"scopes": "AaaServer.profile.READ ZohoCRM.org.READ"})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "api", Times: 1}) // so that it is not known before
 		m.connect("crm")
 		m.token("crm")
 		user := m.zoho.User("us")

@@ -31,14 +31,13 @@ func TestStateReadyComesWithoutARemedy(t *testing.T) {
 func TestWhatToTypeNextIsToldWhileAConsentIsAwaited(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
-		m.write("authorize/crm", nil)
-		if next := m.read("status/crm")["next_command"]; next != "vault write zoho/creds/crm callback_url=-" {
-			t.Errorf("before the first connect: %v", next)
-		}
-		m.connect("crm")
-		m.write("authorize/crm", nil)
-		if next := m.read("status/crm")["next_command"]; next != "vault write zoho/creds/crm callback_url=-" {
-			t.Errorf("beside a credential: %v", next)
+		for _, when := range []string{"before the first connect", "beside a credential"} {
+			started := m.write("authorize/crm", nil).Data
+			s := m.read("status/crm")
+			if s["next_command"] != "vault write zoho/creds/crm callback_url=-" || s["consent_expire_time"] != started["expire_time"] {
+				t.Errorf("%s: %v, until %v", when, s["next_command"], s["consent_expire_time"])
+			}
+			m.connect("crm")
 		}
 	})
 }

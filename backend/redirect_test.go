@@ -35,7 +35,10 @@ func (m *mount) returning(address string) bool {
 
 func TestBrowserGoesOnOnlyToWhereConfigLeads(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
-		m.behindVault(data{"return_urls": returns})
+		m.behindVault(data{"return_urls": returns + ", http://localhost:3000/connected"})
+		if !m.returning("http://localhost:3000/connected") {
+			t.Error("the second of two is refused")
+		}
 		for _, address := range []string{
 			returns, returns + "?", returns + "?tenant=1&x=%2F", "HTTPS://APP.Example.COM/connected", "https://app.example.com:443/connected",
 		} {
@@ -57,6 +60,7 @@ func TestBrowserGoesOnOnlyToWhereConfigLeads(t *testing.T) {
 			"https://app\u3002example\u3002com/connected", "https://app.example.\u212aom/connected", "https://app.e\u017fample.com/connected", "https://\u0430pp.example.com/connected", "https://app.example.com\uff0fconnected",
 			"javascript:alert(1)//https://app.example.com/connected", "data:text/html,x", "ftp://app.example.com/connected", "https://[app.example.com]/connected", "https://app.example.com:x/connected",
 			returns + "?result=connected", returns + "?a=1&credential=other", returns + "?return_state=", returns + "?%72esult=x",
+			"https://localhost:3000/connected",
 		} {
 			if m.returning(address) || leadsThere.MatchString(address) && !strings.Contains(address, "=") {
 				t.Errorf("%q is taken", address)

@@ -77,6 +77,9 @@ func TestUnknownFieldIsRefusedByNameAtEveryPathAndOperation(t *testing.T) {
 				})
 			}
 		}
+		m.refused(logical.ReadOperation, "creds/crm", data{"cleint": "x"}, 400, "a read takes max_age, min_ttl, rejected")
+		takes := strings.Join(slices.Sorted(maps.Keys(m.fieldsOf("config"))), ", ")
+		m.refused(logical.UpdateOperation, "config", data{"cleint": "x"}, 400, "a write takes "+takes)
 		// What is quoted is no longer than a name.
 		long := strings.Repeat("a", 40)
 		m.refused(logical.UpdateOperation, "config", data{long: "x"}, 400, `"`+long+`"`)
