@@ -39,8 +39,7 @@ func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, name s
 		for _, doubt := range doubts {
 			l.abandon(doubt)
 		}
-		next.Holders = nil
-		next.doubt(l.newDoubt(Sentence{Name: name, Revoke: true, AtOnce: true}))
+		next.Holders = []Holder{{Name: name}} // for whom it is tried again
 		l.owe(&next)
 		return nil, err
 	}
