@@ -404,7 +404,7 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 			return err
 		}
 		if g == nil {
-			if f.RefreshToken != "" || f.Revoke {
+			if f.Revoke {
 				return nil // gone
 			}
 			g = &f.Grant // client credentials, of which only the record is left
