@@ -327,6 +327,52 @@ func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
 	})
 }
 
+func TestGrantIsOfItsUserThoughZohoReplacesTheRefreshToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.RotateRefreshTokens = -1, true })
+		m.configure(data{"scopes": profileScopes})
+		for i := range 20 {
+			m.connect(fmt.Sprintf("app%d", i))
+		}
+		passes(61 * time.Minute)
+		for i := range 20 {
+			m.token(fmt.Sprintf("app%d", i))
+		}
+		m.hours() // those that were replaced are forgotten
+		if warned := fmt.Sprint(m.write("authorize/one-more", nil).Warnings); !strings.Contains(warned, "Zoho user "+m.zoho.User("us").ZUID) {
+			t.Errorf("before the 21st consent it says %s", warned)
+		}
+	})
+}
+
+// A mount remembers of few owners that they are at the limit: one that is not any more
+// would take the place of another, of whom nobody is warned then.
+func TestOwnerIsAtTheLimitForAsLongAsTheyAreAndNobodyElseIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.LiveRefreshTokens = -1, -1 })
+		m.configure(nil)
+		for _, dc := range []string{"us", "eu"} {
+			for i := range 21 {
+				name := fmt.Sprint(dc, i)
+				m.write("creds/"+name, data{"callback_url": m.consent(name, nil, zohotest.Consent{DataCenter: dc})})
+			}
+		}
+		if stored := m.storage.contents(t)["tally/crowd"]; strings.Count(stored, "data_center") != 2 {
+			t.Errorf("two are at the limit, and remembered is %s", stored)
+		}
+		m.delete("creds/us3")
+		m.delete("creds/us4")
+		if warned := fmt.Sprint(m.write("authorize/one-more", nil).Warnings); !strings.Contains(warned, "data center eu") {
+			t.Errorf("with one of the others gone there is no warning of who is at the limit still: %s", warned)
+		}
+		m.delete("creds/eu3")
+		m.delete("creds/eu4")
+		if stored := m.storage.contents(t)["tally/crowd"]; stored != "" {
+			t.Errorf("nobody is at the limit, and remembered is %s", stored)
+		}
+	})
+}
+
 func TestProbeTellsWhoseAccountItIsWithoutMinting(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"scopes": "AaaServer.profile.READ ZohoCRM.org.READ"})
