@@ -287,6 +287,23 @@ func TestConsentsThatNobodyFinishesGoWithinADay(t *testing.T) {
 	})
 }
 
+func TestLinkThatIsGoodForAWeekKeepsNoOtherStoredAsLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.tick()
+		m.write("authorize/short", nil)
+		m.write("authorize/week", data{"ttl": "7d"})
+		for range 24 {
+			passes(time.Hour)
+			m.tick()
+		}
+		stored := m.storage.contents(t)
+		if stored["pending/short"] != "" || stored["pending/week"] == "" {
+			t.Errorf("a day later these are stored: %v", m.storage.keys(t))
+		}
+	})
+}
+
 // stuckLog is a log that nobody reads any more: a line with certain words never ends.
 type stuckLog struct {
 	words    string
