@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
@@ -73,32 +75,55 @@ func TestDeleteSaysThatAGrantOfAnEarlierLifeIsStillAlive(t *testing.T) {
 	})
 }
 
-// What another node writes is read again.
+// What another node writes is read again, also if this one is just reading what was there
+// before.
 func TestDeleteFindsWhatAnotherNodeMadeDue(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		m.connect("crm")
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
-		m.connect("crm") // the first grant is due later
-		m.delete("creds/none")
-		due := func() []string {
-			return slices.DeleteFunc(m.storage.keys(t), func(key string) bool { return !strings.HasPrefix(key, "due/") })
-		}
-		key := due()[0]
-		entry, err := m.storage.Storage.Get(context.Background(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		entry.Value = bytes.ReplaceAll(entry.Value, []byte(`"crm"`), []byte(`"none"`))
-		entry.Value = bytes.Replace(entry.Value, []byte(`"revoke":true`), []byte(`"revoke":true,"at_once":true`), 1)
-		if err := m.storage.Storage.Put(context.Background(), entry); err != nil {
-			t.Fatal(err)
-		}
-		m.backend.InvalidateKey(context.Background(), key)
-		m.zoho.ClearFaults()
-		m.delete("creds/none")
-		if left := due(); len(left) > 0 {
-			t.Errorf("%s is due still", left)
-		}
-	})
+	for nth, reached := 0, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+			m.connect("crm") // the first grant is due later
+			due := func() []string {
+				return slices.DeleteFunc(m.storage.keys(t), func(key string) bool { return !strings.HasPrefix(key, "due/") })
+			}
+			key := due()[0]
+			entry, err := m.storage.Storage.Get(context.Background(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written := func() {
+				value := bytes.ReplaceAll(entry.Value, []byte(`"crm"`), []byte(`"none"`))
+				value = bytes.Replace(value, []byte(`"revoke":true`), []byte(`"revoke":true,"at_once":true`), 1)
+				if err := m.storage.Storage.Put(context.Background(), &logical.StorageEntry{Key: key, Value: value}); err != nil {
+					t.Error(err)
+				}
+				m.backend.InvalidateKey(context.Background(), key)
+			}
+			if nth > 0 {
+				m.restart() // so that it has to read
+			}
+			n := 0
+			read := func(op, got string) error {
+				if op == "get" && got == key {
+					if n++; n == nth {
+						written()
+					}
+				}
+				return nil
+			}
+			m.storage.after.Store(&read)
+			m.delete("creds/none")
+			reached = n >= nth
+			m.storage.working()
+			if nth == 0 || !reached {
+				written()
+			}
+			m.zoho.ClearFaults()
+			m.delete("creds/none")
+			if left := due(); len(left) > 0 {
+				t.Errorf("written after read %d: %s is due still", nth, left)
+			}
+		})
+	}
 }

@@ -101,6 +101,9 @@ func TestHolderThatFormat1NotedCountsBeforeItIsMovedForward(t *testing.T) {
 		m.restart()
 		m.write("creds/other", data{"refresh_token": token})
 		m.delete("creds/other")
+		if resp := m.delete("creds/other"); resp != nil { // nothing of it is left to do
+			t.Errorf("deleted again, it says %q", resp.Warnings)
+		}
 		m.tick()
 		m.token("crm")
 	})
@@ -280,6 +283,27 @@ func TestNoStartOfAMountThatBeganEmptyWalksOverItsCredentials(t *testing.T) {
 		m.initialize()
 		if n := walked.Load(); n > 0 {
 			t.Errorf("a start reads or lists credentials %d times", n)
+		}
+	})
+}
+
+func TestFormat1IsMovedForwardThoughACredentialIsDeletedMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("books")
+		m.connect("crm")
+		m.restart()
+		deleted := func(op, key string) error {
+			if op == "list" && key == "creds/" {
+				m.storage.after.Store(nil)
+				m.delete("creds/books")
+			}
+			return nil
+		}
+		m.storage.after.Store(&deleted)
+		m.initialize()
+		if m.storage.contents(t)["ledger"] == "" {
+			t.Error("nothing is moved forward until the next start")
 		}
 	})
 }
