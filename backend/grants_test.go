@@ -280,6 +280,62 @@ func TestRefreshTokenThatZohoGivesAgainIsTakenFromNobody(t *testing.T) {
 	})
 }
 
+func TestGrantThatZohoGivesAgainWorksThoughItWasForgottenJustNow(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		m.hours()
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		again := fmt.Sprintf(`{"access_token":"1000.again","refresh_token":%q,"scope":"ZohoCRM.modules.ALL","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}`, token)
+		m.wire.fixed.Store(&again)
+		m.write("creds/crm", data{"callback_url": landed})
+		m.wire.fixed.Store(nil)
+		passes(61 * time.Minute)
+		m.token("crm")
+		m.delete("creds/crm")
+		m.settled(0)
+	})
+}
+
+func TestGrantThatIsGoneIsNotOnItsWayOutAgainAfterAReconnect(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.connect("crm")
+		m.hours()
+		m.connect("crm")
+		if s := m.read("status/crm"); s["retired_grants"] != 1 {
+			t.Errorf("status tells of %v grants that end; the first of two has ended", s["retired_grants"])
+		}
+	})
+}
+
+func TestWhatIsKnownOfAClientGoesWhenOnlyGrantsAreUsedAnyMore(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
+		m.write("creds/crm", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.modules.ALL", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+		m.token("crm")
+		m.write("creds/crm", data{"code": m.selfCode()})
+		m.delete("creds/crm")
+		m.nothingLeft("a grant took the place of the client's own")
+	})
+}
+
+func TestReplacedGrantThatAnotherCredentialUsesIsNotOnItsWayOut(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.write("creds/other", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+		m.connect("crm")
+		if s := m.read("status/crm"); s["retired_grants"] != 0 || s["retired_tokens"] != 0 {
+			t.Errorf("status tells of %v grants and %v tokens that end", s["retired_grants"], s["retired_tokens"])
+		}
+	})
+}
+
 func TestDeleteSaysSoWhenAnImportHasSavedItsGrant(t *testing.T) {
 	for nth, reached := 1, true; reached; nth++ {
 		inBubble(t, func(t *testing.T, m *mount) {

@@ -87,6 +87,65 @@ func TestDeleteIsKeptToThoughAnImportOfItsGrantComesToNothing(t *testing.T) {
 	})
 }
 
+func TestDeleteIsKeptToThoughAnImportOfItsGrantWasNotedAndFailed(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		noted := false
+		after := func(op, key string) error {
+			if noted = noted || op == "put" && strings.HasPrefix(key, "due/"); noted {
+				return errDisk // though it is done
+			}
+			return nil
+		}
+		m.storage.after.Store(&after)
+		m.refused(logical.UpdateOperation, "creds/other", data{"refresh_token": token}, 500)
+		m.storage.working()
+		m.delete("creds/crm") // the import may need its grant, for all that is stored
+		if resp := m.delete("creds/crm"); resp != nil {
+			t.Errorf("nobody needs it, and a second delete says %q", resp.Warnings)
+		}
+		if n := len(m.zoho.RefreshTokens()); n != 0 {
+			t.Errorf("%d grants live on", n)
+		}
+	})
+}
+
+// Two things are under way when the process dies: an import of the grant, and the
+// reconnect that leaves it. Whoever tidies up first must not take apps for gone.
+func TestTokensOfAReplacedGrantLiveOnWhoeverTidiesUpAfterACrash(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		held := m.token("crm")
+		token := m.zoho.RefreshTokens()[0].Token
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
+		synctest.Wait()
+		pointed := func(op, key string) error {
+			if op == "put" && key == "creds/crm" {
+				m.dying(1)
+			}
+			return nil
+		}
+		m.storage.after.Store(&pointed)
+		_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+		others.Wait()
+		m.reborn()
+		m.delete("creds/none")
+		m.tick()
+		if !m.zoho.Alive(held) {
+			t.Error("a token that apps hold was killed")
+		}
+		m.settled(1)
+		m.delete("creds/crm")
+		m.nothingLeft("tidied up")
+	})
+}
+
 func TestReplacedGrantEndsThoughItsCredentialIsForgottenBeforeThatWasNoted(t *testing.T) {
 	for nth, reached := 1, true; reached; nth++ {
 		inBubble(t, func(t *testing.T, m *mount) {
@@ -303,6 +362,30 @@ func TestUnmountStoresWhatIsOwed(t *testing.T) {
 		m.restart() // before the next minute
 		m.zoho.ClearFaults()
 		m.settled(0)
+	})
+}
+
+// Nobody can come to use it any more: the next process knows the refresh token that it
+// replaced, and no other.
+func TestUnmountTakesBackAReplacementThatStorageDoesNotTake(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(nil)
+		m.connect("crm")
+		passes(61 * time.Minute)
+		m.storage.failing("due/")
+		if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err == nil {
+			t.Fatal("a token is handed out whose grant is not stored")
+		}
+		m.tick() // while the process lives somebody may use it
+		if n := len(m.zoho.RefreshTokens()); n != 1 {
+			t.Errorf("%d grants live before the unmount", n)
+		}
+		m.restart()
+		m.storage.working()
+		if n := len(m.zoho.RefreshTokens()); n != 0 {
+			t.Errorf("%d grants live on that no process knows", n)
+		}
 	})
 }
 
