@@ -337,6 +337,20 @@ func TestAnotherAccountsGrantThatZohoDoesNotRevokeYetIsSaidAndRevokedLater(t *te
 	})
 }
 
+func TestAnotherAccountsGrantCanBeLeftToItsOwner(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes})
+		bob := m.zoho.AddUser(zohotest.User{Email: "bob@example.com"})
+		started := m.write("authorize/crm", data{"expected_user": m.zoho.User("us").Email})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.land(m.opens(started, zohotest.Consent{Email: bob.Email})).shows(t, 400, "not yet revoked")
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		m.zoho.ClearFaults()
+		m.settled(1)
+		m.endAll()
+	})
+}
+
 func TestOrganizationsLinkNamesTheOrganization(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)

@@ -1,11 +1,14 @@
-// Does memory keep what was forgotten no longer than a mint may be on its way?
+// Does the ledger's memory keep no more than it has to, and for no longer?
 
 package ledger
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 func TestForgottenGrantIsRememberedForAWhileAndNoLonger(t *testing.T) {
@@ -23,4 +26,18 @@ func TestForgottenGrantIsRememberedForAWhileAndNoLonger(t *testing.T) {
 			t.Errorf("remembered are %v", l.gone)
 		}
 	})
+}
+
+func TestDoubtThatCouldNotBeNotedIsLeftToTheSweep(t *testing.T) {
+	ctx, l, s := context.Background(), New(nil, nil), &logical.InmemStorage{}
+	s.FailPut(true)
+	_, kept := l.Keep(ctx, s, Grant{ID: "kept"}, "crm")
+	_, brought := l.Doubt(ctx, s, Grant{ID: "brought"}, Sentence{Name: "crm"})
+	_, replaced := l.GoOn(ctx, s, Grant{ID: "new", Replaces: "old"}, "crm")
+	if kept == nil || brought == nil || replaced == nil {
+		t.Fatalf("storage does not fail: %v, %v, %v", kept, brought, replaced)
+	}
+	if len(l.doubts) != 0 {
+		t.Errorf("%d doubts are somebody's still, who does not know of them", len(l.doubts))
+	}
 }
