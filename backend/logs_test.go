@@ -4,6 +4,7 @@
 package backend_test
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,6 +67,22 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 			{"access tokens revoked", func() { m.write("revoke", nil) }, "complete=true", false},
 			{"access tokens revoked", func() { m.write("revoke/crm", nil) }, "complete=true", false},
 			{"credential deleted", func() { m.delete("creds/crm") }, "[INFO]", false},
+			{"a grant is not yet revoked", func() {
+				m.connect("crm")
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+				m.delete("creds/crm")
+				m.tick()
+			}, "again_in=1m0s", false},
+			{"a grant is not yet revoked", func() {
+				m.zoho.ClearFaults()
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_client", Endpoint: "revoke", Times: 2})
+				passes(time.Minute)
+				m.tick()
+			}, "[WARN]", false},
+			{"grant revoked at Zoho", func() {
+				passes(time.Minute)
+				m.tick()
+			}, "[INFO]", false},
 			{"a new grant is not kept", func() {
 				landed := m.consent("crm", nil, zohotest.Consent{})
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
@@ -212,6 +229,18 @@ func TestWhatIsDoneToAMountAsAWholeIsLogged(t *testing.T) {
 			if lines := m.logged(event.work); len(lines) != 1 || !strings.Contains(lines[0], "[INFO]") || !strings.Contains(lines[0], event.line) {
 				t.Errorf("want %q, logged %q", event.line, lines)
 			}
+		}
+	})
+}
+
+func TestSweepNamesWhatItCannotRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "due/newer", Value: []byte(`{"version":99}`)}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Join(m.logged(m.minute), "")
+		if !strings.Contains(lines, "what is known of a grant cannot be read") || !strings.Contains(lines, "due/newer") {
+			t.Errorf("logged is %q", lines)
 		}
 	})
 }
