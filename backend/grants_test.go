@@ -3,6 +3,7 @@
 package backend_test
 
 import (
+	"context"
 	"encoding/pem"
 	"fmt"
 	"net/http"
@@ -186,6 +187,82 @@ func TestGrantWhoseServerIsGoneForEverCanBeForgotten(t *testing.T) {
 	})
 }
 
+func TestDeleteIsTriedAgainForReplacedGrantsWhoseTokensLive(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		held := m.token("crm")
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.zoho.ClearFaults()
+		passes(2 * time.Minute)
+		m.tick()
+		if n := len(m.zoho.RefreshTokens()); n != 0 || m.zoho.Alive(held) {
+			t.Errorf("minutes after Zoho came back %d grants live on; a token does: %v", n, m.zoho.Alive(held))
+		}
+	})
+}
+
+func TestDeleteOfAGrantThatIsBeingRevokedAlreadyEndsIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.withoutLedger()
+		m.restart()
+		m.write("creds/other", data{"refresh_token": m.grant()}) // nothing tells that crm has it
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.delete("creds/other")
+		m.zoho.ClearFaults()
+		if resp := m.delete("creds/crm"); resp != nil {
+			t.Errorf("the delete says %q", resp.Warnings)
+		}
+		if n := len(m.zoho.RefreshTokens()); n != 0 {
+			t.Errorf("%d grants live on", n)
+		}
+	})
+}
+
+func TestGrantThatIsForgottenByOrderKeepsItsBudget(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.grant()
+		mint := func(name string) {
+			for range 10 {
+				_, _ = m.try(logical.ReadOperation, "creds/"+name, data{"min_ttl": "59m50s"})
+				passes(11 * time.Second)
+			}
+		}
+		mint("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		_, _ = m.try(logical.UpdateOperation, "creds/again", data{"refresh_token": token})
+		mint("again") // Zoho's throttle would trip
+		m.zoho.ClearFaults()
+		m.endAll()
+	})
+}
+
+func TestDeleteMayBeTurnedIntoForgettingAtAnyStep(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			m.token("crm")
+			var resp *logical.Response
+			reached = m.hangs(nth,
+				func() { resp = m.delete("creds/crm") },
+				func() { m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false}) })
+			if resp != nil && strings.Contains(fmt.Sprint(resp.Warnings), "another credential") {
+				t.Errorf("at step %d it says %q", nth, resp.Warnings)
+			}
+			m.endAll()
+		})
+	}
+}
+
 func TestGrantThatIsBeingRevokedCannotBeImported(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -318,6 +395,11 @@ func TestWhatIsKnownOfAClientGoesWhenOnlyGrantsAreUsedAnyMore(t *testing.T) {
 		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret})
 		m.write("creds/crm", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.modules.ALL", "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
 		m.token("crm")
+		for _, key := range m.storage.keys(t) {
+			if strings.HasPrefix(key, "grant/") {
+				t.Errorf("who uses a client is noted at %s, a value that would grow with each", key)
+			}
+		}
 		m.write("creds/crm", data{"code": m.selfCode()})
 		m.delete("creds/crm")
 		m.nothingLeft("a grant took the place of the client's own")
@@ -375,6 +457,13 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		}
 		for range 60 {
 			passes(time.Minute)
+			for key, value := range m.storage.contents(t) {
+				if id, held := strings.CutPrefix(key, "grant/"); held { // as a crash leaves it; to tidy up says nothing of the server
+					if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "due/" + id, Value: []byte(value)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
 			m.tick()
 		}
 		if n := m.zoho.Counts().RevokeCalls; n > 20 {
@@ -383,6 +472,23 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		m.zoho.ClearFaults()
 		passes(time.Hour)
 		m.tick()
+		m.settled(1)
+	})
+}
+
+func TestSweepThatZohoKeepsWaitingIsTheOnlyOne(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes = -1 })
+		m.configure(nil)
+		m.retire(15)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "revoke", Delay: 5 * time.Second})
+		for range 3 { // it takes more than one
+			m.tick()
+			passes(time.Minute)
+		}
+		if n := m.zoho.Counts().RevokeCalls; n != 15 {
+			t.Errorf("%d calls for 15 grants", n)
+		}
 		m.settled(1)
 	})
 }

@@ -112,6 +112,39 @@ func TestDeleteIsKeptToThoughAnImportOfItsGrantWasNotedAndFailed(t *testing.T) {
 	})
 }
 
+// pointsAndDies connects crm anew, and the process dies when the credential points to the
+// new grant and nothing more is noted of the former one.
+func (m *mount) pointsAndDies(landed string) {
+	m.t.Helper()
+	pointed := func(op, key string) error {
+		if op == "put" && key == "creds/crm" {
+			m.dying(1)
+		}
+		return nil
+	}
+	m.storage.after.Store(&pointed)
+	_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+}
+
+func TestDeleteEndsAGrantThatOnlyADeadProcessLeftToAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.grant()
+		m.write("creds/other", data{"refresh_token": token})
+		m.connect("other")
+		m.pointsAndDies(m.consent("crm", nil, zohotest.Consent{}))
+		m.reborn()
+		m.delete("creds/other")
+		for _, living := range m.zoho.RefreshTokens() {
+			if living.Token == token {
+				t.Error("the grant lives on, though nobody uses it")
+			}
+		}
+		m.token("crm")
+	})
+}
+
 // Two things are under way when the process dies: an import of the grant, and the
 // reconnect that leaves it. Whoever tidies up first must not take apps for gone.
 func TestTokensOfAReplacedGrantLiveOnWhoeverTidiesUpAfterACrash(t *testing.T) {
@@ -125,17 +158,19 @@ func TestTokensOfAReplacedGrantLiveOnWhoeverTidiesUpAfterACrash(t *testing.T) {
 		var others sync.WaitGroup
 		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
 		synctest.Wait()
-		pointed := func(op, key string) error {
-			if op == "put" && key == "creds/crm" {
-				m.dying(1)
+		m.pointsAndDies(landed)
+		others.Wait()
+		m.reborn()
+		former := "due/" + zoho.Fingerprint(m.zoho.AccountsURL("us"), m.zoho.DefaultClient().ID, token)
+		alone := func(op, key string) error {
+			if op == "get" && strings.HasPrefix(key, "due/") && key != former {
+				return errDisk
 			}
 			return nil
 		}
-		m.storage.after.Store(&pointed)
-		_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
-		others.Wait()
-		m.reborn()
-		m.delete("creds/none")
+		m.storage.before.Store(&alone)
+		m.delete("creds/none") // looks at the former grant first
+		m.storage.working()
 		m.tick()
 		if !m.zoho.Alive(held) {
 			t.Error("a token that apps hold was killed")
@@ -368,25 +403,31 @@ func TestUnmountStoresWhatIsOwed(t *testing.T) {
 // Nobody can come to use it any more: the next process knows the refresh token that it
 // replaced, and no other.
 func TestUnmountTakesBackAReplacementThatStorageDoesNotTake(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
-		m.configure(nil)
-		m.connect("crm")
-		passes(61 * time.Minute)
-		m.storage.failing("due/")
-		if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err == nil {
-			t.Fatal("a token is handed out whose grant is not stored")
-		}
-		m.tick() // while the process lives somebody may use it
-		if n := len(m.zoho.RefreshTokens()); n != 1 {
-			t.Errorf("%d grants live before the unmount", n)
-		}
-		m.restart()
-		m.storage.working()
-		if n := len(m.zoho.RefreshTokens()); n != 0 {
-			t.Errorf("%d grants live on that no process knows", n)
-		}
-	})
+	for _, away := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+			m.configure(nil)
+			m.connect("crm")
+			passes(61 * time.Minute)
+			m.storage.failing("due/")
+			if _, err := m.try(logical.ReadOperation, "creds/crm", nil); err == nil {
+				t.Fatal("a token is handed out whose grant is not stored")
+			}
+			m.tick() // while the process lives somebody may use it
+			if n := len(m.zoho.RefreshTokens()); n != 1 {
+				t.Errorf("%d grants live before the unmount", n)
+			}
+			if away {
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
+			}
+			said := strings.Contains(strings.Join(m.logged(m.restart), ""), "the mount ends too early")
+			m.storage.working()
+			if left := len(m.zoho.RefreshTokens()) > 0; left != away || said != left {
+				t.Errorf("Zoho is away: %v; a grant is left that no process knows: %v; an operator is told: %v", away, left, said)
+			}
+			m.endAll()
+		})
+	}
 }
 
 func TestOneConsentThatCannotBeReadKeepsNoOther(t *testing.T) {
@@ -536,6 +577,29 @@ func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
 			m.nothingLeft(when)
 		})
 	}
+}
+
+func TestRefreshTokenIsReplacedAgainThoughAnImportOfItDied(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(nil)
+		m.connect("crm")
+		passes(61 * time.Minute)
+		m.token("crm")
+		noted := func(op, key string) error {
+			if op == "put" && strings.HasPrefix(key, "due/") {
+				m.dying(1)
+			}
+			return nil
+		}
+		m.storage.after.Store(&noted)
+		_, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": m.grant()})
+		m.reborn()
+		passes(61 * time.Minute)
+		m.token("crm")
+		m.delete("creds/crm")
+		m.nothingLeft("an import died")
+	})
 }
 
 func TestFormat1sPromiseToRevokeIsKeptThoughAnImportIsUnderWay(t *testing.T) {
