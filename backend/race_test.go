@@ -90,6 +90,20 @@ func TestOneCallbackPastedTwiceAtOnceIsExchangedOnce(t *testing.T) {
 	})
 }
 
+func TestConsentThatIsStartedWhileAnOlderOneIsTidiedUpCanBeFinished(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.write("authorize/crm", nil)
+			passes(2 * time.Hour)
+			// The sweep has read what it acts on when the new one is started.
+			reached = m.hangsAt(&m.storage.after, nth, m.minute, func() { m.landed = m.consent("crm", nil, zohotest.Consent{}) })
+			m.write("creds/crm", data{"callback_url": m.landed})
+			m.token("crm")
+		})
+	}
+}
+
 func TestDeleteDuringAnExchangeLeavesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

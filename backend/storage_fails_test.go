@@ -331,6 +331,18 @@ func TestDeleteThatFailsLogsWhatElseFailed(t *testing.T) {
 	})
 }
 
+func TestCodeThatStorageKeptFromLeavingMayBeWrittenAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.storage.failing("pending/")
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 500)
+		m.storage.working()
+		m.write("creds/crm", data{"callback_url": landed})
+		m.token("crm")
+	})
+}
+
 func TestGrantThatCannotBeCountedIsHeldAllTheSame(t *testing.T) {
 	for nth, reached := 1, true; reached; nth++ {
 		inBubble(t, func(t *testing.T, m *mount) {
