@@ -320,7 +320,20 @@ func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(resp.Warnings), "evict") && !strings.Contains(fmt.Sprint(resp.Warnings), "kills the oldest") {
 			t.Errorf("no warning before the 21st consent: %v", resp.Warnings)
 		}
+		m.write("config", data{"client_id": "1000.ANOTHER", "client_secret": "anothersecret", "verify": false})
+		if resp := m.write("authorize/other-client", nil); len(resp.Warnings) > 0 {
+			t.Errorf("warned though Zoho counts by client: %v", resp.Warnings)
+		}
+		m.configure(nil)
+		fail := func(op, key string) error {
+			if op == "delete" && key == "tally/crowd" {
+				return errDisk // what is there says nothing any more
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
 		m.delete("creds/app3")
+		m.storage.working()
 		if resp := m.write("authorize/another", nil); len(resp.Warnings) > 0 {
 			t.Errorf("warned though one is gone: %v", resp.Warnings)
 		}

@@ -579,6 +579,24 @@ func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
 	}
 }
 
+func TestRefreshTokenThatZohoGivesAgainIsKeptThoughTheProcessDies(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("first")
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		again := fmt.Sprintf(`{"access_token":"1000.again","refresh_token":%q,"scope":"ZohoCRM.modules.ALL","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}`, m.grant())
+		m.wire.fixed.Store(&again)
+		m.pointsAndDies(landed)
+		m.wire.fixed.Store(nil)
+		m.reborn()
+		passes(6 * time.Minute)
+		m.tick()
+		m.delete("creds/first")
+		m.hours()
+		m.token("crm")
+	})
+}
+
 func TestRefreshTokenIsReplacedAgainThoughAnImportOfItDied(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
