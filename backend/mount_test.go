@@ -272,7 +272,7 @@ func (m *mount) token(name string) string {
 }
 
 // clean fails the test if Zoho has seen anything that it should not, if a grant
-// leaked, or if a secret was shown or logged.
+// leaked, if a secret was shown or logged, or if the engine panicked on its own.
 func (m *mount) clean() {
 	m.t.Helper()
 	for _, v := range m.zoho.Violations() {
@@ -280,6 +280,9 @@ func (m *mount) clean() {
 	}
 	if orphans := m.zoho.Orphans(m.storage.refreshTokens(m.t)...); len(orphans) > 0 {
 		m.t.Errorf("%d refresh tokens live at Zoho that the engine neither stores nor revokes", len(orphans))
+	}
+	if _, fault, panicked := strings.Cut(m.logs.String(), "internal fault: runtime."); panicked { // what tests throw is a string
+		m.t.Errorf("a fault of the engine's own: %.2000s", fault)
 	}
 	out := m.logs.String() + m.shown.String() + fmt.Sprint(m.sent())
 	for _, secret := range append(m.zoho.Secrets(), m.canaries...) {

@@ -109,6 +109,20 @@ func TestHolderThatFormat1NotedCountsBeforeItIsMovedForward(t *testing.T) {
 	})
 }
 
+func TestImportBeforeStorageIsMovedForwardTakesNoGrantFromItsHolder(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.withoutLedger()
+		m.restart()
+		m.write("creds/other", data{"refresh_token": m.grant()})
+		m.initialize()
+		m.delete("creds/other")
+		m.hours()
+		m.token("crm")
+	})
+}
+
 func TestNewerFormatIsRefusedAndLeftAlone(t *testing.T) {
 	for _, key := range []string{"config", "creds/crm", "token/crm"} {
 		t.Run(key, func(t *testing.T) {

@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,22 @@ func TestForgottenGrantIsRememberedForAWhileAndNoLonger(t *testing.T) {
 			t.Errorf("remembered are %v", l.gone)
 		}
 	})
+}
+
+func TestNamesAreRememberedOfWhatIsDueAloneAndOfSoManyGrants(t *testing.T) {
+	n := dueNames{of: map[string][]string{}}
+	due := func(id string) *Grant { return &Grant{ID: id, Condemned: &Sentence{Name: "crm"}} }
+	read := func(ids ...string) int { return len(n.mayBe(ids, "books")) }
+	for i := range remembered + 1 {
+		n.add(due(strconv.Itoa(i)))
+	}
+	if read("0", strconv.Itoa(remembered)) != 1 {
+		t.Errorf("names of %d grants are remembered", len(n.of))
+	}
+	n.add(due("next")) // all but the first are gone by now
+	if read("0", "next") != 0 {
+		t.Error("what is gone stands in the way of what is due")
+	}
 }
 
 func TestDoubtThatCouldNotBeNotedIsLeftToTheSweep(t *testing.T) {
