@@ -146,6 +146,20 @@ func TestSlowAnswerToAPollIsNotFollowedTooSoon(t *testing.T) {
 	})
 }
 
+func TestNobodyAsksAboutADeviceWhileTheAnswerIsOnItsWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.device("tv")
+		m.patch("config", data{"request_timeout": "1m"})
+		passes(31 * time.Second)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "device", Times: 1, Delay: 55 * time.Second})
+		go func() { _, _ = m.try(logical.ReadOperation, "creds/tv", nil) }()
+		for range 80 { // Zoho, which gets the question late, takes a second one for too early
+			passes(time.Second)
+			m.refused(logical.ReadOperation, "creds/tv", nil, 400, "waiting")
+		}
+	})
+}
+
 func TestCodeThatWinsOverADeviceConsentStaysConnected(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})

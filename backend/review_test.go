@@ -579,6 +579,32 @@ func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
 	}
 }
 
+func TestRefreshTokenIsReplacedAgainThoughNotAllHaveTheFirstReplacement(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		m.configure(nil)
+		m.connect("crm")
+		m.write("creds/second", data{"refresh_token": m.grant()})
+		passes(61 * time.Minute)
+		ahead, behind := "", map[string]string{"crm": "second", "second": "crm"}
+		pointed := func(op, key string) error {
+			if name, credential := strings.CutPrefix(key, "creds/"); credential && op == "put" && ahead == "" {
+				ahead = name
+				m.dying(1)
+			}
+			return nil
+		}
+		m.storage.after.Store(&pointed)
+		_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+		synctest.Wait()
+		m.reborn()
+		passes(61 * time.Minute)
+		for _, name := range []string{ahead, behind[ahead], ahead} {
+			m.token(name)
+		}
+	})
+}
+
 func TestRefreshTokenThatZohoGivesAgainIsKeptThoughTheProcessDies(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
