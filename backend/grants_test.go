@@ -190,19 +190,44 @@ func TestGrantWhoseServerIsGoneForEverCanBeForgotten(t *testing.T) {
 	})
 }
 
-func TestDeleteIsTriedAgainForReplacedGrantsWhoseTokensLive(t *testing.T) {
+func TestWhatZohoDidNotRevokeOfReplacedGrantsIsTriedAgainThoughTokensLive(t *testing.T) {
+	for what, end := range map[string]func(m *mount){
+		"deleting": func(m *mount) { m.delete("creds/crm") },
+		"revoking": func(m *mount) { _, _ = m.try(logical.UpdateOperation, "revoke/crm", nil) },
+	} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			former, held := m.grant(), m.token("crm")
+			m.connect("crm")
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+			end(m)
+			m.zoho.ClearFaults()
+			passes(2 * time.Minute)
+			m.tick()
+			for _, rt := range m.zoho.RefreshTokens() {
+				if rt.Token == former {
+					t.Errorf("%s: minutes after Zoho came back the grant lives on", what)
+				}
+			}
+			if m.zoho.Alive(held) {
+				t.Errorf("%s: minutes after Zoho came back a token lives on", what)
+			}
+		})
+	}
+}
+
+func TestRevokingReachesTheTokensOfAGrantThatAnotherLeftToItsOwner(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		held := m.token("crm")
+		leaked := m.token("crm")
+		m.write("creds/other", data{"refresh_token": m.grant()})
 		m.connect("crm")
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
-		m.delete("creds/crm")
-		m.zoho.ClearFaults()
-		passes(2 * time.Minute)
-		m.tick()
-		if n := len(m.zoho.RefreshTokens()); n != 0 || m.zoho.Alive(held) {
-			t.Errorf("minutes after Zoho came back %d grants live on; a token does: %v", n, m.zoho.Alive(held))
+		m.do(logical.DeleteOperation, "creds/other", data{"revoke": false})
+		m.write("revoke/crm", nil)
+		if m.zoho.Alive(leaked) {
+			t.Error("a token that was minted for crm lives on")
 		}
 	})
 }
@@ -409,6 +434,22 @@ func TestWhatIsKnownOfAClientGoesWhenOnlyGrantsAreUsedAnyMore(t *testing.T) {
 	})
 }
 
+func TestGrantThatZohoGivesAgainWorksThoughItWasToBeTakenBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.owes()
+		m.storage.working()
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		again := fmt.Sprintf(`{"access_token":"1000.again","refresh_token":%q,"scope":"ZohoCRM.modules.ALL","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}`, m.grant())
+		m.wire.fixed.Store(&again)
+		m.write("creds/crm", data{"callback_url": landed})
+		m.wire.fixed.Store(nil)
+		m.zoho.ClearFaults()
+		m.hours()
+		m.token("crm")
+	})
+}
+
 func TestReplacedGrantThatAnotherCredentialUsesIsNotOnItsWayOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -476,6 +517,16 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		passes(time.Hour)
 		m.tick()
 		m.settled(1)
+		// That it was away so long says nothing once it has answered.
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.tick()
+		m.zoho.ClearFaults()
+		passes(time.Minute)
+		m.tick()
+		if n := len(m.zoho.RefreshTokens()); n != 0 {
+			t.Errorf("a minute after a short absence %d grants live on", n)
+		}
 	})
 }
 

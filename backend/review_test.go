@@ -386,18 +386,24 @@ func TestSweepForgetsNoTokenThatCouldNotBeStored(t *testing.T) {
 	})
 }
 
-func TestUnmountStoresWhatIsOwed(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		landed := m.consent("crm", nil, zohotest.Consent{})
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
-		m.storage.failing("due/")
-		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked")
-		m.storage.working()
-		m.restart() // before the next minute
-		m.zoho.ClearFaults()
-		m.settled(0)
-	})
+func TestUnmountStoresWhatIsOwedOrTakesItBack(t *testing.T) {
+	for which, back := range map[string]func(m *mount){
+		"storage": func(m *mount) { m.storage.working() },
+		"Zoho":    func(m *mount) { m.zoho.ClearFaults() },
+	} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.owes()
+			back(m)
+			lines := m.logged(m.restart) // before the next minute
+			if strings.Contains(strings.Join(lines, ""), "the mount ends too early") {
+				t.Errorf("%s works again, and an operator is told %q", which, lines)
+			}
+			m.storage.working()
+			m.zoho.ClearFaults()
+			m.settled(0)
+		})
+	}
 }
 
 // Nobody can come to use it any more: the next process knows the refresh token that it
