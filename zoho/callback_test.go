@@ -17,6 +17,7 @@ func TestACallbackIsReadHoweverItIsPasted(t *testing.T) {
 	for _, address := range []string{
 		landed, " " + landed + "\n", strings.TrimSuffix(landed, "&"), landed + "#fragment",
 		strings.SplitN(landed, "?", 2)[1], "?" + strings.SplitN(landed, "?", 2)[1], "http://localhost:8910/?" + strings.SplitN(landed, "?", 2)[1],
+		" " + strings.SplitN(landed, "?", 2)[1], "?state=s1&location=eu&code=1000.aa.bb\n",
 	} {
 		c, err := zoho.ParseCallback(address)
 		if err != nil || c.Code != "1000.aa.bb" || c.State != "s1" {
