@@ -81,6 +81,8 @@ func TestACallThatFailsSaysWhereAndForHowLong(t *testing.T) {
 		"mint":   second(c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})),
 		"revoke": c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken),
 		"device": second(c.StartDevice(context.Background(), nil)),
+		"poll":   second(c.PollDevice(context.Background(), canaryCode)),
+		"scopes": second(c.ExtraScopesURL(context.Background(), canaryRefreshToken, "", "", nil)),
 		"user":   second(c.UserInfo(context.Background(), canaryRefreshToken)),
 	} {
 		if e := zoho.AsError(err); e == nil || e.Server != "accounts.zoho.eu" || e.RetryAfter != 7*time.Second {
