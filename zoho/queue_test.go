@@ -155,6 +155,36 @@ func TestAServerThatHangsHoldsUpNobodyButItsOwn(t *testing.T) {
 	})
 }
 
+func TestWhoseTurnDoesNotComeGetsTheTokenAtHandUnlessItWasRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := zoho.NewKeeper(2000, nil)
+		s := &slow{after: time.Second}
+		accounts := crowd(65, "accounts.example", s)
+		last := accounts[64]
+		last.Client.Timeout = 5 * time.Second
+		first, err := k.Token(t.Context(), last, zoho.Want{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.after = time.Hour
+		var readers sync.WaitGroup
+		for _, a := range accounts {
+			readers.Go(func() { _, _ = k.Token(t.Context(), a, zoho.Want{}) })
+			synctest.Wait()
+		}
+		time.Sleep(4500 * time.Millisecond) // within the second that a reader waits, its turn has not come
+		readers.Go(func() {
+			if _, err := k.Token(t.Context(), last, zoho.Want{Rejected: about(first.Token)}); !errors.Is(err, zoho.ErrBusy) {
+				t.Errorf("who saw it refused got %v", err)
+			}
+		})
+		if served, err := k.Token(t.Context(), last, zoho.Want{}); err != nil || served.Token != first.Token || !strings.Contains(served.Warning, "too many") {
+			t.Errorf("a reader got %+v, %v", served, err)
+		}
+		readers.Wait()
+	})
+}
+
 func TestWhoWaitsForATurnIsToldWhenTheMountEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := zoho.NewKeeper(2000, nil)
