@@ -226,7 +226,7 @@ func (c *Client) Revoke(ctx context.Context, token Secret, kind string) error {
 func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, authenticate bool) (done bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return false, unreachable(err)
+		return false, c.cleaned(err, nil)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if authenticate {

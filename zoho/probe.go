@@ -81,7 +81,7 @@ func (c *Client) ask(ctx context.Context, address string, token Secret) (map[str
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, unreachable(err)
+		return nil, c.cleaned(err, nil)
 	}
 	req.Header.Set("Authorization", "Zoho-oauthtoken "+string(token))
 	r, err := send(c.Transport, req)
