@@ -80,11 +80,16 @@ func TestAReaderWithTheOldRefreshTokenIsServedAndMintsNothing(t *testing.T) {
 			t.Errorf("its state is %+v", state)
 		}
 		w.wantCalls(1)
+		old := w.account
 		w.account = w.replaced()
 		if state := w.looks(); state.Moved {
 			t.Errorf("who has the new refresh token is told that it moved: %+v", state)
 		}
-		w.reads(zoho.Want{MinTTL: 10 * time.Minute})
+		second := w.reads(zoho.Want{MinTTL: 10 * time.Minute})
+		w.account = old
+		if late := w.reads(zoho.Want{MaxAge: time.Hour}); late.Token != second.Token {
+			t.Errorf("got %+v, want the token that was minted since", late)
+		}
 		w.wantCalls(2)
 	})
 }

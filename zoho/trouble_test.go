@@ -62,8 +62,9 @@ func TestACallLeavesNothingOpen(t *testing.T) {
 	_ = c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken)
 	_, _ = c.StartDevice(context.Background(), nil)
 	_, _ = c.PollDevice(context.Background(), canaryCode)
+	_, _ = c.ExtraScopesURL(context.Background(), canaryRefreshToken, "", "", nil)
 	_, _ = c.UserInfo(context.Background(), canaryRefreshToken)
-	if len(bounds) != 5 || closed < 5 {
+	if len(bounds) != 6 || closed < 6 {
 		t.Fatalf("%d requests, %d answers closed", len(bounds), closed)
 	}
 	for i, bound := range bounds {
