@@ -28,7 +28,7 @@ func TestAReaderWithAGoodTokenWaitsASecondForASlowZoho(t *testing.T) {
 			w.fails(zohotest.Hang, 1)
 			if waited := took(func() {
 				served := w.reads(want)
-				if served.Token != first.Token || !served.Held || !strings.Contains(served.Warning, "takes its time") {
+				if served.Token != first.Token || !served.Held || !served.Warm || !strings.Contains(served.Warning, "takes its time") {
 					t.Errorf("%s: got %+v, want the token at hand with a warning", name, served)
 				}
 				if wait := time.Until(served.Next); wait < time.Second || wait > 30*time.Second {
