@@ -58,6 +58,16 @@ func TestATokenYoungerThanMaxAgeIsReused(t *testing.T) {
 	})
 }
 
+func TestATokenThatArrivesOlderThanMaxAgeIsServedAndNotToBeKept(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Delay: 3 * time.Second, Times: 1})
+		if served := w.reads(zoho.Want{MaxAge: time.Second}); served.Next.After(time.Now()) {
+			t.Errorf("the next token is promised for %s", served.Next)
+		}
+		w.wantCalls(1)
+	})
+}
+
 func TestATokenWithLessThanMinTTLIsReplaced(t *testing.T) {
 	inBubble(t, func(w *world) {
 		want := zoho.Want{MaxAge: 2 * time.Hour, MinTTL: 10 * time.Minute}

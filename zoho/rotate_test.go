@@ -137,6 +137,16 @@ func TestAReaderWhoseRefreshTokenIsReplacedMeanwhileMintsNothing(t *testing.T) {
 	})
 }
 
+func TestWhoWaitedForAReplacementGetsItsTokenEvenIfMemoryForgetsItAtOnce(t *testing.T) {
+	rotating(t, func(w *world) {
+		w.keeper = zoho.NewKeeper(100, func(zoho.Event) { w.keeper.Forget(w.replaced().ID) })
+		if served := w.reads(zoho.Want{}); served.Held || served.Warm || served.Warning != "" {
+			t.Errorf("got %+v, want the token as one that was minted for this read", served)
+		}
+		w.wantCalls(1)
+	})
+}
+
 func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T) {
 	for name, happens := range map[string]func(w *world){
 		"at once":                     func(*world) {},
