@@ -196,6 +196,23 @@ func TestATokenThatZohoDoesNotRevokeKeepsNoOtherAlive(t *testing.T) {
 	})
 }
 
+func TestRevokedTokensLeaveRoomForAsManyNewOnesAtOnce(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.withLimits(100, 3)
+		for range 2 {
+			for range 3 {
+				if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.passes(2 * time.Minute)
+			if _, err := w.keeper.Revoke(w.Context(), w.account); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // A leak is mended though storage is not: what leaked is worse than what is forgotten.
 func TestTokensAreServedNoMoreOnceTheirRevocationWasAskedFor(t *testing.T) {
 	inBubble(t, func(w *world) {

@@ -79,6 +79,9 @@ func TestAReaderWithTheOldRefreshTokenIsServedAndMintsNothing(t *testing.T) {
 		if state := w.looks(); state.MintsLeft != 9 || state.Newest == nil || !state.Moved {
 			t.Errorf("its state is %+v", state)
 		}
+		if state, known := w.keeper.Glance(w.account); !known || state.MintsLeft != 9 {
+			t.Errorf("at a glance it is %+v", state)
+		}
 		w.wantCalls(1)
 		old := w.account
 		w.account = w.replaced()
