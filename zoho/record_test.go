@@ -35,6 +35,7 @@ func FuzzRecord(f *testing.F) {
 		`{"version":1}`, `{"version":2}`, `{"version":3}`, `{"version":2,"places":[{"at":"2026-01-01T00:00:00Z","until":"2026-01-01T01:00:00Z","pending":true}]}`, `{}`, `null`, `{"tokens":[null,{"access_token":""}]}`, `{"version":-1}`,
 		`{"version":1,"places":[{"at":"0001-01-01T00:00:00Z","until":"9999-12-31T23:59:59Z","lost":true}]}`,
 		`{"version":1,"failures":[{"kind":"refused","about":"grant","text":"x","since":"2026-01-01T00:00:00Z","until":"2026-01-01T00:15:00Z"}]}`,
+		`{"version":1,"tokens":[null]}`, `{"version":1,"tokens":[{"access_token":"","issued":"2000-01-01T00:00:00Z","expires":"2000-01-01T01:00:00Z"}]}`,
 		`{"version":1,"failures":[null],"tokens":[{"access_token":"t","issued":"2026-01-01T00:00:00Z","expires":"2026-01-01T01:00:00Z"}]}`,
 	} {
 		f.Add([]byte(seed))
