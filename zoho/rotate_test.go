@@ -150,6 +150,15 @@ func TestWhoWaitedForAReplacementGetsItsTokenEvenIfMemoryForgetsItAtOnce(t *test
 	})
 }
 
+func TestTokensOfAReplacedRefreshTokenAreRevokedByWhoStillHasIt(t *testing.T) {
+	rotating(t, func(w *world) {
+		leaked := w.reads(zoho.Want{})
+		if revoked, err := w.keeper.Revoke(w.Context(), w.account); err != nil || revoked != 1 || w.zoho.Alive(string(leaked.Token.AccessToken)) {
+			t.Errorf("revoked were %d of 1, %v", revoked, err)
+		}
+	})
+}
+
 func TestANewRefreshTokenThatCouldNotBeStoredIsStoredBeforeAnyCall(t *testing.T) {
 	for name, happens := range map[string]func(w *world){
 		"at once":                     func(*world) {},
