@@ -73,6 +73,19 @@ func TestWhileZohoThrottlesNoMintIsSaidToBeLeft(t *testing.T) {
 	})
 }
 
+func TestALookPushesNothingOutOfMemory(t *testing.T) {
+	inBubble(t, func(w *world) {
+		other := w.pair()[0] // in a cache of one
+		w.reads(zoho.Want{MaxAge: time.Hour})
+		if _, err := w.keeper.Look(w.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if _, warm := w.keeper.Warm(w.account, zoho.Want{MaxAge: time.Hour}); !warm {
+			t.Error("the token that is in use is in storage alone")
+		}
+	})
+}
+
 func TestEveryTokenIsRevokedTheRejectedAndTheUnsavedToo(t *testing.T) {
 	for name, between := range map[string]func(*world){
 		"at once": func(*world) {}, "after a restart": (*world).restart,
