@@ -73,17 +73,30 @@ func TestWhileZohoThrottlesNoMintIsSaidToBeLeft(t *testing.T) {
 	})
 }
 
-func TestALookPushesNothingOutOfMemory(t *testing.T) {
-	inBubble(t, func(w *world) {
-		other := w.pair()[0] // in a cache of one
-		w.reads(zoho.Want{MaxAge: time.Hour})
-		if _, err := w.keeper.Look(w.Context(), other); err != nil {
-			t.Fatal(err)
-		}
-		if _, warm := w.keeper.Warm(w.account, zoho.Want{MaxAge: time.Hour}); !warm {
-			t.Error("the token that is in use is in storage alone")
-		}
-	})
+func TestALookPushesNothingOutOfMemoryThatIsInUse(t *testing.T) {
+	for _, size := range []int{1, 2} { // the other is in storage alone, or in memory for longer
+		inBubble(t, func(w *world) {
+			accounts := w.pair()
+			looked, used := accounts[0], accounts[1]
+			w.keeper = zoho.NewKeeper(size, nil)
+			for _, a := range accounts {
+				if _, err := w.keeper.Token(w.Context(), a, zoho.Want{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := w.keeper.Look(w.Context(), looked); err != nil {
+				t.Fatal(err)
+			}
+			if size == 2 { // one has to go
+				w.connect("eu")
+				w.account.Shelf = w.shelf
+				w.reads(zoho.Want{})
+			}
+			if _, warm := w.keeper.Warm(used, zoho.Want{MaxAge: time.Hour}); !warm {
+				t.Errorf("of %d places in memory the one that is in use was given away", size)
+			}
+		})
+	}
 }
 
 func TestEveryTokenIsRevokedTheRejectedAndTheUnsavedToo(t *testing.T) {
