@@ -89,7 +89,11 @@ func TestACrowdOfColdCredentialsIsLetThroughInBoundedNumbers(t *testing.T) {
 func TestTurnsComeInTheOrderOfArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{after: time.Second}
-		k := zoho.NewKeeper(2000, nil)
+		k := zoho.NewKeeper(2000, func(e zoho.Event) {
+			if e.Took != s.after {
+				t.Errorf("a call of %s is said to have taken %s: waiting for its turn is no part of it", s.after, e.Took)
+			}
+		})
 		var readers sync.WaitGroup
 		accounts := crowd(200, "accounts.example", s)
 		for _, a := range accounts {
