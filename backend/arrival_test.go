@@ -307,12 +307,15 @@ func TestBrowserHearsWhatZohoDid(t *testing.T) {
 	for name, c := range map[string]struct {
 		strike func(m *mount)
 		status int
-		words  string
+		words  []string
 		good   bool // the same address is good once more
 	}{
-		"throttled": {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}) }, 429, "Zoho has had too many requests", false},
-		"broken":    {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}) }, 503, "Vault got no usable answer from Zoho", false},
-		"away":      {func(m *mount) { m.wire.dead.Store(true) }, 503, "Not connected yet", true},
+		"throttled": {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}) }, 429, []string{"Zoho has had too many requests", "Wait ten minutes"}, false},
+		"broken":    {func(m *mount) { m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}) }, 503, []string{"Vault got no usable answer from Zoho", "Wait a few minutes"}, false},
+		"refused": {func(m *mount) {
+			m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Refuse, Error: "invalid_code", Times: 1})
+		}, 400, []string{"Zoho did not give Vault the access that you accepted"}, false},
+		"away": {func(m *mount) { m.wire.dead.Store(true) }, 503, []string{"Not connected yet"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, m *mount) {
@@ -320,7 +323,7 @@ func TestBrowserHearsWhatZohoDid(t *testing.T) {
 				landed := m.consent("crm", nil, zohotest.Consent{})
 				c.strike(m)
 				got := m.land(landed)
-				got.shows(t, c.status, c.words)
+				got.shows(t, c.status, c.words...)
 				m.wire.dead.Store(false)
 				again := m.land(landed)
 				if c.good {

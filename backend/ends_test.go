@@ -480,10 +480,39 @@ func TestPanicInOneRequestLeavesTheProcessToTheOthers(t *testing.T) {
 			}
 		}
 		behind := strings.Join(m.logged(m.minute), "")
+		// Whether it is there decides which policy counts, so not knowing is no answer.
+		_, exists, err := m.backend.HandleExistenceCheck(t.Context(), &logical.Request{Operation: logical.CreateOperation, Path: "creds/crm", Storage: m.storage})
+		if err == nil || strings.Contains(err.Error(), "torn apart") {
+			t.Errorf("it exists: %v, %v", exists, err)
+		}
+		m.minute()
+		synctest.Wait()
 		m.storage.working()
 		if !strings.Contains(behind, "[ERROR] work in the background failed") {
 			t.Errorf("logged is %q", behind)
 		}
 		m.token("crm")
+	})
+}
+
+func TestPanicForOneNameIsThatNamesFailureInBreakGlass(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.connect("books")
+		m.restart()
+		torn := func(op, key string) error {
+			if key == "creds/crm" {
+				panic("torn apart")
+			}
+			return nil
+		}
+		m.storage.before.Store(&torn)
+		answer := m.write("revoke", nil).Data
+		m.storage.working()
+		results := answer["results"].(map[string]any)
+		if answer["revoked"] != 1 || answer["failed"] != 1 || !strings.Contains(fmt.Sprint(results["crm"]), "Vault's log") || strings.Contains(fmt.Sprint(results["books"]), "error") {
+			t.Errorf("break glass answers %v", answer)
+		}
 	})
 }

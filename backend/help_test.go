@@ -162,8 +162,8 @@ func TestPoliciesTellCreateFromUpdate(t *testing.T) {
 		}
 		m.configure(nil)
 		m.connect("crm")
-		if !exists("config") || !exists("creds/crm") || exists("creds/crm2") {
-			t.Error("what was written does not exist")
+		if !exists("config") || !exists("creds/crm") || exists("creds/crm2") || exists("creds/c..m") {
+			t.Error("what was written does not exist, or something else does")
 		}
 	})
 }

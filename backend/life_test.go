@@ -165,8 +165,12 @@ func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
 			m.connect(name)
 			leaked = append(leaked, m.token(name))
 		}
+		m.connect("gone")
+		leaked = append(leaked, m.token("gone"))
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke", Times: 1})
+		m.delete("creds/gone")
 		answer := m.write("revoke", nil).Data
-		if answer["revoked"] != 10 || answer["failed"] != 0 || len(answer["results"].(map[string]any)) != 5 {
+		if answer["revoked"] != 12 || answer["failed"] != 0 || len(answer["results"].(map[string]any)) != 6 {
 			t.Errorf("break glass answers %v", answer)
 		}
 		for _, token := range leaked {
@@ -537,11 +541,12 @@ func TestUsedUpBudgetIsNoTroubleWhileATokenLives(t *testing.T) {
 			m.write("revoke/crm", nil)
 			m.token("crm")
 		}
-		if status := m.read("status/crm"); status["mints_left"] != 0 || status["state"] != "ready" {
+		expires := m.read("creds/crm")["expire_time"]
+		if status := m.read("status/crm"); status["mints_left"] != 0 || status["state"] != "ready" || status["expire_time"] != expires {
 			t.Errorf("status is %v", status)
 		}
 		m.write("revoke/crm", nil)
-		if status := m.read("status/crm"); status["mints_left"] != 0 || status["state"] != "throttled" {
+		if status := m.read("status/crm"); status["mints_left"] != 0 || status["state"] != "throttled" || status["expire_time"] != nil {
 			t.Errorf("without a token status is %v", status)
 		}
 	})

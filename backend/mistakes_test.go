@@ -117,6 +117,38 @@ func secretsOfEuropeAlone(m *mount) {
 	m.write("config", data{"client_id": c.ID, "client_secrets": map[string]any{"eu": c.Secret}, "data_center": "eu", "scopes": "a", "redirect_uri": c.RedirectURIs[0]})
 }
 
+func TestWayToAnotherGrantIsNamedByHowTheLastOneWasHad(t *testing.T) {
+	for how, c := range map[string]struct {
+		connect     func(m *mount)
+		again, next string
+	}{
+		"a consent": {func(m *mount) { m.configure(nil); m.connect("crm") }, "authorize/crm, or", "authorize/crm scopes=ZohoCRM.modules.ALL,ZohoCRM.org.READ"},
+		"an organization's": {func(m *mount) {
+			m.configure(nil)
+			m.write("creds/crm", data{"callback_url": m.consent("crm", data{"flow": "organization", "soid": "ZohoCRM.600000434"}, zohotest.Consent{})})
+		}, "authorize/crm flow=organization, or", "authorize/crm scopes=ZohoCRM.modules.ALL,ZohoCRM.org.READ flow=organization soid=ZohoCRM.600000434"},
+		"a device's consent": {func(m *mount) { deviceClient(m); m.byDevice("crm") }, "authorize/crm flow=device, or", "authorize/crm flow=device scopes=ZohoCRM.modules.ALL"},
+		"a code alone":       {func(m *mount) { selfClient(m); m.write("creds/crm", data{"code": m.selfCode()}) }, "a code from its tab in Zoho's API console, or", "creds/crm code=-"},
+		"an import": {func(m *mount) { m.configure(nil); m.write("creds/crm", data{"refresh_token": m.elsewhere()}) },
+			"or import another refresh_token, or", "creds/crm refresh_token=- data_center=us"},
+		"client credentials": {func(m *mount) {
+			selfClient(m)
+			m.write("creds/crm", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM.600000434"})
+		}, "grant_type=client_credentials on creds/crm, or", "creds/crm grant_type=client_credentials scopes=ZohoCRM.org.READ soid=ZohoCRM.600000434"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				c.connect(m)
+				anotherClient(m)
+				m.refused(logical.ReadOperation, "creds/crm", nil, 400, "connect it again with", c.again+" put the old client back")
+				if next := m.read("status/crm")["next_command"]; next != "vault write zoho/"+c.next {
+					t.Errorf("the next command is %v", next)
+				}
+			})
+		})
+	}
+}
+
 func TestCodeForADataCenterThatIsGoneIsNotSent(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

@@ -279,7 +279,7 @@ func TestRevokingTellsOfVaultsFailureRatherThanOfZohos(t *testing.T) {
 
 func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.behindVault(nil)
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		failing := 0
 		done := func(op, key string) error {
@@ -301,6 +301,7 @@ func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 		m.storage.before.Store(&look)
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "is connected", "see status/crm")
 		m.storage.working()
+		m.land(landed).shows(t, 200, "Zoho is connected")
 		m.token("crm")
 		m.settled(1)
 	})
