@@ -162,7 +162,7 @@ func tooLong(lifetime time.Duration) error {
 func (d *derived) render(k *known, s zoho.Served, want zoho.Want) map[string]any {
 	data := maps.Clone(d.renderedFor(k, s.Token).data)
 	data["ttl"] = ttl(s, want, time.Now())
-	if want.MaxAge != d.want.MaxAge || want.MinTTL != d.want.MinTTL || want.Demand {
+	if want.MaxAge != d.want.MaxAge || want.Demand {
 		data["rotation_period"] = rotationPeriod(s.Token, want)
 	}
 	return data
