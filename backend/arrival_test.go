@@ -112,6 +112,18 @@ func TestBrowserThatLandsOnVaultConnectsTheCredential(t *testing.T) {
 	})
 }
 
+func TestBrowserConnectsAnewWhatWasImported(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		m.write("creds/crm", data{"refresh_token": m.anotherGrant()})
+		exchanges := m.zoho.Counts().Exchanges
+		m.land(m.consent("crm", nil, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+		if n := m.zoho.Counts().Exchanges - exchanges; n != 1 || m.read("status/crm")["grant_type"] != "authorization_code" {
+			t.Errorf("after %d exchanges the credential is the imported one", n)
+		}
+	})
+}
+
 func TestLoadingTheCallbackAgainShowsTheOutcomeAndSendsNothing(t *testing.T) {
 	for name, end := range map[string]struct {
 		consent zohotest.Consent

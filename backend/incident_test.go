@@ -149,7 +149,9 @@ func TestComplaintThatNamesNoTokenIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.refused(logical.ReadOperation, "creds/crm", data{"rejected": m.token("crm")}, 400, "token_id")
+		for _, none := range []string{m.token("crm"), "0123456789abcde", "0123456789abcdeg"} {
+			m.refused(logical.ReadOperation, "creds/crm", data{"rejected": none}, 400, "token_id")
+		}
 		m.refused(logical.UpdateOperation, "creds/crm", data{"rejected": "0123456789abcdef"}, 400, "read")
 		m.readWith("creds/crm", data{"rejected": "0123456789abcdef"})
 	})

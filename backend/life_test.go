@@ -178,6 +178,10 @@ func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
 				t.Error("a token lives on")
 			}
 		}
+		again := m.write("revoke", nil).Data
+		if again["revoked"] != 0 || again["unreached"] != 0 || len(again["results"].(map[string]any)) != 5 {
+			t.Errorf("with nothing left it answers %v", again)
+		}
 		m.token("app3")
 	})
 }
@@ -274,6 +278,8 @@ func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
 			t.Error("the grant was replaced")
 		}
 		m.token("crm")
+		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.settings.READ"}, zohotest.Consent{})
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": altered(t, landed, map[string]string{"error": "access_denied"})}, 400, "the scopes were not added")
 		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.settings.READ"}, zohotest.Consent{Reject: true})
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "works as before")
 		m.token("crm")
