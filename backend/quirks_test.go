@@ -34,6 +34,9 @@ func TestVaryingAnswersGiveTheSameCredential(t *testing.T) {
 				m.connect("crm")
 				m.token("crm")
 				answer := m.read("creds/crm")
+				if status := m.read("status/crm"); status["api_domain"] != "https://www.zohoapis.com" {
+					t.Errorf("status says %v", status["api_domain"])
+				}
 				if answer["api_domain"] != "https://www.zohoapis.com" || answer["expire_time"] != "2000-01-01T01:00:00Z" ||
 					fmt.Sprint(answer["scopes"]) != "[ZohoCRM.modules.ALL ZohoCRM.org.READ]" {
 					t.Errorf("got %v, %v, %v", answer["api_domain"], answer["expire_time"], answer["scopes"])
