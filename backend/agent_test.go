@@ -106,6 +106,11 @@ func TestReadThatAsksForMoreIsToldItsOwnRotationPeriod(t *testing.T) {
 				t.Errorf("with %v rotation_period is %v, want %d", c.asks, got, c.want)
 			}
 		}
+		// A setting is no demand: half of each token's life is used all the same.
+		m.write("creds/crm", data{"min_ttl": "50m"})
+		if got := m.read("creds/crm")["rotation_period"]; got != 30*60 {
+			t.Errorf("with a setting of 50m rotation_period is %v", got)
+		}
 	})
 }
 

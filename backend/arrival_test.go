@@ -112,6 +112,15 @@ func TestBrowserThatLandsOnVaultConnectsTheCredential(t *testing.T) {
 	})
 }
 
+func TestDataCenterWithoutATitleIsShownByItsName(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.zoho.AddDataCenter(mars)
+		m.behindVault(data{"accounts_urls": map[string]any{"mars": m.zoho.AccountsURL("mars")}})
+		m.land(m.consent("crm", nil, zohotest.Consent{DataCenter: "eu"})).shows(t, 200, "Europe (eu)")
+		m.land(m.consent("rover", data{"data_center": "mars"}, zohotest.Consent{DataCenter: "mars"})).shows(t, 200, ">mars<")
+	})
+}
+
 func TestBrowserConnectsAnewWhatWasImported(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)

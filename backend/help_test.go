@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/testhelpers/schema"
@@ -65,8 +66,8 @@ func TestOpenAPIDocumentDescribesEveryPathFieldOperationAndAnswer(t *testing.T) 
 				continue
 			}
 			where := method + " " + path
-			if op.Summary == "" {
-				t.Errorf("%s has no summary", where)
+			if op.Summary == "" || method == "patch" && op.Summary == item.Post.Summary {
+				t.Errorf("%s has no summary, or that of a write", where)
 			}
 			if other := ids[op.OperationID]; other != "" || !strings.HasPrefix(op.OperationID, "zoho-") {
 				t.Errorf("%s: operationId %q is odd, or that of %q", where, op.OperationID, other)
@@ -207,7 +208,7 @@ func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
 	taken := map[string]string{}
 	for path, item := range doc.Paths {
 		for method, op := range map[string]*framework.OASOperation{"get": item.Get, "post": item.Post, "patch": item.Patch, "delete": item.Delete} {
-			if op == nil || path == "/callback" { // which Zoho fills in
+			if op == nil {
 				continue
 			}
 			for _, p := range op.Parameters {
@@ -218,6 +219,7 @@ func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
 	want := map[string]string{
 		"get /creds/{name}": "max_age min_ttl rejected ", "delete /creds/{name}": "revoke ", "delete /authorize/{name}": "if_state ", "get /metrics": "format ",
 		"get /creds/": "after limit list ", "get /status/": "after limit list ", "get /datacenters/": "list ",
+		"get /callback": "accounts-server code error location scope_enhanced state status ",
 	}
 	if !maps.Equal(taken, want) {
 		t.Errorf("query parameters are %v; want %v", taken, want)
@@ -259,6 +261,33 @@ func TestEachDefaultOfConfigIsWhatCountsWithoutTheField(t *testing.T) {
 		again["verify"] = resp != nil && len(resp.Warnings) > 0
 		if fmt.Sprint(again) != fmt.Sprint(counts) {
 			t.Errorf("null gives %v, and no field at all %v", again, counts)
+		}
+	})
+}
+
+func TestEachDefaultOfACredentialIsWhatCountsWithoutTheField(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		started, err := m.startBy(logical.Request{EntityID: "ann"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expires, err := time.Parse(time.RFC3339, started.Data["expire_time"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, refused := m.startBy(logical.Request{EntityID: "bob"}, nil)
+		counts := data{"flow": started.Data["flow"], "ttl": int(time.Until(expires).Seconds()), "force": refused == nil}
+		m.write("creds/crm", data{"callback_url": m.opens(started, zohotest.Consent{})})
+		counts["disabled"], counts["leased"] = m.read("status/crm")["disabled"], m.do(logical.ReadOperation, "creds/crm", nil).Secret != nil
+		m.delete("creds/crm")
+		counts["revoke"] = len(m.zoho.RefreshTokens()) == 0
+		for _, path := range []string{"authorize/crm", "creds/crm"} {
+			for name, schema := range m.fieldsOf(path) {
+				if schema.Default != nil && counts[name] != schema.Default {
+					t.Errorf("%s of %s is documented to be %v, and without it %v counts", name, path, schema.Default, counts[name])
+				}
+			}
 		}
 	})
 }

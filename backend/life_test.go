@@ -235,6 +235,19 @@ func TestBreakGlassAnswersInTimeAndGoesOnWhenWrittenAgain(t *testing.T) {
 	})
 }
 
+func TestBreakGlassRevokesHoweverShortTheRequestIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		resp, err := m.request(ctx, logical.UpdateOperation, "revoke", nil)
+		if err != nil || resp.Data["revoked"] != 1 || resp.Data["failed"] != 0 {
+			t.Errorf("got %v, %v", resp, err)
+		}
+	})
+}
+
 func TestClientCredentialsOfOneClientShareItsBudget(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient, DataCenter: "us"})

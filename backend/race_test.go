@@ -225,3 +225,34 @@ func TestReadThatIsOvertakenByAReconnectGetsATokenOfTheNewGrant(t *testing.T) {
 		}
 	})
 }
+
+func TestReadThatIsOvertakenTwiceIsToldToComeBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.restart()
+		overtake := func() {
+			m.connect("crm")
+			passes(61 * time.Minute)
+			m.tick() // the grant that the read is about is revoked, and forgotten
+			m.backend.(invalidated).InvalidateKey(t.Context(), "creds/crm")
+		}
+		release := m.storage.blocking("get", "token/")
+		var others sync.WaitGroup
+		others.Go(func() { m.refused(logical.ReadOperation, "creds/crm", nil, 503, "replaced a moment ago", "read again") })
+		synctest.Wait()
+		m.storage.before.Store(nil) // for all others
+		overtake()
+		looked := func(op, key string) error {
+			if op == "get" && key == "creds/crm" {
+				m.storage.after.Store(nil)
+				overtake()
+			}
+			return nil
+		}
+		m.storage.after.Store(&looked)
+		release()
+		others.Wait()
+		m.token("crm")
+	})
+}

@@ -184,6 +184,11 @@ func TestTheLeastAndTheMostThatALimitAllowsAreTaken(t *testing.T) {
 		m.write("creds/crm", data{"min_ttl": "59m55s"})
 		m.readWith("creds/crm", data{"min_ttl": "59m55s"})
 
+		longest := strings.Repeat("s", 4096)
+		m.write("config", data{"scopes": longest, "verify": false})
+		m.refused(logical.UpdateOperation, "config", data{"scopes": longest + "s"}, 400, "longer than 4096 bytes")
+		m.write("config", data{"scopes": "ZohoCRM.modules.ALL", "verify": false})
+
 		notes := func(names, name, text int) data {
 			noted := map[string]any{}
 			for i := range names {

@@ -3,6 +3,7 @@
 package backend_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,10 @@ func TestImportedRefreshTokenIsProvenFirst(t *testing.T) {
 		m.connect("first")
 		imported := m.zoho.RefreshTokens()[0].Token
 		m.write("creds/second", data{"refresh_token": imported})
-		m.token("second")
+		m.zoho.Knobs(func(k *zohotest.Knobs) { k.OmitScope = true })
+		if scopes := fmt.Sprint(m.read("creds/second")["scopes"]); scopes != "[ZohoCRM.modules.ALL ZohoCRM.org.READ]" {
+			t.Errorf("what Zoho said of its scopes is forgotten: %s", scopes)
+		}
 		m.refused(logical.UpdateOperation, "creds/second", data{"refresh_token": "1000.dead.beef"}, 400, "invalid_code", "revoked")
 		m.token("second")
 	})
