@@ -219,7 +219,7 @@ func (b *backend) errorPage(ctx context.Context, w *connectRequest, c *consent.C
 		return b.outcomePage(ctx, w, c, &o)
 	}
 	back := ""
-	if c != nil && w.client != nil {
+	if c != nil {
 		back = w.client.returnTo(c.ReturnURL, w.name, string(consent.Failed), c.ReturnState)
 	}
 	return refusalPage(w.name, a, back)
