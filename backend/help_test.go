@@ -239,6 +239,9 @@ func TestReadOfConfigAnswersTheFieldsThatAreDocumented(t *testing.T) {
 		if !slices.Equal(answered, slices.Sorted(maps.Keys(documented))) {
 			t.Errorf("a read answers %v, and documented is %v", answered, slices.Sorted(maps.Keys(documented)))
 		}
+		if asJSON(t, m.read("config"))["accounts_urls"] == nil {
+			t.Error("without accounts_urls a read answers null for them")
+		}
 	})
 }
 

@@ -72,8 +72,8 @@ func TestDisabledCredentialRefusesReadsAndKeepsEverything(t *testing.T) {
 		m.token("crm")
 		m.write("creds/crm", data{"disabled": true})
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "disabled=false")
-		if state := m.read("status/crm")["state"]; state != "disabled" {
-			t.Errorf("state is %v", state)
+		if s := m.read("status/crm"); s["state"] != "disabled" || s["next_command"] != "vault write zoho/creds/crm disabled=false" {
+			t.Errorf("state is %v, next_command %v", s["state"], s["next_command"])
 		}
 		m.patch("creds/crm", data{"disabled": nil})
 		m.token("crm")
@@ -112,6 +112,31 @@ func TestRevokingSaysThatWhatZohoKeepsAliveIsHandedOutNoMore(t *testing.T) {
 		resp := m.write("revoke/crm", nil)
 		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "they are handed out no more. Write again") {
 			t.Errorf("one of two was revoked, and the answer is %v %q", resp.Data, resp.Warnings)
+		}
+	})
+}
+
+func TestRevokingReachesWhatADeleteOfTheSameNameLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		unrevoked(m)
+		m.connect("crm")
+		revocations := 0
+		m.tap(func(r *http.Request, _ string) (int, string) {
+			if strings.Contains(r.URL.Path, "revoke") {
+				if revocations++; revocations == 2 { // the first is of the present grant's token
+					return 400, `{"error":"server_error"}`
+				}
+			}
+			return 0, ""
+		})
+		if resp := m.write("revoke/crm", nil); resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 {
+			t.Errorf("with the deleted one's alive: %v %q", resp.Data, resp.Warnings)
+		}
+		m.token("crm")
+		if resp := m.write("revoke/crm", nil); resp.Data["revoked"] != 2 || len(resp.Warnings) != 0 {
+			t.Errorf("then %v %q", resp.Data, resp.Warnings)
 		}
 	})
 }

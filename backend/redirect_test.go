@@ -272,6 +272,11 @@ func TestVaultAddressAndRedirectURIReplaceEachOther(t *testing.T) {
 		if c := m.read("config"); c["redirect_uri"] != callbackAddress || c["vault_addr"] != vaultAddr {
 			t.Errorf("config is %v and %v", c["redirect_uri"], c["vault_addr"])
 		}
+		m.patch("config", data{"vault_addr": nil, "verify": false})
+		if c := m.read("config"); c["redirect_uri"] != "" || c["vault_addr"] != "" {
+			t.Errorf("what was replaced is there again: %v and %v", c["redirect_uri"], c["vault_addr"])
+		}
+		m.write("config", data{"vault_addr": vaultAddr, "verify": false})
 		m.write("config", data{"redirect_uri": was, "verify": false})
 		if c := m.read("config"); c["redirect_uri"] != was || c["vault_addr"] != "" {
 			t.Errorf("config is %v and %v", c["redirect_uri"], c["vault_addr"])
