@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,17 +218,86 @@ func TestWhatZohoDidNotRevokeOfReplacedGrantsIsTriedAgainThoughTokensLive(t *tes
 	}
 }
 
-func TestRevokingReachesTheTokensOfAGrantThatAnotherLeftToItsOwner(t *testing.T) {
+// leftToOwner has crm replace a grant that another credential then leaves to its owner.
+func (m *mount) leftToOwner() (refreshToken string) {
+	m.t.Helper()
+	m.connect("crm")
+	refreshToken = m.grant()
+	m.write("creds/other", data{"refresh_token": refreshToken})
+	m.connect("crm")
+	m.do(logical.DeleteOperation, "creds/other", data{"revoke": false})
+	return refreshToken
+}
+
+func TestGrantThatWasLeftToItsOwnerIsRevokedByNoReconnect(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		left := m.leftToOwner()
+		m.connect("crm")
+		m.hours()
+		if !slices.ContainsFunc(m.zoho.RefreshTokens(), func(rt zohotest.RefreshToken) bool { return rt.Token == left }) {
+			t.Error("it is revoked")
+		}
+		m.endAll()
+	})
+}
+
+// Who deleted last is who may want it after all.
+func TestGrantThatTwoHadIsLeftToItsOwnerByWhoDeletedIt(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		leaked := m.token("crm")
 		m.write("creds/other", data{"refresh_token": m.grant()})
 		m.connect("crm")
-		m.do(logical.DeleteOperation, "creds/other", data{"revoke": false})
+		m.connect("other")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		m.zoho.ClearFaults()
+		m.settled(3)
+		m.endAll()
+	})
+}
+
+func TestDeleteOfANameThatImportsAGrantEndsTheImportAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		token := m.elsewhere()
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"refresh_token": token}) })
+		synctest.Wait()
+		if resp := m.delete("creds/crm"); resp != nil {
+			t.Errorf("the delete says %q", resp.Warnings)
+		}
+		others.Wait()
+		m.nothingLeft("an import was deleted")
+		m.settled(1)
+		m.endAll()
+	})
+}
+
+func TestWhatACrashLeftInTwoPlacesIsTidiedUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		want := m.storage.keys(t)
+		m.leftInTwoPlaces()
+		m.restart()
+		m.tick()
+		if now := m.storage.keys(t); !slices.Equal(now, want) {
+			t.Errorf("stored are %v; want %v", now, want)
+		}
+	})
+}
+
+func TestRevokingReachesTheTokensOfAGrantThatAnotherLeftToItsOwner(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		left := m.leftToOwner()
 		m.write("revoke/crm", nil)
-		if m.zoho.Alive(leaked) {
-			t.Error("a token that was minted for crm lives on")
+		if n := len(m.zoho.AccessTokens(left)); n > 0 {
+			t.Errorf("%d tokens of what crm had live on", n)
 		}
 	})
 }
@@ -489,6 +559,19 @@ func (m *mount) retire(n int) {
 	passes(2 * time.Hour)
 }
 
+// leftInTwoPlaces makes storage what a crash leaves between moving a held grant and
+// deleting it where it was.
+func (m *mount) leftInTwoPlaces() {
+	m.t.Helper()
+	for key, value := range m.storage.contents(m.t) {
+		if id, held := strings.CutPrefix(key, "grant/"); held {
+			if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "due/" + id, Value: []byte(value)}); err != nil {
+				m.t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -501,13 +584,7 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		}
 		for range 60 {
 			passes(time.Minute)
-			for key, value := range m.storage.contents(t) {
-				if id, held := strings.CutPrefix(key, "grant/"); held { // as a crash leaves it; to tidy up says nothing of the server
-					if err := m.storage.Put(context.Background(), &logical.StorageEntry{Key: "due/" + id, Value: []byte(value)}); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+			m.leftInTwoPlaces() // to tidy that up says nothing of the server
 			m.tick()
 		}
 		if n := m.zoho.Counts().RevokeCalls; n > 20 {

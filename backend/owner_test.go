@@ -65,6 +65,20 @@ func TestPersonIsNotNotedOnAGrantThatCameMeanwhile(t *testing.T) {
 	})
 }
 
+func TestPersonIsNotNotedOnAGrantThatIsGone(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(data{"scopes": profileScopes})
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			reached = m.hangsAt(&m.storage.after, nth,
+				func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) },
+				func() { m.delete("creds/crm") })
+			m.delete("creds/crm")
+			m.nothingLeft(fmt.Sprintf("deleted at step %d", nth))
+		})
+	}
+}
+
 func TestRotatedRefreshTokenIsNotStoredOverAGrantThatCameMeanwhile(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })

@@ -112,29 +112,32 @@ func TestDeleteIsKeptToThoughAnImportOfItsGrantWasNotedAndFailed(t *testing.T) {
 	})
 }
 
-// pointsAndDies connects crm anew, and the process dies when the credential points to the
+// pointsAndDies connects a credential anew, and the process dies when that points to the
 // new grant and nothing more is noted of the former one.
-func (m *mount) pointsAndDies(landed string) {
+func (m *mount) pointsAndDies(name, landed string) {
 	m.t.Helper()
 	pointed := func(op, key string) error {
-		if op == "put" && key == "creds/crm" {
+		if op == "put" && key == "creds/"+name {
 			m.dying(1)
 		}
 		return nil
 	}
 	m.storage.after.Store(&pointed)
-	_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+	_, _ = m.try(logical.UpdateOperation, "creds/"+name, data{"callback_url": landed})
 }
 
-func TestDeleteEndsAGrantThatOnlyADeadProcessLeftToAnother(t *testing.T) {
+func TestDeleteEndsAGrantThatOnlyDeadProcessesLeftToOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
 		token := m.grant()
+		m.write("creds/second", data{"refresh_token": token})
 		m.write("creds/other", data{"refresh_token": token})
 		m.connect("other")
-		m.pointsAndDies(m.consent("crm", nil, zohotest.Consent{}))
-		m.reborn()
+		for _, name := range []string{"crm", "second"} {
+			m.pointsAndDies(name, m.consent(name, nil, zohotest.Consent{}))
+			m.reborn()
+		}
 		m.delete("creds/other")
 		for _, living := range m.zoho.RefreshTokens() {
 			if living.Token == token {
@@ -158,7 +161,7 @@ func TestTokensOfAReplacedGrantLiveOnWhoeverTidiesUpAfterACrash(t *testing.T) {
 		var others sync.WaitGroup
 		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
 		synctest.Wait()
-		m.pointsAndDies(landed)
+		m.pointsAndDies("crm", landed)
 		others.Wait()
 		m.reborn()
 		former := "due/" + zoho.Fingerprint(m.zoho.AccountsURL("us"), m.zoho.DefaultClient().ID, token)
@@ -585,28 +588,49 @@ func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
 	}
 }
 
+// replacedForOne has Zoho replace the refresh token of two credentials, and the process die
+// when one of them points to the new one.
+func (m *mount) replacedForOne() (ahead, behind string) {
+	m.t.Helper()
+	m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+	m.configure(nil)
+	m.connect("crm")
+	m.write("creds/second", data{"refresh_token": m.grant()})
+	passes(61 * time.Minute)
+	pointed := func(op, key string) error {
+		if name, credential := strings.CutPrefix(key, "creds/"); credential && op == "put" && ahead == "" {
+			ahead = name
+			m.dying(1)
+		}
+		return nil
+	}
+	m.storage.after.Store(&pointed)
+	_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
+	synctest.Wait()
+	m.reborn()
+	return ahead, map[string]string{"crm": "second", "second": "crm"}[ahead]
+}
+
 func TestRefreshTokenIsReplacedAgainThoughNotAllHaveTheFirstReplacement(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
-		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
-		m.configure(nil)
-		m.connect("crm")
-		m.write("creds/second", data{"refresh_token": m.grant()})
+		ahead, behind := m.replacedForOne()
 		passes(61 * time.Minute)
-		ahead, behind := "", map[string]string{"crm": "second", "second": "crm"}
-		pointed := func(op, key string) error {
-			if name, credential := strings.CutPrefix(key, "creds/"); credential && op == "put" && ahead == "" {
-				ahead = name
-				m.dying(1)
-			}
-			return nil
-		}
-		m.storage.after.Store(&pointed)
-		_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
-		synctest.Wait()
-		m.reborn()
-		passes(61 * time.Minute)
-		for _, name := range []string{ahead, behind[ahead], ahead} {
+		for _, name := range []string{ahead, behind, ahead} {
 			m.token(name)
+		}
+	})
+}
+
+// What was replaced is dead: who still points to it must not wait until a crash is certain.
+func TestReplacementReachesAllAtOnceAfterACrash(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.replacedForOne()
+		m.tick()
+		m.tick()
+		for key, value := range m.storage.contents(t) {
+			if strings.HasPrefix(key, "due/") && strings.Contains(value, `"doubt"`) {
+				t.Errorf("%s is in doubt still", key)
+			}
 		}
 	})
 }
@@ -618,7 +642,7 @@ func TestRefreshTokenThatZohoGivesAgainIsKeptThoughTheProcessDies(t *testing.T) 
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		again := fmt.Sprintf(`{"access_token":"1000.again","refresh_token":%q,"scope":"ZohoCRM.modules.ALL","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}`, m.grant())
 		m.wire.fixed.Store(&again)
-		m.pointsAndDies(landed)
+		m.pointsAndDies("crm", landed)
 		m.wire.fixed.Store(nil)
 		m.reborn()
 		passes(6 * time.Minute)

@@ -286,10 +286,13 @@ func TestNoStartOfAMountThatBeganEmptyWalksOverItsCredentials(t *testing.T) {
 		m.connect("crm")
 		m.connect("books")
 		m.restart()
-		var walked atomic.Int64
+		var walked, looked atomic.Int64
 		count := func(op, key string) error {
 			if strings.HasPrefix(key, "creds/") {
 				walked.Add(1)
+			}
+			if strings.HasPrefix(key, "holder/") {
+				looked.Add(1)
 			}
 			return nil
 		}
@@ -297,6 +300,11 @@ func TestNoStartOfAMountThatBeganEmptyWalksOverItsCredentials(t *testing.T) {
 		m.initialize()
 		if n := walked.Load(); n > 0 {
 			t.Errorf("a start reads or lists credentials %d times", n)
+		}
+		m.connect("third")
+		m.write("creds/again", data{"refresh_token": m.elsewhere()})
+		if n := looked.Load(); n > 0 {
+			t.Errorf("what format 1 stored of holders is looked for %d times", n)
 		}
 	})
 }

@@ -45,6 +45,29 @@ func TestNamesAreRememberedOfWhatIsDueAloneAndOfSoManyGrants(t *testing.T) {
 	}
 }
 
+// nobody is a mount without credentials.
+type nobody struct{ World }
+
+func (nobody) Still(_ string, work func() error) error { return work() }
+
+func (nobody) Grants(context.Context, logical.Storage, string) (*Grant, []Former, error) {
+	return nil, nil, nil
+}
+
+func TestDoubtIsForgottenWhenItIsSettled(t *testing.T) {
+	ctx, l, s := context.Background(), New(nobody{}, nil), &logical.InmemStorage{}
+	doubt, err := l.Doubt(ctx, s, Grant{ID: "brought"}, Sentence{Name: "crm"})
+	if err != nil || !l.ours(doubt) {
+		t.Fatalf("the doubt is not ours: %v", err)
+	}
+	if held, err := l.Settle(ctx, s, "brought", "crm", doubt); held || err != nil {
+		t.Errorf("held is %v, %v", held, err)
+	}
+	if len(l.doubts) != 0 {
+		t.Errorf("memory keeps %d doubts", len(l.doubts))
+	}
+}
+
 func TestDoubtThatCouldNotBeNotedIsLeftToTheSweep(t *testing.T) {
 	ctx, l, s := context.Background(), New(nil, nil), &logical.InmemStorage{}
 	s.FailPut(true)
