@@ -55,8 +55,6 @@ const (
 	// Organization is a consent that an administrator gives for all of an organization:
 	// its grant outlives them. Zoho, "instance-level".
 	Organization = "organization"
-	// oldSpent is how format 1 remembered the last code that was sent.
-	oldSpent = "spent"
 )
 
 // Consent is one that was started.
@@ -168,10 +166,6 @@ func (p *Consents) Get(ctx context.Context, s logical.Storage, name string) (*Co
 		return nil, nil
 	case err != nil:
 		return nil, err
-	}
-	if c.Flow == oldSpent {
-		// Format 1 kept the last one for ever; after its time it says nothing.
-		c.Flow = ""
 	}
 	return &c, nil
 }
