@@ -242,6 +242,26 @@ func TestGrantThatWasLeftToItsOwnerIsRevokedByNoReconnect(t *testing.T) {
 	})
 }
 
+func TestGrantThatAnImportSavedIsAsGoodAsAnyOther(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.grant()
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		m.write("creds/other", data{"refresh_token": token})
+		held := m.token("other")
+		m.connect("other")
+		for range 10 {
+			passes(time.Minute)
+			m.tick()
+		}
+		if !m.zoho.Alive(held) {
+			t.Error("a token that apps hold was killed by a reconnect")
+		}
+		m.settled(1)
+	})
+}
+
 // Who deleted last is who may want it after all.
 func TestGrantThatTwoHadIsLeftToItsOwnerByWhoDeletedIt(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {

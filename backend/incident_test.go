@@ -56,6 +56,21 @@ func TestRevokingReachesTheTokensOfGrantsThatWereReplaced(t *testing.T) {
 	}
 }
 
+func TestRevokingEndsNoGrantThatIsInUseAgain(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			former := m.grant()
+			m.connect("crm")
+			reached = m.hangs(nth, m.attempt(logical.UpdateOperation, "revoke/crm", nil), m.attempt(logical.UpdateOperation, "creds/crm", data{"refresh_token": former}))
+			m.token("crm")
+			passes(61 * time.Minute)
+			m.token("crm")
+		})
+	}
+}
+
 func TestRevokingReachesTheTokensOfClientCredentialsThatHadOtherScopes(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})

@@ -65,18 +65,16 @@ func TestPersonIsNotNotedOnAGrantThatCameMeanwhile(t *testing.T) {
 	})
 }
 
-func TestPersonIsNotNotedOnAGrantThatIsGone(t *testing.T) {
-	for nth, reached := 1, true; reached; nth++ {
-		inBubble(t, func(t *testing.T, m *mount) {
-			m.configure(data{"scopes": profileScopes})
-			landed := m.consent("crm", nil, zohotest.Consent{})
-			reached = m.hangsAt(&m.storage.after, nth,
-				func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) },
-				func() { m.delete("creds/crm") })
-			m.delete("creds/crm")
-			m.nothingLeft(fmt.Sprintf("deleted at step %d", nth))
-		})
-	}
+func TestPersonOfAGrantThatIsNotMovedForwardYetIsTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"scopes": profileScopes})
+		m.connect("crm")
+		m.withoutLedger()
+		m.restart()
+		if probed := m.write("status/crm", data{"probe": true}).Data["zoho_user"]; probed != m.zoho.User("us").ZUID {
+			t.Errorf("the account is told to be %v's", probed)
+		}
+	})
 }
 
 func TestRotatedRefreshTokenIsNotStoredOverAGrantThatCameMeanwhile(t *testing.T) {

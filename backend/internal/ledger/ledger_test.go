@@ -66,6 +66,24 @@ func TestDoubtIsForgottenWhenItIsSettled(t *testing.T) {
 	if len(l.doubts) != 0 {
 		t.Errorf("memory keeps %d doubts", len(l.doubts))
 	}
+	if held, err := l.Settle(ctx, s, "gone", "crm", doubt); held || err != nil {
+		t.Errorf("of what is gone, held is %v, %v", held, err)
+	}
+}
+
+func TestWriteThatFailedHidesNobodysDueFromThem(t *testing.T) {
+	ctx, s := context.Background(), &logical.InmemStorage{}
+	if _, err := New(nobody{}, nil).Keep(ctx, s, Grant{ID: "known"}, "other"); err != nil {
+		t.Fatal(err)
+	}
+	l := New(nobody{}, nil) // which has read nothing yet
+	s.FailPut(true)
+	if _, err := l.Keep(ctx, s, Grant{ID: "known"}, "crm"); err == nil {
+		t.Fatal("storage does not fail")
+	}
+	if due, err := l.Due(ctx, s, "other"); len(due) != 1 || err != nil {
+		t.Errorf("due are %v, %v", due, err)
+	}
 }
 
 func TestDoubtThatCouldNotBeNotedIsLeftToTheSweep(t *testing.T) {
