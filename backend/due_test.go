@@ -75,6 +75,35 @@ func TestDeleteSaysThatAGrantOfAnEarlierLifeIsStillAlive(t *testing.T) {
 	})
 }
 
+func TestDeleteFindsItsGrantAfterAnotherHasReadIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		m.restart()
+		m.delete("creds/none")
+		if resp := m.delete("creds/crm"); resp == nil || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "not yet revoked at Zoho") {
+			t.Errorf("the delete says %+v", resp)
+		}
+		m.zoho.ClearFaults()
+		m.hours()
+		m.settled(0)
+	})
+}
+
+func TestDeleteMayComeWhileTheSweepEndsWhatIsDue(t *testing.T) {
+	for nth, reached := 1, true; reached; nth++ {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.retire(1)
+			m.restart() // so that it looks at what is another's
+			reached = m.hangs(nth, func() { m.delete("creds/none") }, m.minute)
+			m.settled(1)
+		})
+	}
+}
+
 // What another node writes is read again, also if this one is just reading what was there
 // before.
 func TestDeleteFindsWhatAnotherNodeMadeDue(t *testing.T) {

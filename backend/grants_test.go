@@ -322,6 +322,21 @@ func TestRevokingReachesTheTokensOfAGrantThatAnotherLeftToItsOwner(t *testing.T)
 	})
 }
 
+func TestCredentialThatVanishedFromStorageKeepsNobodyFromDeletingAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.write("creds/other", data{"refresh_token": m.grant()})
+		m.connect("other")
+		if err := m.storage.Delete(context.Background(), "creds/crm"); err != nil {
+			t.Fatal(err)
+		}
+		m.restart()
+		m.delete("creds/other")
+		m.settled(1) // of the one that vanished, which may come back
+	})
+}
+
 func TestDeleteOfAGrantThatIsBeingRevokedAlreadyEndsIt(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -602,6 +617,8 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		if n := m.zoho.Counts().RevokeCalls; n > 2 { // one may be made once more
 			t.Errorf("%d calls for three grants in a moment, though the server is away", n)
 		}
+		m.connect("left")
+		m.do(logical.DeleteOperation, "creds/left", data{"revoke": false}) // is forgotten in an hour, which says nothing of the server either
 		for range 60 {
 			passes(time.Minute)
 			m.leftInTwoPlaces() // to tidy that up says nothing of the server
@@ -613,7 +630,7 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		m.zoho.ClearFaults()
 		passes(time.Hour)
 		m.tick()
-		m.settled(1)
+		m.settled(2)
 		// That it was away so long says nothing once it has answered.
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
 		m.delete("creds/crm")
@@ -621,9 +638,10 @@ func TestSweepLeavesAServerAloneThatIsAway(t *testing.T) {
 		m.zoho.ClearFaults()
 		passes(time.Minute)
 		m.tick()
-		if n := len(m.zoho.RefreshTokens()); n != 0 {
-			t.Errorf("a minute after a short absence %d grants live on", n)
+		if n := len(m.zoho.RefreshTokens()); n != 1 {
+			t.Errorf("a minute after a short absence %d grants live on, one of which was left", n)
 		}
+		m.endAll()
 	})
 }
 

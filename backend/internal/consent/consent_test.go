@@ -30,7 +30,7 @@ func TestConsentThatWasSpentMeanwhileIsEndedByNobodyElse(t *testing.T) {
 	if err := p.Finish(ctx, s, "crm", spent, Outcome{Result: Connected}); err != nil {
 		t.Fatal(err)
 	}
-	if now, err := p.Get(ctx, s, "crm"); err != nil || now.Outcome == nil || now.Outcome.Result != Connected {
+	if now, err := p.Get(ctx, s, "crm"); err != nil || now.Outcome == nil || now.Outcome.Result != Connected || now.Outcome.Code != spent.Spent {
 		t.Errorf("what came of it is not kept: %+v, %v", now, err)
 	}
 }
