@@ -63,6 +63,13 @@ func TestDoubtIsForgottenWhenItIsSettled(t *testing.T) {
 	if held, err := l.Settle(ctx, s, "brought", "crm", doubt); held || err != nil {
 		t.Errorf("held is %v, %v", held, err)
 	}
+	doubts, err := l.GoOn(ctx, s, Grant{ID: "new", Replaces: "brought"}, "crm")
+	if err != nil || !l.ours(doubts["crm"]) {
+		t.Fatalf("the doubt about what replaces it is not ours: %v", err)
+	}
+	if held, err := l.Settle(ctx, s, "new", "crm", doubts["crm"]); held || err != nil {
+		t.Errorf("held is %v, %v", held, err)
+	}
 	if len(l.doubts) != 0 {
 		t.Errorf("memory keeps %d doubts", len(l.doubts))
 	}
