@@ -365,6 +365,24 @@ func TestGrantThatCannotBeStoredIsRevokedThoughNobodyReadsTheLog(t *testing.T) {
 	})
 }
 
+func TestGrantThatCannotBeStoredIsRevokedThoughZohoIsDownForAMoment(t *testing.T) {
+	for down := range 4 {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			landed := m.consent("crm", nil, zohotest.Consent{})
+			if down > 0 {
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke", Times: down})
+			}
+			m.storage.failing("due/")
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "was revoked at accounts.zoho.com")
+			m.storage.working()
+			if n := m.zoho.Counts().RevokeCalls; n != down+1 {
+				t.Errorf("%d calls to revoke; want %d", n, down+1)
+			}
+		})
+	}
+}
+
 func TestGrantThatNeitherVaultNorZohoTakesIsTriedOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -462,6 +480,26 @@ func TestProcessWhoseVaultIsGoneRevokesWhatItCannotStore(t *testing.T) {
 			t.Errorf("%d grants live on that nobody knows", n)
 		}
 		m.storage.working()
+	})
+}
+
+func TestProcessForgetsAMountThatIsGone(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		process := &backend.Process{Transport: m.wire}
+		m.backend = m.madeBy(process.Factory)
+		m.configure(nil)
+		m.owes()
+		m.backend.Cleanup(t.Context()) // which has said what is left
+		calls := m.zoho.Counts().RevokeCalls
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		process.Finish(ctx)
+		if n := m.zoho.Counts().RevokeCalls - calls; n > 0 {
+			t.Errorf("Zoho is asked %d times for a mount that is gone", n)
+		}
+		m.storage.working()
+		m.zoho.ClearFaults()
+		m.endOrphans()
 	})
 }
 
