@@ -46,6 +46,7 @@ func TestAlteredCallbackIsRefusedAndTheGenuineOneStillConnects(t *testing.T) {
 		"contradicting location":       {map[string]string{"location": "eu"}, []string{"contradicts itself", "start again"}},
 		"foreign state":                {map[string]string{"state": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, []string{"not that of the consent", "authorize/crm"}},
 		"foreign state of more scopes": {map[string]string{"state": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "status": "success", "scope_enhanced": "true"}, []string{"not that of the consent"}},
+		"no state, as of more scopes":  {map[string]string{"state": "", "status": "success", "scope_enhanced": "true"}, []string{"carries no state"}},
 		"no state":                     {map[string]string{"state": ""}, []string{"carries no state", "callback_url"}},
 		"no code":                      {map[string]string{"code": ""}, []string{"no code", "whole address"}},
 		"a part of the state":          {map[string]string{"state": "A"}, []string{"not that of the consent"}},

@@ -320,6 +320,12 @@ func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
 		m.token("crm")
 		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.settings.READ"}, zohotest.Consent{})
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": altered(t, landed, map[string]string{"error": "access_denied"})}, 400, "the scopes were not added")
+		// Zoho promises no state here.
+		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.coql.READ"}, zohotest.Consent{})
+		m.write("creds/crm", data{"callback_url": altered(t, landed, map[string]string{"state": ""})})
+		if granted := fmt.Sprint(m.read("status/crm")["granted_scopes"]); !strings.Contains(granted, "ZohoCRM.coql.READ") {
+			t.Errorf("granted scopes are %s", granted)
+		}
 		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.settings.READ"}, zohotest.Consent{Reject: true})
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "works as before")
 		m.token("crm")
