@@ -141,6 +141,30 @@ func TestSecondDeleteSaysThatTheFirstIsStillRevoking(t *testing.T) {
 	})
 }
 
+func TestSecondDeleteLeavesAGrantToTheImportThatIsUnderWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		held, replaced := m.token("crm"), m.zoho.RefreshTokens()[0].Token
+		m.connect("crm")
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false}) // the replaced grant is revoked in an hour
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.write("creds/other", data{"refresh_token": replaced}) })
+		synctest.Wait()
+		resp := m.delete("creds/crm")
+		if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "about to use a grant of it") {
+			t.Errorf("the delete says %v", resp)
+		}
+		if !m.zoho.Alive(held) {
+			t.Error("a token is revoked that the import's readers may have")
+		}
+		others.Wait()
+		m.token("other")
+		m.endOrphans() // the one that was only forgotten
+	})
+}
+
 func TestImportWhileTheSameGrantIsBeingDeletedElsewhereEndsWhole(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
