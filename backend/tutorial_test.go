@@ -198,6 +198,21 @@ func TestDeleteWithoutRevokeLeavesTheGrantAtZoho(t *testing.T) {
 	})
 }
 
+func TestForgettingWhatCouldNotBeRevokedForgetsAllOfIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.connect("crm")
+		unrevoked(m)
+		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+		m.hours()
+		if n := len(m.zoho.RefreshTokens()); n != 2 {
+			t.Errorf("%d grants live; both were to be left alone", n)
+		}
+		m.endAll()
+	})
+}
+
 // A client may send its request twice.
 func TestForgettingTwiceLeavesTheReplacedGrantToItsEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
