@@ -38,6 +38,8 @@ func TestDeviceConsentIsFollowedByReading(t *testing.T) {
 		}
 		passes(31 * time.Second)
 		m.token("tv")
+		m.delete("creds/tv")
+		m.delete("config") // nothing is being obtained any more
 	})
 }
 
