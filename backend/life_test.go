@@ -579,6 +579,12 @@ func TestListTellsTheStateOfEach(t *testing.T) {
 		if states["ready"] != 1 || states["needs_consent"] != 1 || states["disabled"] != 1 {
 			t.Errorf("states are %v", states)
 		}
+		if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: "creds/good", Value: []byte("{")}); err != nil {
+			t.Fatal(err)
+		}
+		if info := m.list("creds")["key_info"].(map[string]any)["good"]; !strings.Contains(fmt.Sprint(info), "not readable; see Vault's log") {
+			t.Errorf("of one that cannot be read it says %v", info)
+		}
 	})
 }
 
