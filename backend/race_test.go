@@ -141,28 +141,32 @@ func TestSecondDeleteSaysThatTheFirstIsStillRevoking(t *testing.T) {
 	})
 }
 
-func TestSecondDeleteLeavesAGrantToTheImportThatIsUnderWay(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		m.connect("crm")
-		held, replaced := m.token("crm"), m.zoho.RefreshTokens()[0].Token
-		m.connect("crm")
-		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false}) // the replaced grant is revoked in an hour
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
-		var others sync.WaitGroup
-		others.Go(func() { m.write("creds/other", data{"refresh_token": replaced}) })
-		synctest.Wait()
-		resp := m.delete("creds/crm")
-		if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "about to use a grant of it") {
-			t.Errorf("the delete says %v", resp)
-		}
-		if !m.zoho.Alive(held) {
-			t.Error("a token is revoked that the import's readers may have")
-		}
-		others.Wait()
-		m.token("other")
-		m.endOrphans() // the one that was only forgotten
-	})
+func TestDeleteLeavesAReplacedGrantToTheImportThatIsUnderWay(t *testing.T) {
+	for _, forgotten := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			held, replaced := m.token("crm"), m.zoho.RefreshTokens()[0].Token
+			m.connect("crm")
+			if forgotten {
+				m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false}) // the replaced grant is revoked in an hour
+			}
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+			var others sync.WaitGroup
+			others.Go(func() { m.write("creds/other", data{"refresh_token": replaced}) })
+			synctest.Wait()
+			resp := m.delete("creds/crm")
+			if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "about to use a grant of it") {
+				t.Errorf("forgotten %v: the delete says %v", forgotten, resp)
+			}
+			if !m.zoho.Alive(held) {
+				t.Errorf("forgotten %v: a token is revoked that the import's readers may have", forgotten)
+			}
+			others.Wait()
+			m.token("other")
+			m.endOrphans() // the one that was only forgotten
+		})
+	}
 }
 
 func TestImportWhileTheSameGrantIsBeingDeletedElsewhereEndsWhole(t *testing.T) {
@@ -226,6 +230,44 @@ func TestSettingsWriteWithUnreadableStorageDoesNotSayNotConnected(t *testing.T) 
 		m.storage.working()
 		m.write("creds/crm", data{"max_age": "20m"})
 	})
+}
+
+func TestReadThatIsOvertakenByADeleteGetsNoDeadToken(t *testing.T) {
+	for _, reported := range []error{nil, errDisk} { // what storage says of the deletion, which is done
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(data{"max_age": "30m"})
+			m.connect("crm")
+			m.token("crm")
+			m.backend.InvalidateKey(t.Context(), "creds/crm")
+			open := make(chan struct{})
+			once := sync.OnceFunc(func() { <-open })
+			late := func(op, key string) error {
+				if op == "get" && key == "creds/crm" {
+					once()
+				}
+				return nil
+			}
+			m.storage.after.Store(&late)
+			var err error
+			var others sync.WaitGroup
+			others.Go(func() { _, err = m.try(logical.ReadOperation, "creds/crm", nil) })
+			synctest.Wait()
+			overtaken := func(op, key string) error {
+				if op == "delete" && strings.HasPrefix(key, "token/") {
+					return reported
+				}
+				return nil
+			}
+			m.storage.after.Store(&overtaken)
+			m.delete("creds/crm")
+			m.storage.working()
+			close(open)
+			others.Wait()
+			if r, ok := err.(*refusal); !ok || r.status != 404 {
+				t.Errorf("storage reported %v: a credential that is gone is read with %v", reported, err)
+			}
+		})
+	}
 }
 
 func TestReadThatIsOvertakenByAReconnectGetsATokenOfTheNewGrant(t *testing.T) {
