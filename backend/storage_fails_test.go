@@ -307,6 +307,24 @@ func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 	})
 }
 
+func TestGrantThatIsNotRevokedYetIsNotSaidToBe(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		full := false
+		fail := func(op, key string) error {
+			if full = full || op == "put" && key == "creds/crm"; full && op == "put" {
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked", "retried until Zoho agrees")
+		m.storage.working()
+		m.settled(0)
+	})
+}
+
 func TestDeleteThatFailsLogsWhatElseFailed(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
