@@ -61,6 +61,19 @@ func TestBadAnswerToAnExchangeAsksForANewCodeAndKeepsTheOldGrant(t *testing.T) {
 	}
 }
 
+func TestSelfClientsTabIsNamedToWhoeverBroughtACodeOfTheirOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "token", Times: 2})
+		_, err := m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed})
+		if err == nil || strings.Contains(err.Error(), "API console") {
+			t.Errorf("who had a link is told %v", err)
+		}
+		m.refused(logical.UpdateOperation, "creds/books", data{"code": "1000.a.b"}, 400, "authorize/books", "API console")
+	})
+}
+
 func TestThrottledExchangeIsA400ThatSaysHowLongToWait(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
