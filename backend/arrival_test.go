@@ -5,6 +5,7 @@ package backend_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -131,6 +132,30 @@ func TestBrowserConnectsAnewWhatWasImported(t *testing.T) {
 			t.Errorf("after %d exchanges the credential is the imported one", n)
 		}
 	})
+}
+
+func TestWhoeverConnectsIsToldWhichScopesZohoDidNotGrant(t *testing.T) {
+	for granted, missing := range map[string]bool{"ZohoCRM.modules.ALL": true, "ZohoCRM.modules.ALL ZohoCRM.org.READ": false, "": false} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.behindVault(nil)
+			landed, pasted := m.consent("crm", nil, zohotest.Consent{}), m.consent("books", nil, zohotest.Consent{})
+			m.tap(func(_ *http.Request, body string) (int, string) {
+				if strings.Contains(body, "grant_type=authorization_code") {
+					return 200, fmt.Sprintf(`{"access_token":"1000.a.b","refresh_token":"1000.c.d","scope":%q,"token_type":"Bearer","expires_in":3600}`, granted)
+				}
+				return 0, ""
+			})
+			got := m.land(landed)
+			got.shows(t, 200, "Zoho is connected")
+			if strings.Contains(got.page, "Not granted") != missing {
+				t.Errorf("granted is %q, and the page says %s", granted, got.page)
+			}
+			resp := m.write("creds/books", data{"callback_url": pasted})
+			if told := strings.Contains(strings.Join(resp.Warnings, " "), "did not grant ZohoCRM.org.READ"); told != missing || !missing && len(resp.Warnings) > 0 {
+				t.Errorf("granted is %q, and the write warns %q", granted, resp.Warnings)
+			}
+		})
+	}
 }
 
 func TestLoadingTheCallbackAgainShowsTheOutcomeAndSendsNothing(t *testing.T) {
