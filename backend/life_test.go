@@ -521,6 +521,10 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		if !strings.Contains(text, "\nvault_zoho_reads_total 10\n") {
 			t.Errorf("prometheus text is %q", text)
 		}
+		m.delete("creds/crm")
+		if n := m.read("metrics")["deleted"]; n != int64(1) {
+			t.Errorf("%v credentials were deleted", n)
+		}
 	})
 }
 
