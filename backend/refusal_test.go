@@ -265,6 +265,8 @@ func TestFieldOfAnotherOperationIsRefused(t *testing.T) {
 		} {
 			m.unmoved(func() { m.refused(c.op, c.path, c.data, 400, "field") })
 		}
+		m.refused(logical.DeleteOperation, "creds/crm", data{"max_age": 60}, 400, `"max_age" does not belong to a delete; it takes revoke`)
+		m.refused(logical.ReadOperation, "creds/crm", data{"revoke": true}, 400, `"revoke" does not belong to a read`, "min_ttl and rejected")
 	})
 }
 
