@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,35 @@ func (m *mount) device(name string) (userCode string) {
 	device := m.zoho.AddClient(zohotest.Client{Type: zohotest.Device})
 	m.write("config", data{"client_id": device.ID, "client_secret": device.Secret, "scopes": "ZohoCRM.modules.ALL", "max_age": "50m"})
 	return m.write("authorize/"+name, data{"flow": "device"}).Data["user_code"].(string)
+}
+
+// Vault takes the storage away when it is unmounted.
+func TestUnmountWaitsForWorkInTheBackground(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.delete("creds/crm")
+		var under atomic.Int64
+		slowly := func(op, key string) error {
+			under.Add(1)
+			defer under.Add(-1)
+			time.Sleep(time.Second)
+			return nil
+		}
+		m.storage.before.Store(&slowly)
+		passes(61 * time.Minute)
+		m.tick()
+		if under.Load() == 0 {
+			t.Fatal("nothing is under way")
+		}
+		m.backend.Cleanup(context.Background())
+		if n := under.Load(); n > 0 {
+			t.Errorf("%d operations of storage are under way after an unmount", n)
+		}
+		m.storage.working()
+		m.restart()
+		m.hours()
+	})
 }
 
 func TestUnmountWaitsAWhileForZohoAndNoLonger(t *testing.T) {
