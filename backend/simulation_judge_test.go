@@ -76,9 +76,12 @@ func (h *simulation) learns(r *simRequest) {
 		h.learnsRevoked(r, r.name, r.text == "")
 	case r.path == "revoke":
 		for name, result := range r.resp.Data["results"].(map[string]any) {
-			if failure, _ := result.(map[string]any)["error"].(string); !strings.Contains(failure, "Vault's log") {
-				h.learnsRevoked(r, name, failure == "")
+			failure, _ := result.(map[string]any)["error"].(string)
+			if strings.Contains(failure, "Vault's log") { // storage may not say so, which is all that a standby knows
+				h.unmark()
+				continue
 			}
+			h.learnsRevoked(r, name, failure == "")
 		}
 	case r.deletes():
 		h.learnsDeleted(r)
