@@ -277,6 +277,35 @@ func TestRevokingTellsOfVaultsFailureRatherThanOfZohos(t *testing.T) {
 	})
 }
 
+// Whether a grant that it had is somebody else's by now cannot be seen, so nothing is
+// said of that one.
+func TestRevokingSaysSoWhenWhoElseHasAFormerGrantCannotBeRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		token := m.elsewhere()
+		m.write("creds/crm", data{"refresh_token": token})
+		m.write("creds/books", data{"refresh_token": token})
+		m.token("books")
+		m.connect("crm")
+		m.restart()
+		fail := func(op, key string) error {
+			if op == "get" && key == "creds/books" {
+				return errDisk
+			}
+			return nil
+		}
+		m.storage.before.Store(&fail)
+		resp := m.write("revoke/crm", nil)
+		m.storage.working()
+		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "Write again") {
+			t.Errorf("the answer is %v %q", resp.Data, resp.Warnings)
+		}
+		if again := m.write("revoke/crm", nil); again.Data["revoked"] == 0 || len(again.Warnings) != 0 {
+			t.Errorf("then %v %q", again.Data, again.Warnings)
+		}
+	})
+}
+
 func TestWriteThatWasDoneAllTheSameIsToldAsThat(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)
