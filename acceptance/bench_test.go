@@ -43,7 +43,7 @@ func TestBenchMeasuresEachPartAndWritesAPage(t *testing.T) {
 	}
 	yardstick := built("./bench/yardstick")
 	bench := exec.Command(built("./bench"), "-short", "-vault", strings.TrimSpace(string(vault)), "-engine", built("./cmd/"+pluginName),
-		"-yardstick", yardstick, "-plugin", yardstick, "-setup", setup, "-out", out)
+		"-yardstick", yardstick, "-fill", built("./bench/fill"), "-plugin", yardstick, "-setup", setup, "-out", out)
 	if output, err := bench.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
