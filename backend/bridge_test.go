@@ -5,7 +5,6 @@ package backend_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -106,13 +105,7 @@ func TestEachKindOfErrorKeepsItsStatusOverThePluginBridge(t *testing.T) {
 	m.write("revoke/books", nil)
 	m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Times: 1})
 	m.refused(logical.ReadOperation, "creds/books", nil, 503, "accounts.zoho.com", "HTTP 503")
-	fail := func(op, key string) error {
-		if op == "get" && strings.HasPrefix(key, "creds/") {
-			return errDisk
-		}
-		return nil
-	}
-	m.storage.before.Store(&fail)
+	m.storage.failing("get", "creds/")
 	m.refused(logical.ReadOperation, "creds/cold", nil, 500, "Vault's log")
 	m.storage.working()
 	m.connect("dead")

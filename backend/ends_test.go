@@ -403,7 +403,7 @@ func TestGrantThatCannotBeStoredIsRevokedThoughZohoIsDownForAMoment(t *testing.T
 			if down > 0 {
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke", Times: down})
 			}
-			m.storage.failing("due/")
+			m.storage.failing("put", "due/")
 			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "was revoked at accounts.zoho.com")
 			m.storage.working()
 			if n := m.zoho.Counts().RevokeCalls; n != down+1 {
@@ -418,7 +418,7 @@ func TestGrantThatNeitherVaultNorZohoTakesIsTriedOn(t *testing.T) {
 		m.configure(nil)
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "revoke"})
-		m.storage.failing("due/")
+		m.storage.failing("put", "due/")
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked", "retried")
 		m.tick()
 		m.storage.working()
@@ -453,7 +453,7 @@ func TestRotatedGrantThatCannotBeStoredIsNeitherLostNorMintedAnew(t *testing.T) 
 		m.connect("crm")
 		m.write("creds/sibling", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
 		passes(61 * time.Minute)
-		m.storage.failing("due/")
+		m.storage.failing("put", "due/")
 		_, err := m.try(logical.ReadOperation, "creds/crm", nil)
 		if err == nil {
 			t.Error("a token is handed out whose grant is not stored")

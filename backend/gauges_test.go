@@ -223,7 +223,7 @@ func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 				}
 			}
 		}
-		m.storage.failing("token/")
+		m.storage.failing("put", "token/")
 		m.connect("books") // whose first token can't be stored
 		m.storage.working()
 		if n := m.read("metrics")["storage_failures"]; n != int64(1) {

@@ -165,7 +165,7 @@ func TestRevokedTokenIsHandedOutByNoProcessOnceRevokingHasSucceeded(t *testing.T
 		m.configure(data{"max_age": "30m"})
 		m.connect("crm")
 		m.token("crm")
-		m.storage.failing("token/")
+		m.storage.failing("put", "token/")
 		if resp, err := m.try(logical.UpdateOperation, "revoke/crm", nil); err == nil && len(resp.Warnings) == 0 {
 			t.Error("nothing is said of what storage did not take")
 		}

@@ -198,7 +198,7 @@ func TestGrantThatCannotBeStoredIsLoggedWithWhatBecameOfIt(t *testing.T) {
 				if !revoked {
 					m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
 				}
-				m.storage.failing(prefix)
+				m.storage.failing("put", prefix)
 				lines := m.logged(func() {
 					m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "could not store the grant")
 				})
@@ -251,13 +251,7 @@ func TestFaultIsLoggedWithItsCause(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		m.restart()
-		fail := func(op, key string) error {
-			if op == "get" && key == "creds/crm" {
-				return errDisk
-			}
-			return nil
-		}
-		m.storage.before.Store(&fail)
+		m.storage.failing("get", "creds/crm")
 		for what, ask := range map[string]func(){
 			"request failed":         func() { m.refused(logical.ReadOperation, "creds/crm", nil, 500, "Vault's log") },
 			"request failed in part": func() { m.write("revoke", nil) },

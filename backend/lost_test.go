@@ -256,7 +256,7 @@ func TestAnswerWithoutARefreshTokenIsRefusedWithTheReason(t *testing.T) {
 func (m *mount) owes() {
 	m.t.Helper()
 	landed := m.consent("crm", nil, zohotest.Consent{})
-	m.storage.failing("due/")
+	m.storage.failing("put", "due/")
 	m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
 	m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "not yet revoked")
 }

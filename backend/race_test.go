@@ -219,13 +219,7 @@ func TestSettingsWriteWithUnreadableStorageDoesNotSayNotConnected(t *testing.T) 
 		m.restart()
 		m.read("config")
 		m.read("datacenters/eu")
-		fail := func(op, key string) error {
-			if op == "get" && key == "creds/crm" {
-				return errDisk
-			}
-			return nil
-		}
-		m.storage.before.Store(&fail)
+		m.storage.failing("get", "creds/crm")
 		m.refused(logical.UpdateOperation, "creds/crm", data{"max_age": "20m"}, 500, "Vault's log")
 		m.storage.working()
 		m.write("creds/crm", data{"max_age": "20m"})

@@ -205,13 +205,7 @@ func (m *mount) anotherGrant() string {
 
 // unreadable makes another node change config while storage can't be read any more.
 func (m *mount) unreadable() {
-	fail := func(op, key string) error {
-		if op == "get" && key == "config" {
-			return errDisk
-		}
-		return nil
-	}
-	m.storage.before.Store(&fail)
+	m.storage.failing("get", "config")
 	m.backend.(invalidated).InvalidateKey(context.Background(), "config")
 }
 
@@ -288,13 +282,7 @@ func TestRevokingSaysSoWhenWhoElseHasAFormerGrantCannotBeRead(t *testing.T) {
 		m.token("books")
 		m.connect("crm")
 		m.restart()
-		fail := func(op, key string) error {
-			if op == "get" && key == "creds/books" {
-				return errDisk
-			}
-			return nil
-		}
-		m.storage.before.Store(&fail)
+		m.storage.failing("get", "creds/books")
 		resp := m.write("revoke/crm", nil)
 		m.storage.working()
 		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "Write again") {
@@ -383,7 +371,7 @@ func TestCodeThatStorageKeptFromLeavingMayBeWrittenAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		landed := m.consent("crm", nil, zohotest.Consent{})
-		m.storage.failing("pending/")
+		m.storage.failing("put", "pending/")
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 500)
 		m.storage.working()
 		m.write("creds/crm", data{"callback_url": landed})

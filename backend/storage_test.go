@@ -77,10 +77,10 @@ func (s *storage) Delete(ctx context.Context, key string) error {
 	return s.perform("delete", key, func() error { return s.Storage.Delete(ctx, key) })
 }
 
-// failing makes writes fail to keys that begin with a prefix.
-func (s *storage) failing(prefix string) {
-	fail := func(op, key string) error {
-		if op == "put" && strings.HasPrefix(key, prefix) {
+// failing makes an operation on keys that begin with a prefix fail.
+func (s *storage) failing(op, prefix string) {
+	fail := func(got, key string) error {
+		if got == op && strings.HasPrefix(key, prefix) {
 			return errDisk
 		}
 		return nil

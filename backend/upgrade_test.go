@@ -75,7 +75,7 @@ func TestFormat1IsMovedForwardThoughNobodyReadsTheLog(t *testing.T) {
 		storedBy(t, m, "format1")
 		release := m.unread("not moved forward yet")
 		defer release()
-		m.storage.failing("due/")
+		m.storage.failing("put", "due/")
 		m.initialize()
 		m.storage.working()
 		passes(time.Minute)
