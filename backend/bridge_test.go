@@ -68,7 +68,7 @@ func TestMainRoadWorksOverThePluginBridge(t *testing.T) {
 	}
 	m.readWith("creds/crm", data{"max_age": "600", "min_ttl": "20m"}) // as a query has it
 	m.patch("creds/crm", data{"max_age": nil, "min_ttl": 900.0})
-	m.write("creds/books", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+	m.write("creds/books", data{"refresh_token": m.grant()})
 	if keys := m.list("creds/")["keys"].([]any); len(keys) != 2 {
 		t.Errorf("list: %v", keys)
 	}

@@ -161,7 +161,7 @@ func TestEventsTellWhatHappenedAndNoSecret(t *testing.T) {
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
 		m.token("crm")
 		passes(11 * time.Minute)
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400)
 		m.delete("creds/crm")
 		synctest.Wait()

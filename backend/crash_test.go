@@ -61,7 +61,7 @@ func roads() map[string]road {
 			},
 		},
 		"importing": {
-			prepare: func(m *mount) any { m.connect("other"); return m.zoho.RefreshTokens()[0].Token },
+			prepare: func(m *mount) any { m.connect("other"); return m.grant() },
 			walk: func(m *mount, token any) (*logical.Response, error) {
 				return m.try(logical.UpdateOperation, "creds/crm", data{"refresh_token": token})
 			},
@@ -70,7 +70,7 @@ func roads() map[string]road {
 			prepare: func(m *mount) any {
 				m.connect("other")
 				m.connect("crm")
-				return m.zoho.RefreshTokens()[0].Token
+				return m.grant()
 			},
 			walk: func(m *mount, token any) (*logical.Response, error) {
 				return m.try(logical.UpdateOperation, "creds/crm", data{"refresh_token": token})

@@ -188,7 +188,7 @@ func TestRevokedGrantIsAskedOnceInFifteenMinutesAndReconnectingEndsItAtOnce(t *t
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.zoho.Reset()
 		start := time.Now()
 		for time.Since(start) < 14*time.Minute {

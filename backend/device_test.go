@@ -56,7 +56,7 @@ func TestDeviceConsentLeavesAGoodCredentialAloneUntilItHasWon(t *testing.T) {
 		}
 		connect(true)
 		m.token("tv")
-		good := m.zoho.RefreshTokens()[0].Token
+		good := m.grant()
 		connect(false)
 		m.token("tv") // starts the question
 		m.tick()

@@ -193,7 +193,7 @@ func TestImportIsNotUndeletedEither(t *testing.T) {
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Times: 1})
 			var others sync.WaitGroup
 			others.Go(func() {
-				m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}, 400, "deleted", "nothing was connected")
+				m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.grant()}, 400, "deleted", "nothing was connected")
 			})
 			synctest.Wait()
 			m.do(logical.DeleteOperation, "creds/crm", how)
@@ -451,7 +451,7 @@ func TestRotatedGrantThatCannotBeStoredIsNeitherLostNorMintedAnew(t *testing.T) 
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
 		m.configure(data{"max_age": "30m"})
 		m.connect("crm")
-		m.write("creds/sibling", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+		m.write("creds/sibling", data{"refresh_token": m.grant()})
 		passes(61 * time.Minute)
 		m.storage.failing("put", "due/")
 		_, err := m.try(logical.ReadOperation, "creds/crm", nil)

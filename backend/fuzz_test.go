@@ -37,7 +37,7 @@ func FuzzWriteCreds(f *testing.F) {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.configure(data{"verify": false})
 			m.connect("crm")
-			grant := m.zoho.RefreshTokens()[0].Token
+			grant := m.grant()
 			for _, op := range []logical.Operation{logical.UpdateOperation, logical.PatchOperation} {
 				_, err := m.try(op, "creds/crm", maps.Clone(written))
 				if r, ok := err.(*refusal); err != nil && (!ok || r.status >= 500) {

@@ -187,7 +187,7 @@ func TestGrantWhoseServerIsGoneForEverCanBeForgotten(t *testing.T) {
 		if keys := fmt.Sprint(m.storage.keys(t)); keys != "[config]" {
 			t.Errorf("left are %s", keys)
 		}
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 	})
 }
 
@@ -206,10 +206,8 @@ func TestWhatZohoDidNotRevokeOfReplacedGrantsIsTriedAgainThoughTokensLive(t *tes
 			m.zoho.ClearFaults()
 			passes(2 * time.Minute)
 			m.tick()
-			for _, rt := range m.zoho.RefreshTokens() {
-				if rt.Token == former {
-					t.Errorf("%s: minutes after Zoho came back the grant lives on", what)
-				}
+			if m.lives(former) {
+				t.Errorf("%s: minutes after Zoho came back the grant lives on", what)
 			}
 			if m.zoho.Alive(held) {
 				t.Errorf("%s: minutes after Zoho came back a token lives on", what)
@@ -235,7 +233,7 @@ func TestGrantThatWasLeftToItsOwnerIsRevokedByNoReconnect(t *testing.T) {
 		left := m.leftToOwner()
 		m.connect("crm")
 		m.hours()
-		if !slices.ContainsFunc(m.zoho.RefreshTokens(), func(rt zohotest.RefreshToken) bool { return rt.Token == left }) {
+		if !m.lives(left) {
 			t.Error("it is revoked")
 		}
 		m.endAll()
@@ -407,7 +405,7 @@ func TestGrantThatIsBeingRevokedCannotBeImported(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 5 * time.Second, Endpoint: "revoke"})
 		var others sync.WaitGroup
 		others.Go(func() { m.delete("creds/crm") })
@@ -444,7 +442,7 @@ func TestGrantThatIsBeingForgottenCanBeImportedAtAnyStep(t *testing.T) {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.configure(nil)
 			m.connect("crm")
-			token := m.zoho.RefreshTokens()[0].Token
+			token := m.grant()
 			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
 			passes(2 * time.Hour)
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
@@ -482,7 +480,7 @@ func TestRefreshTokenThatZohoGivesAgainIsTakenFromNobody(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		landed := m.consent("second", nil, zohotest.Consent{})
 		again := fmt.Sprintf(`{"access_token":"1000.again","refresh_token":%q,"scope":"ZohoCRM.modules.ALL","api_domain":"https://www.zohoapis.com","token_type":"Bearer","expires_in":3600}`, token)
 		m.wire.fixed.Store(&again)
@@ -501,7 +499,7 @@ func TestGrantThatZohoGivesAgainWorksThoughItWasForgottenJustNow(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
 		m.hours()
 		landed := m.consent("crm", nil, zohotest.Consent{})
@@ -566,7 +564,7 @@ func TestReplacedGrantThatAnotherCredentialUsesIsNotOnItsWayOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.write("creds/other", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+		m.write("creds/other", data{"refresh_token": m.grant()})
 		m.connect("crm")
 		if s := m.read("status/crm"); s["retired_grants"] != 0 || s["retired_tokens"] != 0 {
 			t.Errorf("status tells of %v grants and %v tokens that end", s["retired_grants"], s["retired_tokens"])
@@ -579,7 +577,7 @@ func TestDeleteSaysSoWhenAnImportHasSavedItsGrant(t *testing.T) {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.configure(nil)
 			m.connect("crm")
-			token := m.zoho.RefreshTokens()[0].Token
+			token := m.grant()
 			var resp *logical.Response
 			reached = m.hangs(nth,
 				func() { resp = m.delete("creds/crm") },

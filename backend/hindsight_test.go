@@ -106,7 +106,7 @@ func TestDeadCredentialIsStillDeadNextWeek(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400)
 		passes(7 * 24 * time.Hour)
 		if status := m.read("status/crm"); status["state"] != "needs_consent" || status["last_error"] == nil {
@@ -141,7 +141,7 @@ func TestOneGrantThatCannotBeRevokedHoldsUpNoOther(t *testing.T) {
 			m.delete(fmt.Sprintf("creds/c%d", i))
 		}
 		m.zoho.ClearFaults()
-		stuck := m.zoho.RefreshTokens()[0].Token
+		stuck := m.grant()
 		m.tap(func(r *http.Request, body string) (int, string) {
 			if strings.Contains(r.URL.Path, "revoke") && strings.Contains(body, stuck) {
 				return 403, `{"error":"weird_thing"}`

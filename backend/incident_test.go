@@ -177,7 +177,7 @@ func TestRevokedGrantIsToldByAComplaint(t *testing.T) {
 		m.configure(data{"max_age": "30m"})
 		m.connect("crm")
 		got := m.read("creds/crm")
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.refused(logical.ReadOperation, "creds/crm", data{"rejected": got["token_id"]}, 400, "authorize/crm")
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "authorize/crm")
 		if state := m.read("status/crm")["state"]; state != "needs_consent" {
@@ -234,7 +234,7 @@ func TestImportsThatFailDoNotForgetTheirBudget(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		c := m.zoho.DefaultClient()
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Endpoint: "token"})
 		// Another mount, that knows nothing of this grant.

@@ -20,7 +20,7 @@ func TestDeadCredentialExplainsItself(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "refresh token refused by accounts.zoho.com (invalid_code)", "connect again with authorize/crm")
 		status := m.read("status/crm")
 		if status["state"] != "needs_consent" || status["hold_reason"] != "refused" || status["hold_until"] == nil {
@@ -95,20 +95,25 @@ func TestRevokedAccessTokensDieAndTheNextReadMintsAnew(t *testing.T) {
 	})
 }
 
+// secondRevocationFails makes Zoho revoke one token, or grant, and fail at the next.
+func (m *mount) secondRevocationFails() {
+	revocations := 0
+	m.tap(func(r *http.Request, _ string) (int, string) {
+		if strings.Contains(r.URL.Path, "revoke") {
+			if revocations++; revocations == 2 {
+				return 400, `{"error":"server_error"}`
+			}
+		}
+		return 0, ""
+	})
+}
+
 func TestRevokingSaysThatWhatZohoKeepsAliveIsHandedOutNoMore(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
 		m.token("crm") // besides the one that came with the grant
-		revocations := 0
-		m.tap(func(r *http.Request, _ string) (int, string) {
-			if strings.Contains(r.URL.Path, "revoke") {
-				if revocations++; revocations == 2 {
-					return 400, `{"error":"server_error"}`
-				}
-			}
-			return 0, ""
-		})
+		m.secondRevocationFails()
 		resp := m.write("revoke/crm", nil)
 		if resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "they are handed out no more. Write again") {
 			t.Errorf("one of two was revoked, and the answer is %v %q", resp.Data, resp.Warnings)
@@ -122,15 +127,7 @@ func TestRevokingReachesWhatADeleteOfTheSameNameLeft(t *testing.T) {
 		m.connect("crm")
 		unrevoked(m)
 		m.connect("crm")
-		revocations := 0
-		m.tap(func(r *http.Request, _ string) (int, string) {
-			if strings.Contains(r.URL.Path, "revoke") {
-				if revocations++; revocations == 2 { // the first is of the present grant's token
-					return 400, `{"error":"server_error"}`
-				}
-			}
-			return 0, ""
-		})
+		m.secondRevocationFails() // the first is of the present grant's token
 		if resp := m.write("revoke/crm", nil); resp.Data["revoked"] != 1 || len(resp.Warnings) != 1 {
 			t.Errorf("with the deleted one's alive: %v %q", resp.Data, resp.Warnings)
 		}
@@ -304,7 +301,7 @@ func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		before := m.zoho.RefreshTokens()[0].Token
+		before := m.grant()
 		landed := m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
 		m.write("creds/crm", data{"callback_url": landed})
 		granted := fmt.Sprint(m.read("status/crm")["granted_scopes"])

@@ -40,7 +40,7 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 		}{
 			{"consent started", func() { m.landed = m.consent("crm", nil, zohotest.Consent{}) }, "[INFO]", false},
 			{"credential connected", func() { m.write("creds/crm", data{"callback_url": m.landed}) }, "[INFO]", true},
-			{"credential connected", func() { m.write("creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token}) }, "grant_type=refresh_token", true},
+			{"credential connected", func() { m.write("creds/crm", data{"refresh_token": m.grant()}) }, "grant_type=refresh_token", true},
 			{"minted an access token", func() { m.token("crm") }, "[INFO]", true},
 			{"no access token from Zoho", func() {
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Times: 1})

@@ -71,7 +71,7 @@ func TestConsentThatWaitsForADeadGrantIsWhatComesNext(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400)
 		if next := m.read("status/crm")["next_command"].(string); !strings.Contains(next, "authorize/crm") {
 			t.Errorf("with a dead grant: %s", next)

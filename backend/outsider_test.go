@@ -5,6 +5,7 @@ package backend_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,10 +14,15 @@ import (
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
-// grant is the refresh token of the only credential there is.
+// grant is the first refresh token that lives at Zoho: the credential's, where there is one.
 func (m *mount) grant() string {
 	m.t.Helper()
 	return m.zoho.RefreshTokens()[0].Token
+}
+
+// lives reports whether a grant does at Zoho, by its refresh token.
+func (m *mount) lives(grant string) bool {
+	return slices.ContainsFunc(m.zoho.RefreshTokens(), func(rt zohotest.RefreshToken) bool { return rt.Token == grant })
 }
 
 // othersMint lets another program mint, as often as Zoho lets it.

@@ -107,7 +107,7 @@ func TestDeletingASiblingKillsNoGrantInUseWhateverStepOfTheImportFailed(t *testi
 				m.configure(nil)
 				m.connect("first")
 				count := fail(m, nth)
-				_, err := m.try(logical.UpdateOperation, "creds/second", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+				_, err := m.try(logical.UpdateOperation, "creds/second", data{"refresh_token": m.grant()})
 				reached = count() >= nth
 				m.storage.working()
 				if nth%2 == 0 {
@@ -187,7 +187,7 @@ func TestImportThatFailsDoesNotUndoADeleteThatWasNotSettled(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		gone := false
 		fail := func(op, key string) error {
 			if gone {
@@ -224,7 +224,7 @@ func TestGrantOfAnEarlierReleaseEndsWhateverStepOfItsReplacementCrashed(t *testi
 			m.connect("crm")
 			m.withoutLedger()
 			m.restart()
-			old := m.zoho.RefreshTokens()[0].Token
+			old := m.grant()
 			landed := m.consent("crm", nil, zohotest.Consent{})
 			n := 0
 			die := func(op, key string) error {

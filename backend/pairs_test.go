@@ -54,7 +54,7 @@ func deeds() map[string]deed {
 		"settings":                {prepare: write(func(*mount) data { return data{"max_age": "20m"} })},
 		"importing":               {prepare: write(func(m *mount) data { return data{"refresh_token": m.zoho.RefreshTokens()[1].Token} })},
 		"importing its own":       {prepare: write(func(m *mount) data { return data{"refresh_token": m.zoho.RefreshTokens()[2].Token} })},
-		"importing a retired one": {prepare: write(func(m *mount) data { return data{"refresh_token": m.zoho.RefreshTokens()[0].Token} })},
+		"importing a retired one": {prepare: write(func(m *mount) data { return data{"refresh_token": m.grant()} })},
 		"importing its own elsewhere": {prepare: func(m *mount) func() {
 			return m.attempt(logical.UpdateOperation, "creds/other", data{"refresh_token": m.zoho.RefreshTokens()[2].Token})
 		}},

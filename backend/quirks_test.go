@@ -79,7 +79,7 @@ func TestWrongDataCenterIsNamedWhicheverWordZohoChooses(t *testing.T) {
 				m.zoho.Knobs(func(k *zohotest.Knobs) { k.WrongDataCenterError = word })
 				m.configure(nil)
 				m.connect("crm")
-				elsewhere := m.zoho.RefreshTokens()[0].Token
+				elsewhere := m.grant()
 				m.refused(logical.UpdateOperation, "creds/eu", data{"refresh_token": elsewhere, "data_center": "eu"}, 400, word, "data center")
 				m.zoho.Reset() // the simulator notes the wrong data centre, which was the test's doing
 				m.token("crm")

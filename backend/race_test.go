@@ -146,7 +146,7 @@ func TestDeleteLeavesAReplacedGrantToTheImportThatIsUnderWay(t *testing.T) {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.configure(nil)
 			m.connect("crm")
-			held, replaced := m.token("crm"), m.zoho.RefreshTokens()[0].Token
+			held, replaced := m.token("crm"), m.grant()
 			m.connect("crm")
 			if forgotten {
 				m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false}) // the replaced grant is revoked in an hour
@@ -173,7 +173,7 @@ func TestImportWhileTheSameGrantIsBeingDeletedElsewhereEndsWhole(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("first")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Delay: 3 * time.Second, Times: 2})
 		var others sync.WaitGroup
 		others.Go(func() { m.delete("creds/first") })

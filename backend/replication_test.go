@@ -52,7 +52,7 @@ func TestEachOperationIsServedOrForwardedByTheKindOfNode(t *testing.T) {
 		"start a consent":     {logical.UpdateOperation, "authorize/crm", nothing, true},
 		"finish a consent":    {logical.UpdateOperation, "creds/crm", func(m *mount) data { return data{"callback_url": m.landed} }, true},
 		"connect with a code": {logical.CreateOperation, "creds/new", func(m *mount) data { return data{"code": m.canary("code")} }, true},
-		"import":              {logical.UpdateOperation, "creds/new", func(m *mount) data { return data{"refresh_token": m.zoho.RefreshTokens()[0].Token} }, true},
+		"import":              {logical.UpdateOperation, "creds/new", func(m *mount) data { return data{"refresh_token": m.grant()} }, true},
 		"client credentials": {logical.UpdateOperation, "creds/new", func(m *mount) data {
 			return data{"grant_type": "client_credentials", "scopes": "ZohoCRM.modules.READ", "soid": "ZohoCRM.1"}
 		}, true},
@@ -127,7 +127,7 @@ func TestStandbyServesALivingTokenDuringAFailureAndForwardsWithoutOne(t *testing
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[0].Token)
+		m.zoho.RevokeRefreshToken(m.grant())
 		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "invalid_code")
 		m.standby(consts.ReplicationPerformanceStandby, false)
 		m.restart()

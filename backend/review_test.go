@@ -74,7 +74,7 @@ func TestDeleteIsKeptToThoughAnImportOfItsGrantComesToNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 		var others sync.WaitGroup
 		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/other", data{"refresh_token": token}) })
@@ -91,7 +91,7 @@ func TestDeleteIsKeptToThoughAnImportOfItsGrantWasNotedAndFailed(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		noted := false
 		after := func(op, key string) error {
 			if noted = noted || op == "put" && strings.HasPrefix(key, "due/"); noted {
@@ -139,10 +139,8 @@ func TestDeleteEndsAGrantThatOnlyDeadProcessesLeftToOthers(t *testing.T) {
 			m.reborn()
 		}
 		m.delete("creds/other")
-		for _, living := range m.zoho.RefreshTokens() {
-			if living.Token == token {
-				t.Error("the grant lives on, though nobody uses it")
-			}
+		if m.lives(token) {
+			t.Error("the grant lives on, though nobody uses it")
 		}
 		m.token("crm")
 	})
@@ -155,7 +153,7 @@ func TestTokensOfAReplacedGrantLiveOnWhoeverTidiesUpAfterACrash(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		held := m.token("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 		var others sync.WaitGroup
@@ -253,7 +251,7 @@ func TestRotationThatFailsOnTheWayForgetsNoHolder(t *testing.T) {
 					m.connect("crm")
 					names := []string{"crm", "second", "third"}
 					for _, name := range names[1:] {
-						m.write("creds/"+name, data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+						m.write("creds/"+name, data{"refresh_token": m.grant()})
 					}
 					passes(61 * time.Minute)
 					count := fail(m, nth)
@@ -312,7 +310,7 @@ func TestImportThatCouldNotBeStoredLosesNoTokenThatZohoReplacedMeanwhile(t *test
 			inBubble(t, func(t *testing.T, m *mount) {
 				m.configure(nil)
 				m.connect("elsewhere")
-				token := m.zoho.RefreshTokens()[0].Token
+				token := m.grant()
 				m.do(logical.DeleteOperation, "creds/elsewhere", data{"revoke": false})
 				m.nothingLeft("forgotten")
 				m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
@@ -519,7 +517,7 @@ func TestImportOfItsOwnGrantGoesOnWithTheTokenThatZohoReplacedItBy(t *testing.T)
 		m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
 		m.configure(nil)
 		m.connect("crm")
-		m.write("creds/crm", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+		m.write("creds/crm", data{"refresh_token": m.grant()})
 		m.token("crm")
 		if resp := m.do(logical.ReadOperation, "creds/crm", nil); len(resp.Warnings) != 0 {
 			t.Errorf("the credential goes on with the token that was replaced: %q", resp.Warnings)
@@ -537,7 +535,7 @@ func TestCrashWhileZohoReplacesTheRefreshTokenLosesNoCredential(t *testing.T) {
 			m.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
 			m.configure(nil)
 			m.connect("crm")
-			m.write("creds/second", data{"refresh_token": m.zoho.RefreshTokens()[0].Token})
+			m.write("creds/second", data{"refresh_token": m.grant()})
 			passes(61 * time.Minute)
 			count := m.dying(nth)
 			_, _ = m.try(logical.ReadOperation, "creds/crm", nil)
@@ -660,7 +658,7 @@ func TestFormat1sPromiseToRevokeIsKeptThoughAnImportIsUnderWay(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
 		m.nothingLeft("forgotten")
 		c, server := m.zoho.DefaultClient(), m.zoho.AccountsURL("us")

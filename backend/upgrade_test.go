@@ -89,7 +89,7 @@ func TestHolderThatFormat1NotedCountsBeforeItIsMovedForward(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		token := m.zoho.RefreshTokens()[0].Token
+		token := m.grant()
 		id := zoho.Fingerprint(m.zoho.AccountsURL("us"), m.zoho.DefaultClient().ID, token)
 		// As format 1 had it.
 		if err := m.storage.Delete(context.Background(), "grant/"+id); err != nil {
