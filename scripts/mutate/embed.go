@@ -25,25 +25,26 @@ var support string
 
 // place is where a mutant's edit stands in the text with all mutants.
 type place struct {
-	number   int
+	*mutant
 	from, to int
 }
 
-// embed puts mutants into a file; numbers are theirs, and those without one are left out.
-func embed(source []byte, found []*mutant, numbers map[*mutant]int) (text []byte, places []place) {
+// embed puts mutants into a file; those without a number are left out.
+func embed(source []byte, found []*mutant) (text []byte, places []place) {
 	type wrap struct {
 		edit
-		number, order int
-		at            int // where it begins in the text
+		of        *mutant
+		order, at int // at: where it begins in the text
 	}
 	var begin, end []*wrap
 	for _, m := range found {
-		number, in := numbers[m]
-		if !in {
+		if m.number == 0 {
 			continue
 		}
+		number := strconv.Itoa(m.number)
 		for _, e := range m.edits {
-			w := &wrap{edit: e, number: number, order: len(begin)}
+			e.before, e.after = strings.ReplaceAll(e.before, "#", number), strings.ReplaceAll(e.after, "#", number)
+			w := &wrap{edit: e, of: m, order: len(begin)}
 			begin, end = append(begin, w), append(end, w)
 		}
 	}
@@ -54,96 +55,91 @@ func embed(source []byte, found []*mutant, numbers map[*mutant]int) (text []byte
 	slices.SortStableFunc(end, func(a, b *wrap) int {
 		return cmp.Or(a.to-b.to, b.from-a.from, b.order-a.order)
 	})
-	for i := 0; i <= len(source); {
+	for i := 0; i <= len(source); i++ {
 		for ; len(end) > 0 && end[0].to == i; end = end[1:] {
-			text = append(text, strings.ReplaceAll(end[0].after, "#", strconv.Itoa(end[0].number))...)
-			places = append(places, place{end[0].number, end[0].at, len(text)})
+			text = append(text, end[0].after...)
+			places = append(places, place{end[0].of, end[0].at, len(text)})
 		}
-		skip := 0
+		instead := ""
 		for ; len(begin) > 0 && begin[0].from == i; begin = begin[1:] {
 			begin[0].at = len(text)
-			text = append(text, strings.ReplaceAll(begin[0].before, "#", strconv.Itoa(begin[0].number))...)
-			if begin[0].instead != "" {
-				text = append(text, begin[0].instead...)
-				skip = begin[0].to - begin[0].from
+			text = append(text, begin[0].before...)
+			if w := begin[0]; w.instead != "" {
+				instead = w.instead
+				i += w.to - w.from - 1 // nothing else stands in an operator
 			}
 		}
 		switch {
-		case skip > 0:
-			i += skip
+		case instead != "":
+			text = append(text, instead...)
 		case i < len(source):
 			text = append(text, source[i])
-			i++
-		default:
-			i++
 		}
 	}
 	return text, places
 }
 
-// at returns which mutant stands around a position: of several the innermost.
-func at(places []place, position int) (number int, found bool) {
-	size := -1
+// at returns which mutant stands around a position: of several the innermost; nil: none.
+func at(places []place, position int) (found *mutant) {
+	var size int
 	for _, p := range places {
-		if p.from <= position && position <= p.to && (size < 0 || p.to-p.from < size) {
-			number, size, found = p.number, p.to-p.from, true
+		if p.from <= position && position <= p.to && (found == nil || p.to-p.from < size) {
+			found, size = p.mutant, p.to-p.from
 		}
 	}
-	return number, found
+	return found
 }
 
 // overlay writes a package with all of its mutants into a folder and returns the
-// file that go's -overlay takes, and the mutants by number: those that do not compile
-// are left out.
-func overlay(ctx context.Context, info goPackage, found map[string][]*mutant, folder string) (path string, in map[int]*mutant, err error) {
-	numbers, in := map[*mutant]int{}, map[int]*mutant{}
-	for _, name := range info.GoFiles {
-		for _, m := range found[name] {
-			numbers[m] = len(numbers) + 1
-			in[numbers[m]] = m
+// file that go's -overlay takes. The mutants get numbers; those that do not compile are
+// left out.
+func overlay(ctx context.Context, info goPackage, found map[string][]*mutant, folder string) (path string, err error) {
+	all := 0
+	for _, of := range found {
+		for _, m := range of {
+			all++
+			m.number = all
 		}
 	}
 	path = filepath.Join(folder, "overlay.json")
 	helper := filepath.Join(folder, "mutants.go")
 	replace := map[string]string{filepath.Join(info.Dir, "mutants_of_this_package.go"): helper}
 	if err := os.WriteFile(helper, []byte(strings.Replace(support, "package support", "package "+info.Name, 1)), 0o600); err != nil {
-		return "", nil, err
+		return "", err
 	}
 	for {
 		texts, places := map[string][]byte{}, map[string][]place{}
 		for _, name := range info.GoFiles {
 			source, err := os.ReadFile(filepath.Join(info.Dir, name))
 			if err != nil {
-				return "", nil, err
+				return "", err
 			}
-			texts[name], places[name] = embed(source, found[name], numbers)
+			texts[name], places[name] = embed(source, found[name])
 			with := filepath.Join(folder, "with-"+name)
 			replace[filepath.Join(info.Dir, name)] = with
 			if err := os.WriteFile(with, texts[name], 0o600); err != nil {
-				return "", nil, err
+				return "", err
 			}
 		}
 		encoded, err := json.Marshal(map[string]any{"Replace": replace})
 		if err := errors.Join(err, os.WriteFile(path, encoded, 0o600)); err != nil {
-			return "", nil, err
+			return "", err
 		}
 		screen, err := command(ctx, "build", "-gcflags=-e", "-overlay="+path, info.ImportPath)
 		if err == nil {
-			return path, in, nil
+			return path, nil
 		}
-		left := len(numbers)
+		again := false
 		for _, message := range compileError.FindAllSubmatch(screen, -1) {
-			name := filepath.Base(string(message[1]))
-			name = strings.TrimPrefix(name, "with-")
+			name := strings.TrimPrefix(filepath.Base(string(message[1])), "with-")
 			line, _ := strconv.Atoi(string(message[2]))
 			column, _ := strconv.Atoi(string(message[3]))
-			if number, known := at(places[name], position(texts[name], line, column)); known && in[number] != nil {
-				delete(numbers, in[number])
-				delete(in, number)
+			if m := at(places[name], position(texts[name], line, column)); m != nil {
+				m.number, again = 0, true
 			}
 		}
-		if len(numbers) == left {
-			return "", nil, fmt.Errorf("it does not compile with mistakes in it: %w\n%s", err, screen)
+		if !again {
+			return "", fmt.Errorf("it does not compile with mistakes in it: %w\n%s", err, screen)
 		}
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // goPackage is what go list says of one.
@@ -36,8 +38,7 @@ type test struct {
 // A trial is a mutant and the tests that get to it.
 type trial struct {
 	*mutant
-	number int
-	tests  []test
+	tests []test
 }
 
 // A verdict on a mutant.
@@ -63,7 +64,6 @@ func prepare(ctx context.Context, pkg, folder string, o options) (trials []trial
 		return nil, 0, err
 	}
 	made := map[string][]*mutant{}
-	all := 0
 	for _, name := range info.GoFiles {
 		path := filepath.Join(info.Dir, name)
 		source, err := os.ReadFile(path)
@@ -73,9 +73,8 @@ func prepare(ctx context.Context, pkg, folder string, o options) (trials []trial
 		if made[name], err = mutants(short(path), source); err != nil {
 			return nil, 0, err
 		}
-		all += len(made[name])
 	}
-	over, in, err := overlay(ctx, info, made, folder)
+	over, err := overlay(ctx, info, made, folder)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -87,17 +86,22 @@ func prepare(ctx context.Context, pkg, folder string, o options) (trials []trial
 		}
 		tests = append(tests, more...)
 	}
-	reached, err := whoReaches(ctx, tests, folder, o.parallel)
+	reached, err := whoReaches(ctx, tests, folder, o)
 	if err != nil {
 		return nil, 0, err
 	}
-	for number := 1; number <= all; number++ {
-		if m, compiles := in[number]; compiles {
-			slices.SortFunc(reached[number], func(a, b test) int { return cmp.Compare(a.took, b.took) })
-			trials = append(trials, trial{m, number, reached[number]})
+	for _, name := range info.GoFiles {
+		for _, m := range made[name] {
+			if m.number == 0 {
+				left++
+				continue
+			}
+			tests := reached[m.number]
+			slices.SortFunc(tests, func(a, b test) int { return cmp.Compare(a.took, b.took) })
+			trials = append(trials, trial{m, tests})
 		}
 	}
-	return trials, all - len(in), nil
+	return trials, left, nil
 }
 
 // short is a path as people write it.
@@ -148,40 +152,39 @@ func testsOf(ctx context.Context, judge, pattern, over, binary string) ([]test, 
 	return tests, nil
 }
 
-// whoReaches runs every test alone and returns which of them get to which mutant.
-func whoReaches(ctx context.Context, tests []test, folder string, parallel int) (map[int][]test, error) {
+// whoReaches runs every test alone and returns which of them get to which mutant, but
+// for those that take too long.
+func whoReaches(ctx context.Context, tests []test, folder string, o options) (map[int][]test, error) {
 	var mu sync.Mutex
-	var failed error
 	reached := map[int][]test{}
-	each(parallel, len(tests), func(i int) bool {
+	err := each(ctx, o.parallel, len(tests), func(ctx context.Context, i int) error {
 		t := tests[i]
 		trace := filepath.Join(folder, fmt.Sprintf("reached%d", i))
 		began := time.Now()
 		screen, err := runTests(ctx, []test{t}, "MUTANTS_REACHED="+trace, 10*time.Minute)
 		t.took = time.Since(began)
-		mu.Lock()
-		defer mu.Unlock()
 		if err != nil {
-			if failed == nil {
-				failed = fmt.Errorf("its tests fail as it is: %s: %w\n%s", t.name, err, screen)
-			}
-			return false
+			return fmt.Errorf("its tests fail as it is: %s: %w\n%s", t.name, err, screen)
 		}
 		numbers, err := os.ReadFile(trace)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = err
-			return false
+			return err
 		}
-		seen := map[int]bool{}
-		for line := range strings.FieldsSeq(string(numbers)) {
-			if number, err := strconv.Atoi(line); err == nil && !seen[number] {
-				seen[number] = true
+		if o.slowest > 0 && t.took > o.slowest {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		lines := strings.Fields(string(numbers)) // processes that a test starts write theirs too
+		slices.Sort(lines)
+		for _, line := range slices.Compact(lines) {
+			if number, err := strconv.Atoi(line); err == nil {
 				reached[number] = append(reached[number], t)
 			}
 		}
-		return failed == nil
+		return nil
 	})
-	return reached, failed
+	return reached, err
 }
 
 // judge runs the tests that get to the mutant, and says who noticed it.
@@ -231,30 +234,17 @@ func runTests(ctx context.Context, tests []test, env string, timeout time.Durati
 	return c.CombinedOutput()
 }
 
-// each calls f with 0 to n-1, several at once, until one says that it is enough.
-func each(parallel, n int, f func(int) bool) {
-	next, enough := make(chan int), make(chan struct{})
-	var once sync.Once
-	var workers sync.WaitGroup
-	for range max(parallel, 1) {
-		workers.Go(func() {
-			for i := range next {
-				if !f(i) {
-					once.Do(func() { close(enough) })
-				}
-			}
-		})
-	}
-send:
+// each calls f with 0 to n-1, several at once, until one fails.
+func each(ctx context.Context, parallel, n int, f func(context.Context, int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(parallel, 1))
 	for i := range n {
-		select {
-		case next <- i:
-		case <-enough:
-			break send
+		if ctx.Err() != nil {
+			break
 		}
+		group.Go(func() error { return f(ctx, i) })
 	}
-	close(next)
-	workers.Wait()
+	return group.Wait()
 }
 
 // command runs go; both of its outputs are the answer.

@@ -79,11 +79,6 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		outside += left
 	}
 	trials = slices.DeleteFunc(trials, func(t trial) bool { return !only.MatchString(t.String()) })
-	if o.slowest > 0 {
-		for i := range trials {
-			trials[i].tests = slices.DeleteFunc(trials[i].tests, func(t test) bool { return t.took > o.slowest })
-		}
-	}
 	all := len(trials)
 	rand.New(rand.NewPCG(o.seed, 0)).Shuffle(len(trials), func(i, j int) { trials[i], trials[j] = trials[j], trials[i] })
 	if o.sample > 0 {
@@ -94,27 +89,25 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	began := time.Now()
 	var mu sync.Mutex
 	results := map[verdict][]trial{}
-	var failed error
-	each(o.parallel, len(trials), func(i int) bool {
+	err = each(ctx, o.parallel, len(trials), func(ctx context.Context, i int) error {
 		if o.limit > 0 && time.Since(began) > o.limit {
-			return false
+			return nil
 		}
 		v, by, err := trials[i].judge(ctx)
+		if err != nil {
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil {
-			failed = err
-			return false
-		}
 		results[v] = append(results[v], trials[i])
 		if by != "" {
 			by = " (by " + by + ")"
 		}
 		fmt.Fprintf(out, "%-11s %s%s\n", v, trials[i], by)
-		return true
+		return nil
 	})
-	if ctx.Err() == nil && failed != nil {
-		return failed
+	if err != nil && ctx.Err() == nil { // whoever interrupts it wants to see what there is
+		return err
 	}
 
 	k, s, n := len(results[killed]), len(results[survived]), len(results[notCovered])

@@ -39,7 +39,9 @@ func TestEveryMistakeIsMadeByItsNumberAlone(t *testing.T) {
 			if m.line != 2 || m.what == "" {
 				t.Errorf("%q is said to be at %s", source, m)
 			}
-			with, _ := embed(text, found, map[*mutant]int{m: i + 1})
+			m.number = i + 1
+			with, _ := embed(text, found)
+			m.number = 0
 			got = append(got, strings.TrimSuffix(strings.TrimPrefix(string(with), before), after))
 		}
 		slices.Sort(got)
@@ -58,21 +60,20 @@ func TestMistakesStandInEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	numbers := map[*mutant]int{}
 	for i, m := range found {
-		numbers[m] = i + 1
+		m.number = i + 1
 	}
-	text, places := embed(source, found, numbers)
+	text, places := embed(source, found)
 	want := "if (mutantIs(1) != ((mutantIs(2) != ((mutantIs(2) != (a)) && (mutantIs(2) != (b)))))) { if !mutantIs(3) { f() } }"
 	if !strings.Contains(string(text), want) {
 		t.Errorf("it is\n%swant\n%s", text, want)
 	}
 	for inside, want := range map[string]int{"f()": 3, "(a))": 2, "!= ((mutantIs(2)": 1} {
-		if number, _ := at(places, strings.Index(string(text), inside)); number != want {
-			t.Errorf("around %s is %d, want %d", inside, number, want)
+		if m := at(places, strings.Index(string(text), inside)); m == nil || m.number != want {
+			t.Errorf("around %s is %v, want number %d", inside, m, want)
 		}
 	}
-	if _, found := at(places, 3); found {
+	if at(places, 3) != nil {
 		t.Error("something is around the package clause")
 	}
 	if where := position([]byte("a\nbc\nd"), 2, 2); where != 3 {

@@ -16,6 +16,7 @@ type mutant struct {
 	line, col int
 	what      string // for people
 	edits     []edit
+	number    int // in the text of its package; 0: it is left out
 }
 
 // An edit puts text before and after some bytes of a file, or in their place. In its
@@ -57,7 +58,7 @@ func mutants(file string, source []byte) ([]*mutant, error) {
 	of := func(n ast.Node) string { return string(source[offset(n.Pos()):offset(n.End())]) }
 	add := func(at token.Pos, what string, edits ...edit) {
 		position := files.Position(at)
-		found = append(found, &mutant{file, position.Line, position.Column, what, edits})
+		found = append(found, &mutant{file: file, line: position.Line, col: position.Column, what: what, edits: edits})
 	}
 	around := func(n ast.Node, before, after string) edit {
 		return edit{from: offset(n.Pos()), to: offset(n.End()), before: before, after: after}
