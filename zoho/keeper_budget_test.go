@@ -202,6 +202,28 @@ func TestAnImportIsProvenByOneMintThatTakesAPlace(t *testing.T) {
 	})
 }
 
+// Either clock may be rounded, so that Zoho's window ends up to two seconds later than
+// by ours.
+func TestACallThatMadeNoTokenCountsUntilZohosWindowIsOverByAnyClock(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_client", Endpoint: "token", Times: 1})
+		began := time.Now()
+		if served, err := w.read(zoho.Want{}); err == nil {
+			t.Fatalf("Zoho failed, and %+v was served", served)
+		}
+		for _, c := range []struct {
+			after time.Duration
+			left  int
+		}{{10*time.Minute - time.Second, 9}, {10*time.Minute + time.Second, 9}, {10*time.Minute + 3*time.Second, 10}} {
+			w.passes(time.Until(began.Add(c.after)))
+			w.restart() // what is loaded is pruned
+			if left := w.looks().MintsLeft; left != c.left {
+				t.Errorf("%s after it %d mints are left, want %d", c.after, left, c.left)
+			}
+		}
+	})
+}
+
 func TestAPlaceIsStoredBeforeZohoIsAsked(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.disk.set(func(d *disk) {
