@@ -20,7 +20,7 @@ PROFILE ?=
 BENCH ?=
 RECORD ?=
 
-.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench benchmarks profile mutate untaken clean
+.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench benchmarks profile mutate untaken clean bin/bench
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,12 +74,10 @@ dev: build ## the same, and stay up for playing
 fuzz: ## each fuzz target (TARGET: those whose names fit) for FUZZTIME (10s), and how often it was executed
 	@TARGET='$(TARGET)' FUZZTIME=$(FUZZTIME) scripts/fuzz/run
 
-# Reads of a real server, in some twenty minutes; nothing else should run on the machine.
-bin/bench: FORCE
+bin/bench:
 	@for part in "" -yardstick -fill -plain; do go build -trimpath -ldflags '-s -w' -o "bin/bench$$part" "./bench/$${part#-}" || exit; done
 
-FORCE:
-
+# Reads of a real server, in some twenty minutes; nothing else should run on the machine.
 bench: build bin/bench ## speed on a real Vault beside yardsticks, into docs/performance.md; PLUGIN, SETUP: another plugin; BENCH='-short'
 	@$(if $(PROFILE),go build -trimpath -ldflags '$(LDFLAGS)' -pgo $(PROFILE) -o bin/bench-pgo ./cmd/vault-plugin-secrets-zoho)
 	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plain bin/bench-plain -pgo "$(if $(PROFILE),bin/bench-pgo)" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)

@@ -226,7 +226,9 @@ func (r *Results) measuredOn(m Machine, parts string) {
 		r.Apart = map[string]Machine{}
 	}
 	for part := range strings.SplitSeq(parts, ",") {
-		r.Apart[part] = m
+		if r.Apart[part] = m; m == r.Machine {
+			delete(r.Apart, part)
+		}
 	}
 }
 

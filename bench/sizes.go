@@ -8,9 +8,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
+
+	"vault-plugin-secrets-zoho/bench/constant"
 )
 
 // Size is what a mount with so many credentials costs.
@@ -55,8 +56,6 @@ func (o *options) fill(s *server, z *simulated, n int) error {
 	})
 }
 
-func copyName(i string) string { return "copy" + strings.Repeat("0", 7-len(i)) + i }
-
 func (o *options) size(s *server, z *simulated, n int) (*Size, error) {
 	progress("%d credentials: filling storage", n)
 	if err := o.fill(s, z, n); err != nil {
@@ -68,7 +67,7 @@ func (o *options) size(s *server, z *simulated, n int) (*Size, error) {
 		if i%n == 0 {
 			return engineName + "/creds/app"
 		}
-		return engineName + "/creds/" + copyName(fmt.Sprint(i%n))
+		return engineName + "/creds/" + constant.Copy(i%n)
 	}
 	// A restart empties memory.
 	s.stop(syscall.SIGTERM)
@@ -123,7 +122,7 @@ func (o *options) size(s *server, z *simulated, n int) (*Size, error) {
 		err := s.ask("GET", engineName+"/creds?list=true&"+query.Encode(), nil, nil)
 		return time.Since(begun), err
 	}
-	if size.Page, err = list(url.Values{"limit": {"100"}, "after": {copyName(fmt.Sprint(n / 2))}}); err != nil && !isStatus(err, 404) {
+	if size.Page, err = list(url.Values{"limit": {"100"}, "after": {constant.Copy(n / 2)}}); err != nil && !isStatus(err, 404) {
 		return nil, err
 	}
 	if size.List, err = list(nil); err != nil {

@@ -1,8 +1,15 @@
 // Package constant is the answer that every yardstick gives: as many fields as a read
-// of this engine has, and as long ones, so that what differs is the way to it.
+// of this engine has, and as long ones, so that what differs is the way to it. It has the
+// names of copied credentials too.
 package constant
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// Copy is the name of a copy of a credential, from 1; names sort as numbers do.
+func Copy(i int) string { return fmt.Sprintf("copy%07d", i) }
 
 // Answer returns it, built anew.
 func Answer() map[string]any {

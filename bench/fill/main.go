@@ -9,20 +9,18 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
-	"github.com/hashicorp/vault/sdk/plugin"
 	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-zoho/bench/constant"
+	"vault-plugin-secrets-zoho/bench/serve"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
 func main() {
-	logger := hclog.New(&hclog.LoggerOptions{Name: "fill", Level: hclog.Warn, JSONFormat: true})
-	err := plugin.ServeMultiplex(&plugin.ServeOpts{Logger: logger, BackendFactoryFunc: func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+	serve.Plugin("fill", func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 		b := &framework.Backend{
 			BackendType: logical.TypeLogical,
 			Paths: []*framework.Path{{
@@ -36,11 +34,7 @@ func main() {
 			}},
 		}
 		return b, b.Setup(ctx, conf)
-	}})
-	if err != nil {
-		logger.Error("the plugin ended; Vault starts it", "error", err)
-		os.Exit(1)
-	}
+	})
 }
 
 // fill copies the credential template, which has one token that lives.
@@ -66,7 +60,7 @@ func fill(ctx context.Context, s logical.Storage, from, to int) error {
 			copied["refresh_token"] = refreshToken
 			return errors.Join(
 				store(ctx, s, "token/"+id(refreshToken), record),
-				store(ctx, s, fmt.Sprintf("creds/copy%07d", i), copied))
+				store(ctx, s, "creds/"+constant.Copy(i), copied))
 		})
 	}
 	return group.Wait()

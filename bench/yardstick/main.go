@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
-	"github.com/hashicorp/vault/sdk/plugin"
 
 	"vault-plugin-secrets-zoho/bench/constant"
+	"vault-plugin-secrets-zoho/bench/serve"
 )
 
 func main() {
@@ -20,18 +19,13 @@ func main() {
 	if len(os.Args) > 1 {
 		which = os.Args[1]
 	}
-	logger := hclog.New(&hclog.LoggerOptions{Name: which, Level: hclog.Warn, JSONFormat: true})
-	err := plugin.ServeMultiplex(&plugin.ServeOpts{Logger: logger, BackendFactoryFunc: func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+	serve.Plugin(which, func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 		b, err := newBackend(which)
 		if err != nil {
 			return nil, err
 		}
 		return b, b.Setup(ctx, conf)
-	}})
-	if err != nil {
-		logger.Error("the plugin ended; Vault starts it", "error", err)
-		os.Exit(1)
-	}
+	})
 }
 
 // newBackend returns one of the yardsticks. All answer creds/app.
