@@ -1,23 +1,26 @@
-// Package consent knows the consents that wait: started, spent, finished. It alone
-// writes and deletes what is stored of them, and compares it first: whoever started
-// a consent ends that one and no other.
+// Package consent owns the stored consents: at most one for each credential name. It
+// alone writes and deletes them, and compares before it does: a caller ends the consent
+// that it started and no other.
 //
-//	(nothing) --Start--> started --Spend--> spent --Finish--> finished
-//	                      ^   |               |
-//	                      |   +----Finish-----|--> declined, or without a code
-//	                      +----Unspend--------+    the code never left
-//	                      +----Reopen---------+    somebody else consented
+//	(nothing) --Start--> waiting --Spend--> in progress --Finish--> finished
+//	                      |  ^                  |
+//	                      |  +-----Unspend------+    the code was never sent
+//	                      |  +-----Reopen-------+    another account consented
+//	                      +--------Finish----------> finished: declined, or without a code
+//	                      +--------Withdraw--------> (nothing)
 //
-// Start takes the place of a consent that waits only for whoever may do that. One that
-// came with a state is kept after its end with what came of it, for whoever loads
-// the page again; the others are deleted. Sweep deletes each some time after it has
-// expired. That a code was sent is known until it is surely dead, and its consent over.
+// A finished consent keeps its result, without secrets, for as long as Kept: so that the
+// caller that sent the link can list it, and the person can load the page again. Sweep
+// deletes it afterwards. The fingerprint of a code that was sent is kept until the code
+// has certainly expired and its consent is over.
 package consent
 
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,7 +64,9 @@ const (
 type Consent struct {
 	store.Versioned
 	// ID tells apart consents of one name.
-	ID string `json:"id,omitempty"`
+	ID string `json:"id"`
+	// ClientID is the OAuth client that asks.
+	ClientID string `json:"client_id,omitempty"`
 	// State comes back with the code.
 	State       string      `json:"state,omitempty"`
 	RedirectURI string      `json:"redirect_uri,omitempty"`
@@ -69,14 +74,17 @@ type Consent struct {
 	DataCenter  string      `json:"data_center,omitempty"`
 	Verifier    zoho.Secret `json:"verifier,omitempty"`
 	Expires     time.Time   `json:"expires"`
-	// Flow is how the person consents; empty for a code that no consent here led to.
+	// Flow is how the person consents.
 	Flow string `json:"flow,omitempty"`
 	// GrantID is the grant that gains scopes.
 	GrantID string `json:"grant_id,omitempty"`
-	// Spent is the fingerprint of a code that was sent: then the consent is spent.
-	Spent string `json:"spent,omitempty"`
-	// Outcome is what came of the last code, or of none.
+	// Spent is the fingerprint of the code that was sent to finish this consent, at SpentAt.
+	Spent   string    `json:"spent,omitempty"`
+	SpentAt time.Time `json:"spent_at,omitzero"`
+	// Outcome is the result of the last attempt to finish it; nil before the first.
 	Outcome *Outcome `json:"outcome,omitempty"`
+	// Ended is when it was finished; zero while it is not.
+	Ended time.Time `json:"ended,omitzero"`
 	// SOID is the organization that is asked, <service>.<id>.
 	SOID string `json:"soid,omitempty"`
 	// ExpectedUser is whose account it must be, an e-mail address or a Zoho user id.
@@ -97,32 +105,64 @@ type Consent struct {
 	NextPoll        time.Time     `json:"next_poll,omitzero"`
 }
 
-// Outcome is what came of a consent. There is no secret in it.
+// Outcome is the result of an attempt to finish a consent. There is no secret in it.
 type Outcome struct {
-	// Code is the fingerprint of the code that it came of.
+	// Code is the fingerprint of the code that was sent, if one was.
 	Code   string `json:"code,omitempty"`
 	Result Result `json:"result"`
-	// Status is that of HTTP for the browser that waits.
+	// Status is the HTTP status of the page for the browser.
 	Status int `json:"status"`
+	// Word is what Zoho sent as error in its redirect, checked by zoho.ParseCallback.
+	Word string `json:"word,omitempty"`
 	// GrantID is the grant that the credential got.
 	GrantID    string   `json:"grant_id,omitempty"`
 	DataCenter string   `json:"data_center,omitempty"`
 	Granted    []string `json:"granted,omitempty"`
 	Refused    []string `json:"refused,omitempty"`
-	// Detail is what an operator is told.
+	// Detail is the error text for an operator.
 	Detail string `json:"detail,omitempty"`
+	// At is when the attempt ended.
+	At time.Time `json:"at,omitzero"`
 }
 
-// Result is how a consent ended.
+// Result is how an attempt to finish a consent ended.
 type Result string
 
 // Results.
 const (
-	Connected    Result = "connected"
-	Declined     Result = "declined"
-	Failed       Result = "failed"
-	OtherAccount Result = "other_account" // not the account that was expected; the consent waits on
+	Connected Result = "connected"
+	Declined  Result = "declined"
+	Failed    Result = "failed"
+	// WrongAccount: the account that consented is not the expected one, or cannot
+	// consent at all. A consent in a browser keeps waiting for another account.
+	WrongAccount Result = "wrong_account"
 )
+
+// Values of Status, besides Connected, Declined and Failed.
+const (
+	Waiting    = "waiting"
+	InProgress = "in_progress" // its code is being exchanged
+	Expired    = "expired"
+)
+
+// interrupted is longer than an exchange takes: two calls of a minute at most, and
+// storage. An older one was interrupted when its process ended.
+const interrupted = 5 * time.Minute
+
+// Status is Waiting, InProgress, Expired, or the result of a consent that ended.
+func (c *Consent) Status(now time.Time) string {
+	switch {
+	case c.Open() && !now.Before(c.Expires):
+		return Expired
+	case c.Open():
+		return Waiting
+	case c.Ended.IsZero() && now.Sub(c.SpentAt) < interrupted:
+		return InProgress
+	case c.Outcome == nil:
+		return string(Failed)
+	}
+	return string(c.Outcome.Result)
+}
 
 // Waits reports whether a person can still finish it.
 func (c *Consent) Waits(now time.Time) bool {
@@ -131,34 +171,64 @@ func (c *Consent) Waits(now time.Time) bool {
 
 // Open reports whether it was not finished, expired or not.
 func (c *Consent) Open() bool {
-	return c != nil && c.Spent == "" && c.Flow != "" && (c.Outcome == nil || c.Outcome.Result == OtherAccount)
+	return c != nil && c.Spent == "" && c.Ended.IsZero()
 }
 
-// same reports whether two are one consent. Format 1 gave no IDs.
+// InProgress reports whether its code was sent and the result is not stored yet.
+func (c *Consent) InProgress() bool {
+	return c != nil && c.Spent != "" && c.Ended.IsZero()
+}
+
+// HasState compares the state of a consent in constant time.
+func (c *Consent) HasState(state string) bool {
+	return subtle.ConstantTimeCompare([]byte(c.State), []byte(state)) == 1
+}
+
+// Expected names the account that a consent is for, for people; empty for any.
+func (c *Consent) Expected() string {
+	var parts []string
+	if c.ExpectedUser != "" {
+		parts = append(parts, "the account "+c.ExpectedUser)
+	}
+	if c.ExpectedDataCenter != "" {
+		parts = append(parts, "data center "+c.ExpectedDataCenter)
+	}
+	return strings.Join(parts, " in ")
+}
+
+// same reports whether two are one consent in one state of being spent.
 func (c *Consent) same(other *Consent) bool {
-	return c.ID == other.ID && c.State == other.State && c.DeviceCode == other.DeviceCode
+	return c.ID == other.ID && c.Spent == other.Spent
 }
 
-// Consents are those of one mount.
+// withoutSecrets is what is kept of a consent once it cannot be finished any more.
+func (c *Consent) withoutSecrets() *Consent {
+	kept := *c
+	kept.Verifier, kept.DeviceCode, kept.UserCode = "", "", ""
+	return &kept
+}
+
+// Consents owns the consents of one mount.
 type Consents struct {
 	// locks has one for each name, codes one for each code; the former comes first.
 	locks, codes *store.Locks
-	// changed is told of each consent that was written, nil: deleted.
+	// changed is called after each write with the consent, nil if it was deleted.
 	changed func(name string, c *Consent)
 
 	mu sync.Mutex
-	// next is when Sweep has to look again; zero: it does not know.
+	// next is when Sweep has to look again; zero: not known.
 	next time.Time
 	// swept is when it last did.
 	swept time.Time
 }
 
-// New returns the consents of a mount. changed is told of every change.
+// New returns the consents of a mount. changed is called after every change.
 func New(changed func(name string, c *Consent)) *Consents {
 	return &Consents{locks: store.NewLocks(), codes: store.NewLocks(), changed: changed}
 }
 
-// Get returns the consent of a name, whatever its state, or nil.
+// Get returns the consent of a name, whatever its status, or nil. An error for which
+// store.Unreadable is true concerns this entry alone.
 func (p *Consents) Get(ctx context.Context, s logical.Storage, name string) (*Consent, error) {
 	var c Consent
 	switch err := store.Get(ctx, s, Prefix+name, &c); {
@@ -170,65 +240,80 @@ func (p *Consents) Get(ctx context.Context, s logical.Storage, name string) (*Co
 	return &c, nil
 }
 
-// Start stores a consent. replaces is asked about the one that waits, nil where none
-// does, before that is replaced.
-func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, replaces func(*Consent) error) error {
+// List returns the names that have a stored consent, in order.
+func (p *Consents) List(ctx context.Context, s logical.Storage) ([]string, error) {
+	return s.List(ctx, Prefix)
+}
+
+// Start stores a consent and returns the one whose place it takes, nil without one.
+// mayReplace is asked about the stored consent first.
+func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) (replaced *Consent, err error) {
 	c.ID = rand.Text()
-	return p.locks.Locked(name, func() error {
-		if err := p.MayStart(ctx, s, name, replaces); err != nil {
+	err = p.locks.Locked(name, func() error {
+		if replaced, err = p.mayStart(ctx, s, name, mayReplace); err != nil {
 			return err
 		}
 		return p.put(ctx, s, name, c)
 	})
+	return replaced, err
 }
 
-// MayStart asks what Start will ask, for work that should not be done in vain.
-func (p *Consents) MayStart(ctx context.Context, s logical.Storage, name string, replaces func(*Consent) error) error {
-	now, err := p.Get(ctx, s, name)
-	if err != nil {
-		return err
-	}
-	if !now.Waits(time.Now()) {
-		now = nil
-	}
-	return replaces(now)
+// MayStart asks what Start will ask, before work that would be in vain.
+func (p *Consents) MayStart(ctx context.Context, s logical.Storage, name string, mayReplace func(stored *Consent, unreadable error) error) error {
+	_, err := p.mayStart(ctx, s, name, mayReplace)
+	return err
 }
 
-// Spend marks a code as sent, and the consent of a name as spent by it, after check
-// has agreed to that and told whether the code finishes it; check gets nil where none
-// is stored. It returns the consent as it was, or ErrSpent.
-func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, code zoho.Secret, check func(*Consent) (finishes bool, err error)) (before, spent *Consent, err error) {
-	err = p.locks.Locked(name, func() error {
-		now, err := p.Get(ctx, s, name)
+func (p *Consents) mayStart(ctx context.Context, s logical.Storage, name string, mayReplace func(stored *Consent, unreadable error) error) (*Consent, error) {
+	stored, err := p.Get(ctx, s, name)
+	if err != nil && !store.Unreadable(err) {
+		return nil, err
+	}
+	return stored, mayReplace(stored, err)
+}
+
+// A Claim is a code that was sent, with the consent that it finishes.
+type Claim struct {
+	// Code is the fingerprint of the code.
+	Code string
+	// Before is the consent as it was, nil if the code finishes none.
+	Before *Consent
+	// Spent is the consent as it is stored now, nil likewise.
+	Spent *Consent
+}
+
+// Spend marks a code as sent, and the consent of the name as spent by it if the code
+// finishes it. admit is asked first, with the stored consent or nil, under the lock of
+// the name. Spend fails with ErrSpent if the code was sent before, whatever name it was
+// written to. A code that finishes no consent leaves the stored one as it is.
+func (p *Consents) Spend(ctx context.Context, s logical.Storage, name string, code zoho.Secret, admit func(stored *Consent) (finishes bool, err error)) (*Claim, error) {
+	claim := &Claim{Code: zoho.Fingerprint(string(code))}
+	err := p.locks.Locked(name, func() error {
+		stored, err := p.Get(ctx, s, name)
 		if err != nil {
 			return err
 		}
-		finishes, err := check(now)
+		finishes, err := admit(stored)
 		if err != nil {
 			return err
 		}
-		before = now
-		fingerprint, expires := zoho.Fingerprint(string(code)), time.Now().Add(CodeLife).UTC()
-		known := expires
-		if finishes && now.Expires.After(known) {
-			known = now.Expires // it may wait for another code until then, and a browser keep this one
+		known := time.Now().Add(CodeLife).UTC()
+		if finishes && stored.Expires.After(known) {
+			known = stored.Expires // the consent may wait for another code until then, and a browser keep this one
 		}
-		if err := p.spend(ctx, s, fingerprint, known); err != nil {
+		if err := p.spend(ctx, s, claim.Code, known); err != nil || !finishes {
 			return err
 		}
-		spent = &Consent{ID: rand.Text(), Spent: fingerprint, Expires: expires}
-		if finishes {
-			// What is not needed any more is not kept: secrets above all.
-			spent.State, spent.Flow, spent.ReturnURL, spent.ReturnState = now.State, now.Flow, now.ReturnURL, now.ReturnState
-		}
-		if err := p.put(ctx, s, name, spent); err != nil {
-			// The code was not sent; if this can't be deleted it is good for nothing more.
-			_ = store.Delete(ctx, s, SpentPrefix+fingerprint)
+		claim.Before, claim.Spent = stored, stored.withoutSecrets()
+		claim.Spent.Spent, claim.Spent.SpentAt, claim.Spent.Outcome = claim.Code, time.Now().UTC().Truncate(time.Second), nil
+		if err := p.put(ctx, s, name, claim.Spent); err != nil {
+			// The code was not sent. If this delete fails, the code cannot be used any more.
+			_ = store.Delete(ctx, s, SpentPrefix+claim.Code)
 			return err
 		}
 		return nil
 	})
-	return before, spent, err
+	return claim, err
 }
 
 // spend stores that a code is being sent, unless it was before.
@@ -241,113 +326,137 @@ func (p *Consents) spend(ctx context.Context, s logical.Storage, fingerprint str
 		if !errors.Is(err, store.ErrAbsent) {
 			return err
 		}
-		defer p.due(expires)
+		defer p.due(expires.Add(codeKept))
 		return store.Put(ctx, s, SpentPrefix+fingerprint, &spentCode{Expires: expires})
 	})
 }
 
-// Unspend puts a consent back that was spent for a code that never left; before is
-// nil where there was none.
-func (p *Consents) Unspend(ctx context.Context, s logical.Storage, name string, spent, before *Consent) error {
-	if err := p.swap(ctx, s, name, spent, before); err != nil {
+// Unspend takes a claim back: the code was never sent.
+func (p *Consents) Unspend(ctx context.Context, s logical.Storage, name string, claim *Claim) error {
+	if err := p.swap(ctx, s, name, claim.Spent, claim.Before); err != nil {
 		return err
 	}
-	return store.Delete(ctx, s, SpentPrefix+spent.Spent)
+	return store.Delete(ctx, s, SpentPrefix+claim.Code)
 }
 
-// Reopen lets a spent consent wait for another code: what came of the last one is not
-// what was hoped for, and nothing was kept of it.
-func (p *Consents) Reopen(ctx context.Context, s logical.Storage, name string, spent, before *Consent, o Outcome) error {
+// Reopen lets a consent wait again after an attempt that failed, with the result of it.
+// stored is the consent as it is stored, before as it was before a code was sent.
+func (p *Consents) Reopen(ctx context.Context, s logical.Storage, name string, stored, before *Consent, o Outcome) error {
 	again := *before
-	o.Code = spent.Spent
+	o.Code, o.At = stored.Spent, time.Now().UTC().Truncate(time.Second)
 	again.Outcome = &o
-	return p.swap(ctx, s, name, spent, &again)
+	return p.swap(ctx, s, name, stored, &again)
 }
 
-// Finish ends a consent, unless another one was started since.
+// Finish ends a consent with its result, unless another one was started since.
 func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c *Consent, o Outcome) error {
-	if c == nil || c.State == "" {
-		return p.swap(ctx, s, name, c, nil) // nobody can ask again
+	if c == nil {
+		return nil
 	}
-	o.Code = c.Spent
-	return p.swap(ctx, s, name, c, &Consent{
-		ID: c.ID, State: c.State, Flow: c.Flow, Spent: c.Spent, Outcome: &o,
-		ReturnURL: c.ReturnURL, ReturnState: c.ReturnState, Expires: time.Now().UTC().Truncate(time.Second),
+	ended := c.withoutSecrets()
+	ended.Ended = time.Now().UTC().Truncate(time.Second)
+	o.Code, o.At = c.Spent, ended.Ended
+	ended.Outcome = &o
+	return p.swap(ctx, s, name, c, ended)
+}
+
+// Withdraw ends the consent of a name that waits or is in progress, the one with a
+// state if a state is given, and returns it as it was; nil if there was none. An entry
+// that cannot be read is deleted if no state is given.
+func (p *Consents) Withdraw(ctx context.Context, s logical.Storage, name, state string) (*Consent, error) {
+	return p.end(ctx, s, name, state == "", func(c *Consent) bool {
+		return (c.Open() || c.InProgress()) && (state == "" || c.HasState(state))
 	})
 }
 
-// Cancel ends the consent with a state, whichever waits if that is empty.
-func (p *Consents) Cancel(ctx context.Context, s logical.Storage, name, state string) error {
-	return p.locks.Locked(name, func() error {
-		now, err := p.Get(ctx, s, name)
-		if err != nil || !now.Open() || state != "" && now.State != state {
+// EndWaiting ends the consent of a name that waits, and returns it; nil if none does.
+func (p *Consents) EndWaiting(ctx context.Context, s logical.Storage, name string) (*Consent, error) {
+	return p.end(ctx, s, name, false, func(c *Consent) bool { return c.Waits(time.Now()) })
+}
+
+// end deletes the consent of a name if that is right, and returns it as it was.
+func (p *Consents) end(ctx context.Context, s logical.Storage, name string, unreadable bool, right func(*Consent) bool) (was *Consent, err error) {
+	err = p.locks.Locked(name, func() error {
+		stored, err := p.Get(ctx, s, name)
+		switch {
+		case unreadable && store.Unreadable(err):
+			return p.put(ctx, s, name, nil)
+		case err != nil || stored == nil || !right(stored):
 			return err
 		}
+		was = stored
 		return p.put(ctx, s, name, nil)
 	})
+	return was, err
 }
 
-// Change stores a consent that goes on, unless another one was started since.
+// Change stores a consent that keeps waiting, unless another one was started since.
 func (p *Consents) Change(ctx context.Context, s logical.Storage, name string, c *Consent) error {
 	return p.swap(ctx, s, name, c, c)
 }
 
-// Drop ends whatever consent there is for a name that is being deleted.
+// Drop deletes the consent of a name that is being deleted, readable or not.
 func (p *Consents) Drop(ctx context.Context, s logical.Storage, name string) error {
 	return p.locks.Locked(name, func() error { return p.put(ctx, s, name, nil) })
 }
 
+// DropAll deletes every consent: the client that they belong to is being deleted.
+func (p *Consents) DropAll(ctx context.Context, s logical.Storage) error {
+	names, err := p.List(ctx, s)
+	for _, name := range names {
+		err = errors.Join(err, p.Drop(ctx, s, name))
+	}
+	return err
+}
+
 // ClaimPoll returns the device consent that waits for a name, nil without one, and
 // whether the caller may ask Zoho about it now. The claim is stored before the
-// question, so that no two readers or nodes ask within one interval; it is long
+// question, so that no two readers or nodes ask within one interval. It lasts long
 // enough for the answer, from which the next interval counts. readOnly is returned
-// where a write is needed and not allowed; expired tells that its time is over.
-func (p *Consents) ClaimPoll(ctx context.Context, s logical.Storage, name string, readOnly error) (c *Consent, claimed, expired bool, err error) {
+// where a write is needed and not allowed. An expired consent is returned unclaimed.
+func (p *Consents) ClaimPoll(ctx context.Context, s logical.Storage, name string, readOnly error) (c *Consent, claimed bool, err error) {
 	err = p.locks.Locked(name, func() error {
 		if c, err = p.Get(ctx, s, name); err != nil || c == nil {
 			return err
 		}
-		if c.Flow != Device || c.Spent != "" {
+		if c.Flow != Device || !c.Open() {
 			c = nil
 			return nil
 		}
 		now := time.Now()
-		expired = !now.Before(c.Expires)
-		switch {
-		case !expired && now.Before(c.NextPoll):
+		if !now.Before(c.Expires) || now.Before(c.NextPoll) {
 			return nil
-		case readOnly != nil:
+		}
+		if readOnly != nil {
 			return readOnly
-		case expired:
-			return p.put(ctx, s, name, nil)
 		}
 		c.NextPoll = now.Add(time.Minute + c.Interval).UTC()
 		claimed = true
 		return p.put(ctx, s, name, c)
 	})
-	return c, claimed, expired, err
+	return c, claimed, err
 }
 
-// swap replaces a consent by the next, or by nothing, if it is still the one there.
+// swap replaces a consent by the next, or by nothing, if it is still the stored one.
 func (p *Consents) swap(ctx context.Context, s logical.Storage, name string, c, next *Consent) error {
 	if c == nil {
 		return nil
 	}
 	return p.locks.Locked(name, func() error {
-		now, err := p.Get(ctx, s, name)
-		if err != nil || now == nil || !now.same(c) {
+		stored, err := p.Get(ctx, s, name)
+		if err != nil || stored == nil || !stored.same(c) {
 			return err
 		}
 		return p.put(ctx, s, name, next)
 	})
 }
 
-// put stores a consent, or nothing.
+// put stores a consent, or deletes the stored one.
 func (p *Consents) put(ctx context.Context, s logical.Storage, name string, c *Consent) error {
 	defer p.changed(name, c)
 	if c == nil {
 		return store.Delete(ctx, s, Prefix+name)
 	}
-	defer p.due(c.Expires)
+	defer p.due(c.deletable())
 	return store.Put(ctx, s, Prefix+name, c)
 }

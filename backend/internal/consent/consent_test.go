@@ -1,4 +1,4 @@
-// Does whoever started a consent end that one and no other?
+// A consent is ended by the caller that started it, and its result is kept.
 
 package consent
 
@@ -14,13 +14,14 @@ func TestConsentThatWasSpentMeanwhileIsEndedByNobodyElse(t *testing.T) {
 	ctx, s := context.Background(), &logical.InmemStorage{}
 	p := New(func(string, *Consent) {})
 	started := &Consent{Flow: Code, State: "state", Expires: time.Now().Add(time.Hour)}
-	if err := p.Start(ctx, s, "crm", started, func(*Consent) error { return nil }); err != nil {
+	if _, err := p.Start(ctx, s, "crm", started, func(*Consent, error) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	_, spent, err := p.Spend(ctx, s, "crm", "code", func(*Consent) (bool, error) { return true, nil })
+	claim, err := p.Spend(ctx, s, "crm", "code", func(*Consent) (bool, error) { return true, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
+	spent := claim.Spent
 	if err := p.Finish(ctx, s, "crm", started, Outcome{Result: Declined}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,4 @@
-// What becomes of a consent that nobody finishes? It is deleted some time after it
-// has expired, so that whoever comes late still hears why.
+// sweep.go: the deletion of consents and codes that nobody asks about any more.
 
 package consent
 
@@ -14,15 +13,25 @@ import (
 )
 
 const (
-	// kept is how long an expired consent is remembered.
-	kept = time.Hour
-	// pause is the least time between two sweeps, each of which reads all that wait.
+	// Kept is how long a consent is stored after it ended or expired, so that its result
+	// can be listed.
+	Kept = 7 * 24 * time.Hour
+	// codeKept is how long the fingerprint of a code is stored after it expired.
+	codeKept = time.Hour
+	// pause is the least time between two sweeps, each of which reads all consents.
 	pause = time.Hour
 )
 
-// due moves the next look forward to when a consent that expires then can go.
-func (p *Consents) due(expires time.Time) {
-	at := expires.Add(kept)
+// deletable is when a consent can be deleted.
+func (c *Consent) deletable() time.Time {
+	if !c.Ended.IsZero() {
+		return c.Ended.Add(Kept)
+	}
+	return c.Expires.Add(Kept)
+}
+
+// due moves the next sweep forward to a time at which something can be deleted.
+func (p *Consents) due(at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if at.Before(p.swept.Add(pause)) {
@@ -40,8 +49,8 @@ func (p *Consents) Due() bool {
 	return !time.Now().Before(p.next)
 }
 
-// Sweep deletes what has expired, and reads all that wait to see which. It is not due
-// again before the next one can go, nor within the hour.
+// Sweep deletes what can be deleted, and reads all consents to see which. It is not due
+// again before the next one can be deleted, nor within the hour.
 func (p *Consents) Sweep(ctx context.Context, s logical.Storage) error {
 	p.mu.Lock()
 	p.swept = time.Now()
@@ -62,26 +71,36 @@ func (p *Consents) Sweep(ctx context.Context, s logical.Storage) error {
 }
 
 func (p *Consents) sweep(ctx context.Context, s logical.Storage, prefix, name string) error {
-	locks := p.locks
 	if prefix == SpentPrefix {
-		locks = p.codes
+		return p.sweepCode(ctx, s, name)
 	}
-	return locks.Locked(name, func() error {
-		var c Consent // of which a spent code has the time alone
-		err := store.Get(ctx, s, prefix+name, &c)
+	return p.locks.Locked(name, func() error {
+		c, err := p.Get(ctx, s, name)
+		if err != nil || c == nil {
+			return err
+		}
+		if at := c.deletable(); time.Now().Before(at) {
+			p.due(at)
+			return nil
+		}
+		return p.put(ctx, s, name, nil)
+	})
+}
+
+func (p *Consents) sweepCode(ctx context.Context, s logical.Storage, fingerprint string) error {
+	return p.codes.Locked(fingerprint, func() error {
+		var code spentCode
+		err := store.Get(ctx, s, SpentPrefix+fingerprint, &code)
 		if errors.Is(err, store.ErrAbsent) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if time.Since(c.Expires) < kept {
-			p.due(c.Expires)
+		if at := code.Expires.Add(codeKept); time.Now().Before(at) {
+			p.due(at)
 			return nil
 		}
-		if prefix == SpentPrefix {
-			return store.Delete(ctx, s, prefix+name)
-		}
-		return p.put(ctx, s, name, nil)
+		return store.Delete(ctx, s, SpentPrefix+fingerprint)
 	})
 }

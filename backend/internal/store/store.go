@@ -18,8 +18,18 @@ import (
 // had before; what is known of a grant is in the ledger.
 const Format = 2
 
-// ErrAbsent means that there is nothing at a key.
-var ErrAbsent = errors.New("absent")
+var (
+	// ErrAbsent means that there is nothing at a key.
+	ErrAbsent = errors.New("absent")
+	// ErrDamaged means that a stored value is not what this engine writes.
+	ErrDamaged = errors.New("damaged")
+)
+
+// Unreadable reports whether an error is about a stored value itself, which reading
+// again does not change: it is damaged, or of a newer format.
+func Unreadable(err error) bool {
+	return errors.Is(err, ErrDamaged) || errors.Is(err, zoho.ErrNewerFormat)
+}
 
 // Versioned is embedded in every stored value.
 type Versioned struct {
@@ -47,7 +57,7 @@ func Get(ctx context.Context, s logical.Storage, key string, v Value) error {
 	}
 	if err := json.Unmarshal(entry.Value, v); err != nil {
 		// The decoder's error may quote what is stored.
-		return fmt.Errorf("what is stored at %s is damaged", key)
+		return fmt.Errorf("what is stored at %s is %w", key, ErrDamaged)
 	}
 	return nil
 }

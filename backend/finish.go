@@ -1,0 +1,192 @@
+// finish.go: what becomes of a grant that Zoho has just given. It is noted in the ledger,
+// the gate decides, the credential is pointed to it in one write, and its token becomes
+// the first of its record. If any of that fails, Zoho is asked to revoke the grant. Logs
+// and events come last: nothing that must happen waits for them.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// obtained is an answer of Zoho that may hold a grant, with what led to it.
+type obtained struct {
+	attempt   *attempt
+	admitted  *gate.Admitted
+	dc        zoho.DataCenter
+	grantType string
+	answer    zoho.Answer
+	// code is the fingerprint of the code that was exchanged, if one was.
+	code string
+	// stored is the consent as it is stored now, nil if none is completed.
+	stored *consent.Consent
+}
+
+// credential is what is stored of the grant.
+func (o *obtained) credential(w connectRequest) *credential {
+	next := &credential{
+		ClientID: w.client.ClientID, DataCenter: o.dc.Name, AccountsURL: o.dc.AccountsURL, GrantType: o.grantType,
+		RefreshToken: o.answer.RefreshToken, APIDomain: o.answer.Token.APIDomain, Code: o.code,
+		Granted: o.answer.Token.Scopes, Connected: o.answer.Received.UTC(),
+	}
+	if asked := o.admitted.Completes(); asked != nil {
+		next.Requested, next.SOID = asked.Scopes, asked.SOID
+		next.Organization = asked.Flow == consent.Organization
+	}
+	return next
+}
+
+// finish stores a grant that Zoho has given, and its first token.
+func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*known, []string, error) {
+	next := o.credential(w)
+	g := next.ledgerGrant()
+	var doubt string
+	var err error
+	if g.RefreshToken != "" {
+		if doubt, err = b.ledger.Keep(ctx, w.storage, g, w.name); err != nil {
+			return nil, nil, b.unstored(ctx, w, o.dc, g, err)
+		}
+	}
+	passed, err := o.admitted.Pass(ctx, gate.Obtained{
+		GrantID: g.ID, DataCenter: o.dc.Name, RefreshToken: g.RefreshToken != "", Granted: o.answer.Token.Scopes,
+		Identity: func(ctx context.Context) (zoho.Person, error) {
+			return w.client.at(o.dc).UserInfo(ctx, o.answer.Token.AccessToken)
+		},
+	})
+	if err != nil && g.RefreshToken == "" {
+		return nil, nil, gateError(err) // there is no grant to revoke
+	}
+	if err != nil {
+		return nil, nil, b.unpointed(ctx, w, o.dc, g, doubt, gateError(err))
+	}
+	k := &known{name: w.name, credential: *next}
+	account := b.account(&derived{account: k.accountOf(w.client.at(o.dc), w.client)}, w.storage)
+	err = b.keeper.Adopt(ctx, account, o.answer, func() (err error) {
+		k, err = b.point(ctx, w, o.attempt, passed, next)
+		return err
+	})
+	if err != nil {
+		return nil, nil, b.unpointed(ctx, w, o.dc, g, doubt, err)
+	}
+	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
+	unfinished := b.consents.Finish(ctx, w.storage, w.name, o.stored, success(k, next.Requested, o.answer.Token.Scopes))
+	warnings := append(passed.Warnings(), b.endOtherConsent(ctx, w, o.admitted)...)
+	if err := errors.Join(unsettled, unfinished); err != nil {
+		// The sweep brings both to their end.
+		b.Logger().Warn("a consent was not finished in storage yet", "credential", w.name, "error", err)
+	}
+	b.connected(w.name, o.dc, o.grantType, o.answer.Token)
+	b.learnPerson(ctx, w, k, o.dc, o.answer.Token, passed.Person())
+	return k, warnings, nil
+}
+
+// point makes a name's credential point to a grant that passed the gate. The client must
+// be in force still: config may have changed while Zoho was asked.
+func (b *backend) point(ctx context.Context, w connectRequest, attempt *attempt, passed gate.Passed, next *credential) (*known, error) {
+	b.configuring.use()
+	defer b.configuring.used()
+	c, err := b.memory.config(ctx, w.storage)
+	if err != nil {
+		return nil, err // deleted meanwhile
+	}
+	if c.ClientID != next.ClientID {
+		return nil, refuse("config was given another client_id while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name)
+	}
+	return b.credentials.connect(ctx, w.storage, attempt, passed, next, w.change)
+}
+
+// endOtherConsent ends the consent that still waits for a credential that was just
+// connected without it: its link would replace the new grant. One that was started while
+// this one was completed stays. The warnings say so.
+func (b *backend) endOtherConsent(ctx context.Context, w connectRequest, admitted *gate.Admitted) []string {
+	if admitted.Completes() != nil {
+		c, err := b.consents.Get(ctx, w.storage, w.name)
+		if err != nil || !c.Waits(time.Now()) {
+			return nil
+		}
+		return []string{fmt.Sprintf("another consent for %q, started at %s%s, waits until %s: its link replaces this grant if it is completed; withdraw it with a delete of authorize/%s if it is not wanted", w.name, stamp(c.Started), startedBy(c), stamp(c.Expires), w.name)}
+	}
+	ended, err := b.endConsent(ctx, w.storage, w.name, b.consents.EndWaiting)
+	switch {
+	case err != nil:
+		b.Logger().Warn("a consent that waits was not ended", "credential", w.name, "error", err)
+		return []string{fmt.Sprintf("a consent for %q may still wait, and its link would replace this grant; withdraw it with a delete of authorize/%s", w.name, w.name)}
+	case ended == nil:
+		return nil
+	}
+	return []string{fmt.Sprintf("the consent for %q that was started at %s%s has ended, since the credential was connected without it: its link no longer works", w.name, stamp(ended.Started), startedBy(ended))}
+}
+
+func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, token *zoho.Token) {
+	b.metrics.connected.Add(1)
+	b.Logger().Info("credential connected", "credential", name, "data_center", dc.Name, "grant_type", grantType,
+		"scopes", zoho.FormatScopes(token.Scopes), "token_fingerprint", b.memory.tokenFingerprint(token.AccessToken))
+	b.send(eventConnected, name, "data_center", dc.Name, "grant_type", grantType)
+}
+
+// unpointed takes back a grant that the ledger knows and no credential points to.
+// Whether the write was done all the same is for Settle to see.
+func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, doubt string, cause error) error {
+	// Storage that hung has used up the time of the write.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
+	defer cancel()
+	held, err := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
+	if err == nil && !held {
+		_, err = b.ledger.Revoke(ctx, w.storage, g.ID)
+	}
+	var told *answer
+	if errors.As(cause, &told) {
+		b.Logger().Warn("a new grant is not kept", "credential", w.name, "error", cause, "unrevoked", err)
+	} else {
+		b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
+	}
+	switch {
+	case held:
+		return refuse("the consent succeeded, and credential %q is connected, but Vault's storage failed on the way; see status/%s", w.name, w.name)
+	case err != nil && told != nil:
+		later := *told
+		later.text += fmt.Sprintf("; the grant that came of it is not yet revoked at %s, which is retried until Zoho agrees", hostOf(dc))
+		return &later
+	case err != nil:
+		return refuse("the consent succeeded, but Vault could not store the grant, and it is not yet revoked at %s either; that is retried until Zoho agrees. Start again with authorize/%s", hostOf(dc), w.name)
+	case told != nil:
+		return cause
+	}
+	return takenBack(w, dc)
+}
+
+func takenBack(w connectRequest, dc zoho.DataCenter) error {
+	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; mend Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
+}
+
+// unstored takes back a grant that could not be stored at all.
+func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
+	defer cancel()
+	var err error
+	for wait := time.Second; ; wait *= 2 {
+		if err = w.client.at(dc).Revoke(ctx, g.RefreshToken, zoho.RefreshToken); err == nil || wait > 4*time.Second {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+	if err != nil {
+		b.ledger.Owe(g, w.name)
+	}
+	b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
+	if err != nil {
+		return refuse("the consent succeeded, but Vault could not store the grant, and it is not yet revoked at %s either; that is retried until Zoho agrees, for as long as this Vault runs: if it stops before, remove the app under Connected Apps in the Zoho account. Start again with authorize/%s", hostOf(dc), w.name)
+	}
+	return takenBack(w, dc)
+}

@@ -1,0 +1,107 @@
+// import.go: a refresh token from elsewhere, or client credentials, become a grant. One
+// mint proves that they work before they are stored.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"vault-plugin-secrets-zoho/backend/internal/gate"
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// importGrant stores a refresh token that somebody else obtained, or client credentials,
+// once one mint has proven them. A grant that is not stored is forgotten, not revoked, and
+// only when its calls no longer count.
+func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType string) (*known, []string, error) {
+	dc, err := w.place("")
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := w.detached(ctx)
+	defer cancel()
+	admitted, err := b.admitImport(ctx, w, grantType, dc)
+	if err != nil {
+		return nil, nil, err
+	}
+	attempt := b.credentials.begin(w.name)
+	defer b.credentials.end(attempt)
+	next := &credential{
+		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantType,
+		RefreshToken: w.refreshToken, Requested: w.scopes, SOID: w.soid,
+	}
+	k := &known{name: w.name, credential: *next}
+	d, err := k.derive(w.client)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.knowOld(ctx, w); err != nil {
+		return nil, nil, err
+	}
+	g := next.ledgerGrant()
+	doubt, err := b.ledger.Doubt(ctx, w.storage, g, ledger.Sentence{Name: w.name})
+	if errors.Is(err, ledger.ErrRevoking) {
+		return nil, nil, refuse("this refresh token belonged to a credential of this mount that was deleted or replaced, and is being revoked at %s; obtain another with %s", hostOf(dc), k.again())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	account := b.account(d, w.storage)
+	proven := account.Shelf.(*shelf)
+	proven.proving = true
+	token, err := b.keeper.Prove(ctx, account)
+	if proven.rotated != "" {
+		next.RefreshToken = proven.rotated
+	}
+	if err == nil {
+		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
+		k, err = b.pointImported(ctx, w, attempt, admitted, dc, next)
+	} else {
+		err = explain(err, k.again())
+	}
+	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
+	if proven.rotated != "" {
+		_, failed := b.ledger.Settle(ctx, w.storage, next.ledgerGrant().ID, w.name, proven.doubt)
+		unsettled = errors.Join(unsettled, failed)
+	}
+	if unsettled != nil {
+		b.Logger().Warn("who holds a grant was not settled in storage yet", "credential", w.name, "error", unsettled)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	warnings := append(gate.ScopeWarnings(w.scopes, token.Scopes), b.endOtherConsent(ctx, w, admitted)...)
+	b.connected(w.name, dc, grantType, token)
+	b.learnPerson(ctx, w, k, dc, token, zoho.Person{})
+	return k, warnings, nil
+}
+
+// admitImport asks the gate before the mint. A consent that cannot be read does not stand
+// in the way: an import needs none.
+func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType string, dc zoho.DataCenter) (*gate.Admitted, error) {
+	stored, err := b.consents.Get(ctx, w.storage, w.name)
+	if err != nil && !store.Unreadable(err) {
+		return nil, err
+	}
+	arrived := w.arrived(gate.RefreshToken)
+	if grantType == grantClient {
+		arrived.Evidence = gate.ClientCredentials
+	}
+	arrived.DataCenter = dc.Name
+	admitted, err := gate.Admit(stored, arrived, time.Now())
+	return admitted, gateError(err)
+}
+
+// pointImported makes the credential point to a grant that one mint has proven.
+func (b *backend) pointImported(ctx context.Context, w connectRequest, attempt *attempt, admitted *gate.Admitted, dc zoho.DataCenter, next *credential) (*known, error) {
+	id, _ := next.grant()
+	passed, err := admitted.Pass(ctx, gate.Obtained{GrantID: id, DataCenter: dc.Name, Granted: next.Granted})
+	if err != nil {
+		return nil, gateError(err)
+	}
+	return b.point(ctx, w, attempt, passed, next)
+}
