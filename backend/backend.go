@@ -96,7 +96,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		Paths: []*framework.Path{
 			b.pathCreds(), b.pathCredsList(),
 			b.pathStatus(), b.pathStatusList(),
-			b.pathAuthorize(), b.pathCallback(), b.pathConfig(),
+			b.pathAuthorize(), b.pathAuthorizeList(), b.pathCallback(), b.pathConfig(),
 			b.pathRevoke(), b.pathRevokeAll(), b.pathMetrics(),
 			pathDataCenters(b.memory), pathDataCentersList(b.memory),
 		},

@@ -169,7 +169,7 @@ func TestDeclinedConsentSaysSoAndMustBeStartedAgain(t *testing.T) {
 		m.connect("crm")
 		landed := m.consent("crm", nil, zohotest.Consent{Reject: true})
 		calls := m.zoho.Counts().TokenCalls
-		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "declined (access_denied)", "reject", "authorize/crm")
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "access_denied", "Reject", "authorize/crm")
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "authorize/crm")
 		if now := m.zoho.Counts().TokenCalls; now != calls {
 			t.Error("a declined consent was sent to Zoho")

@@ -1,5 +1,5 @@
-// What is said when a consent bought nothing? What became of the code, and what to
-// do next.
+// consent_errors.go: the errors of a consent that did not connect a credential, and what is
+// stored and logged of them.
 
 package backend
 
@@ -9,34 +9,99 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// declined ends a consent to which the person, or Zoho, said no.
-func (b *backend) declined(ctx context.Context, w connectRequest, c *consent.Consent) error {
-	text := "Zoho ended the consent with an error; start again with authorize/" + w.name
-	if w.callback.Err == "access_denied" {
-		text = "the consent was declined (access_denied): the person chose reject, or Zoho's limit of ten codes in ten minutes was reached; start again with authorize/" + w.name
-	}
-	return b.end(ctx, w, c, &answer{status: http.StatusBadRequest, text: text, result: consent.Declined})
-}
+// wordNoOrganization is what Zoho sends instead of a code for an account without an
+// organization in the service. Another account can still consent. Zoho, 2025-02-10.
+const wordNoOrganization = "no_org"
 
-// end finishes a consent that comes to nothing, and returns why.
-func (b *backend) end(ctx context.Context, w connectRequest, c *consent.Consent, why error) error {
-	if err := b.consents.Finish(ctx, w.storage, w.name, c, b.failure(why)); err != nil {
+// gateError makes an answer of what the gate says; other errors, and nil, stay.
+func gateError(err error) error {
+	var r *gate.Refused
+	if !errors.As(err, &r) {
 		return err
 	}
-	return why
+	a := &answer{status: http.StatusBadRequest, text: r.Text, problem: r.Problem, waits: r.Waits}
+	if r.OtherAccount {
+		a.result = consent.WrongAccount
+	}
+	return a
 }
 
-// failure is what came of a consent that failed.
+// declined stores and returns why a consent was answered without a code.
+func (b *backend) declined(ctx context.Context, w connectRequest, c *consent.Consent) error {
+	problem, next := zoho.ConsentErrorText(w.callback.Err)
+	refused := &answer{status: http.StatusBadRequest, result: consent.Declined, word: zoho.CleanRedirectWord(w.callback.Err)}
+	again := "authorize/" + w.name
+	switch {
+	case c.Flow == consent.Scopes:
+		refused.text = fmt.Sprintf("the scopes were not added, and the credential works as before. %s %s (authorize/%s add_scopes=%s)", problem, next, w.name, zoho.FormatScopes(c.Scopes))
+	case refused.word == wordNoOrganization:
+		refused.result, refused.waits = consent.WrongAccount, true
+		refused.text = fmt.Sprintf("%q was not connected (%s). %s Sign in to Zoho with an account that belongs to an organization in that service, or create one there, and open the link again", w.name, refused.word, problem)
+	default:
+		refused.text = fmt.Sprintf("%q was not connected (%s). %s %s (%s)", w.name, refused.word, problem, next, again)
+	}
+	b.endFailed(ctx, w, c, c, refused)
+	return refused
+}
+
+// endFailed stores and logs the result of an attempt that did not connect the credential.
+// stored is the consent as it is stored, nil without one; before is it as it was before a
+// code was sent. The consent keeps waiting if another attempt can complete it.
+// If the result can't be stored, the page says that Vault was interrupted.
+func (b *backend) endFailed(ctx context.Context, w connectRequest, stored, before *consent.Consent, cause error) {
+	o := b.failure(cause)
+	var err error
+	var a *answer
+	switch {
+	case stored == nil:
+	case errors.As(cause, &a) && a.waits && before.Waits(time.Now()):
+		err = b.consents.Reopen(ctx, w.storage, w.name, stored, before, o)
+	default:
+		err = b.consents.Finish(ctx, w.storage, w.name, stored, o)
+	}
+	b.logFailed(w.name, o, err)
+}
+
+// noteRefused stores and logs that the gate refused what arrived with the state of a
+// consent, which keeps waiting. Requests without its state leave no trace.
+func (b *backend) noteRefused(ctx context.Context, w connectRequest, stored *consent.Consent, cause error) {
+	if !stored.Open() || stored.State == "" || !stored.HasState(w.callback.State) {
+		return
+	}
+	o := b.failure(cause)
+	if last := stored.Outcome; last != nil && last.Result == o.Result && last.Detail == o.Detail {
+		return // the same page was loaded again
+	}
+	b.logFailed(w.name, o, b.consents.Reopen(ctx, w.storage, w.name, stored, stored, o))
+}
+
+// logFailed logs a failed attempt, last: nothing waits for a log line.
+func (b *backend) logFailed(name string, o consent.Outcome, unstored error) {
+	attributes := []any{"credential", name, "result", string(o.Result), "reason", o.Detail}
+	if o.Word != "" {
+		attributes = append(attributes, "zoho_error", o.Word)
+	}
+	if unstored != nil {
+		attributes = append(attributes, "not_stored", unstored)
+	}
+	b.Logger().Warn("a consent did not connect the credential", attributes...)
+}
+
+// failure is the outcome of an attempt that failed.
 func (b *backend) failure(err error) consent.Outcome {
 	o := consent.Outcome{Result: consent.Failed, Status: http.StatusServiceUnavailable, Detail: b.told(err)}
 	var a *answer
 	if errors.As(err, &a) {
-		o.Status = a.status
+		o.Status, o.Word = a.status, a.word
 		if a.result != "" {
 			o.Result = a.result
 		}
@@ -47,7 +112,7 @@ func (b *backend) failure(err error) consent.Outcome {
 	return o
 }
 
-// success is what came of a consent that connected a credential, or extended it.
+// success is the outcome of a consent that connected a credential, or extended it.
 func success(k *known, requested, granted []string) consent.Outcome {
 	o := consent.Outcome{Result: consent.Connected, Status: http.StatusOK, DataCenter: k.DataCenter, Granted: granted}
 	o.GrantID, _ = k.grant()
@@ -57,32 +122,31 @@ func success(k *known, requested, granted []string) consent.Outcome {
 	return o
 }
 
-// otherAccount refuses an account that is not the one that a consent is for.
-func otherAccount(name string, c *consent.Consent, got string) error {
-	return &answer{
-		status: http.StatusBadRequest, result: consent.OtherAccount,
-		text: fmt.Sprintf("the consent for %q is for %s, and another account consented (%s), so nothing was connected; sign in to Zoho with the account that is expected and open the link again", name, expected(c), got),
-	}
+// endConsent ends the consent of a name, which end chooses, and cancels the attempt that
+// is completing it. It returns the consent as it was, nil if none was ended.
+func (b *backend) endConsent(ctx context.Context, s logical.Storage, name string, end func(context.Context, logical.Storage, string) (*consent.Consent, error)) (ended *consent.Consent, err error) {
+	err = b.credentials.Still(name, func() error {
+		if ended, err = end(ctx, s, name); err == nil && ended != nil {
+			b.credentials.cancel(name, ended.ID, fmt.Sprintf("the consent for %q was withdrawn", name))
+		}
+		return err
+	})
+	return ended, err
 }
 
-// expected names the account that a consent is for.
-func expected(c *consent.Consent) string {
-	var parts []string
-	if c.ExpectedUser != "" {
-		parts = append(parts, "the account "+c.ExpectedUser)
+// startedBy names who started a consent, for a sentence.
+func startedBy(c *consent.Consent) string {
+	if c.StartedBy == "" {
+		return ""
 	}
-	if c.ExpectedDataCenter != "" {
-		parts = append(parts, "data center "+c.ExpectedDataCenter)
-	}
-	return strings.Join(parts, " in ")
+	return " by " + shorten(c.StartedBy)
 }
 
 // exchangeFailed says what became of the code. After the request was sent every
 // failure is a 400: API clients send a write again on 429 and 5xx, and a code must
 // not be tried twice. Browsers don't, and are told what it is.
-func (b *backend) exchangeFailed(w connectRequest, consented bool, err error) error {
+func exchangeFailed(w connectRequest, consented bool, err error) error {
 	e := zoho.AsError(err)
-	b.Logger().Warn("a code was not exchanged", "credential", w.name, "error", err)
 	if e == nil {
 		return err
 	}
@@ -108,16 +172,6 @@ func (b *backend) exchangeFailed(w connectRequest, consented bool, err error) er
 		text += ", then get a new code with " + again
 	}
 	return &answer{status: http.StatusBadRequest, browser: browser, text: text}
-}
-
-func scopeWarnings(requested, granted []string) []string {
-	if len(requested) == 0 || len(granted) == 0 {
-		return nil
-	}
-	if missing := zoho.MissingScopes(requested, granted); len(missing) > 0 {
-		return []string{"Zoho did not grant " + zoho.FormatScopes(missing) + "; calls that need it will fail. Check the scopes' spelling and the account's rights, then connect again"}
-	}
-	return nil
 }
 
 func hostOf(dc zoho.DataCenter) string {

@@ -6,13 +6,17 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
@@ -134,7 +138,7 @@ func (c *credential) succeed(old *credential, revoke bool) {
 
 // Remember makes a credential remember a grant that it had before.
 func (c *credentials) Remember(ctx context.Context, s logical.Storage, name string, f ledger.Former) error {
-	_, err := c.change(ctx, s, name, func(old *known) (*credential, error) {
+	_, err := c.update(ctx, s, name, func(old *known) (*credential, error) {
 		if old == nil || !f.Revoke {
 			return nil, nil
 		}
@@ -146,14 +150,14 @@ func (c *credentials) Remember(ctx context.Context, s logical.Storage, name stri
 			ID: f.ID, ClientID: f.ClientID, AccountsURL: f.AccountsURL, DataCenter: f.DataCenter, Revoke: f.Revoke, Until: time.Now().UTC(),
 		})
 		return &next, nil
-	})
+	}, nil)
 	return err
 }
 
 // Replace makes a credential, the lock of whose name is held, point to the grant with
 // which its own goes on: Zoho replaced the refresh token.
 func (c *credentials) Replace(ctx context.Context, s logical.Storage, name string, g *ledger.Grant) error {
-	_, err := c.changeHeld(ctx, s, name, func(old *known) (*credential, error) {
+	_, err := c.updateHeld(ctx, s, name, func(old *known) (*credential, error) {
 		if old == nil {
 			return nil, nil
 		}
@@ -192,11 +196,16 @@ type credentials struct {
 	deletions map[string]int
 }
 
-// attempt is a write that obtains a grant for a name from Zoho.
+// attempt is a request that obtains a grant for a name from Zoho.
 type attempt struct {
 	name string
-	// cancelled: the credential was deleted meanwhile. The lock of its name guards it.
-	cancelled bool
+	// consent is the id of the consent that it completes; credentials.mu guards it.
+	consent string
+	// cancelled says why it must not connect the credential any more: the credential was
+	// deleted, or the consent withdrawn, meanwhile. credentials.mu guards it.
+	cancelled string
+	// connected: it did. credentials.mu guards it.
+	connected bool
 }
 
 func newCredentials(m *memory) *credentials {
@@ -281,15 +290,52 @@ func (c *credentials) obtainingFor(name string) bool {
 	return false
 }
 
-// cancel ends the attempts for a name, whose lock is held.
-func (c *credentials) cancel(name string) {
+// completing notes which consent an attempt completes, nil if none.
+func (c *credentials) completing(a *attempt, asked *consent.Consent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if asked != nil {
+		a.consent = asked.ID
+	}
+}
+
+// cancel ends the attempts for a name, whose lock is held: those that complete one
+// consent, or all if that is empty.
+func (c *credentials) cancel(name, consentID, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for a := range c.attempts {
-		if a.name == name {
-			a.cancelled = true
+		if a.name == name && (consentID == "" || a.consent == consentID) {
+			a.cancelled = why
 		}
 	}
+}
+
+// completed reports whether a consent has connected the credential already, by an attempt
+// that has not returned yet. The lock of the name is held.
+func (c *credentials) completed(name, consentID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for a := range c.attempts {
+		if a.name == name && a.consent == consentID && a.connected {
+			return true
+		}
+	}
+	return false
+}
+
+// stopped returns why an attempt must not connect the credential any more, "" if it may.
+func (c *credentials) stopped(a *attempt) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return a.cancelled
+}
+
+// succeeded notes that an attempt has connected its credential.
+func (c *credentials) succeeded(a *attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.connected = true
 }
 
 // Still runs work while the credential of a name does not change.
@@ -306,18 +352,99 @@ func (c *credentials) there(ctx context.Context, s logical.Storage, name string)
 	return k, err
 }
 
-// change replaces the credential of a name by what next returns, given what is there:
+// connect makes a name's credential point to a grant that passed the gate. It keeps the
+// settings of the credential, changed by edit.
+func (c *credentials) connect(ctx context.Context, s logical.Storage, a *attempt, passed gate.Passed, next *credential, edit func(*settings) error) (*known, error) {
+	return c.update(ctx, s, a.name, func(old *known) (*credential, error) {
+		if why := c.stopped(a); why != "" {
+			return nil, refuse("%s while Zoho was asked, so nothing was connected; start again with authorize/%s", why, a.name)
+		}
+		if id, _ := next.grant(); !passed.Allows(a.name, id) {
+			return nil, fmt.Errorf("a grant for %q did not pass the gate", a.name)
+		}
+		if old == nil {
+			next.succeed(nil, true)
+		} else {
+			next.succeed(&old.credential, true)
+		}
+		if err := edit(&next.settings); err != nil {
+			return nil, err
+		}
+		return next, nil
+	}, func() { c.succeeded(a) })
+}
+
+// extend notes that the grant of a name's credential gained scopes.
+func (c *credentials) extend(ctx context.Context, s logical.Storage, name string, passed gate.Passed, requested, granted []string, edit func(*settings) error) (*known, error) {
+	return c.update(ctx, s, name, func(old *known) (*credential, error) {
+		if old == nil {
+			return nil, refuse("credential %q was deleted while Zoho was asked; connect it again with authorize/%s", name, name)
+		}
+		id, _ := old.grant()
+		if !passed.Allows(name, id) {
+			return nil, refuse("credential %q was connected again while Zoho was asked, so the scopes were added to a grant that it no longer has; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(requested))
+		}
+		next := old.credential
+		for _, scope := range requested {
+			if !slices.ContainsFunc(next.Requested, func(s string) bool { return strings.EqualFold(s, scope) }) {
+				next.Requested = append(slices.Clone(next.Requested), scope)
+			}
+		}
+		if len(granted) > 0 {
+			next.Granted = granted
+		}
+		if err := edit(&next.settings); err != nil {
+			return nil, err
+		}
+		return &next, nil
+	}, nil)
+}
+
+// set changes the settings of a name's credential. absent is the error without one.
+func (c *credentials) set(ctx context.Context, s logical.Storage, name string, edit func(*settings) error, absent error) (*known, error) {
+	return c.update(ctx, s, name, func(old *known) (*credential, error) {
+		if old == nil {
+			return nil, absent
+		}
+		next := old.credential
+		if err := edit(&next.settings); err != nil {
+			return nil, err
+		}
+		return &next, nil
+	}, nil)
+}
+
+// identify notes whose account the grant of a credential is in, and reports whether the
+// credential still has that grant.
+func (c *credentials) identify(ctx context.Context, s logical.Storage, k *known, person zoho.Person) (same bool, err error) {
+	_, err = c.update(ctx, s, k.name, func(now *known) (*credential, error) {
+		if same = now != nil && now.RefreshToken == k.RefreshToken; !same || now.Person == person {
+			return nil, nil
+		}
+		next := now.credential
+		next.Person = person
+		return &next, nil
+	}, nil)
+	return same, err
+}
+
+// update replaces the credential of a name by what next returns, given what is there:
 // nil where nothing is. It is the only change meanwhile. A nil next changes nothing.
-func (c *credentials) change(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (k *known, err error) {
+// done, if not nil, runs when the change is stored, before anything else can change.
+// It is not for other files: a change of the grant belongs to connect.
+func (c *credentials) update(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error), done func()) (k *known, err error) {
 	err = c.Still(name, func() error {
-		k, err = c.changeHeld(ctx, s, name, next)
+		k, err = c.updateHeld(ctx, s, name, next)
+		if err == nil && done != nil {
+			done()
+		}
 		return err
 	})
 	return k, err
 }
 
-// changeHeld is change where the lock of the name is held.
-func (c *credentials) changeHeld(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (*known, error) {
+// updateHeld is update where the lock of the name is held.
+func (c *credentials) updateHeld(ctx context.Context, s logical.Storage, name string, next func(old *known) (*credential, error)) (*known, error) {
 	old, err := c.there(ctx, s, name)
 	if err != nil {
 		return nil, err
@@ -335,7 +462,7 @@ func (c *credentials) changeHeld(ctx context.Context, s logical.Storage, name st
 // or nil; whatever is being obtained for the name comes to nothing.
 func (c *credentials) remove(ctx context.Context, s logical.Storage, name string, before func(old *known) error) error {
 	return c.Still(name, func() error {
-		c.cancel(name)
+		c.cancel(name, "", fmt.Sprintf("credential %q was deleted", name))
 		old, err := c.there(ctx, s, name)
 		if err != nil {
 			return err

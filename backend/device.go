@@ -1,15 +1,18 @@
-// How is a device consent followed to its end? Reading the credential asks Zoho at
-// most once in its interval, and keeps what comes of it.
+// device.go: a device consent is followed to its end. Reading the credential asks Zoho at
+// most once in each interval, and stores what comes of it.
 
 package backend
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -35,32 +38,42 @@ func (b *backend) beginDevice(ctx context.Context, c *client, dc zoho.DataCenter
 	return nil
 }
 
-// waiting is the answer while the person has not consented. It does not show the
-// user code: whoever has that can bind the credential to an account of their own, and
-// a reader need not be somebody who may start consents.
+// waiting is the answer while the person has not consented. It does not show the user
+// code: a reader who has it could bind the credential to an account of their own, and need
+// not be somebody who may start consents.
 func waiting(c *consent.Consent, name string) error {
-	return refuse("the consent for %q is waiting until %s: open %s, type the code that authorize/%s answered and accept; then read again", name, stamp(c.Expires), c.VerificationURL, name)
+	return refuse("the consent for %q is waiting until %s: open %s, type the code that authorize/%s answered and accept. If that is done, read again: Zoho may be asked again from %s on", name, stamp(c.Expires), c.VerificationURL, name, stamp(c.NextPoll.Add(time.Second-1)))
 }
 
 // deviceConsent follows a pending device consent one step. It returns nil when
-// there is none, or when the credential was connected by it; else what to tell a
+// there is none, or when the credential was connected by it; else the error for a
 // reader who has no other token.
 func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name string) error {
+	// Most names have none, and only a poll is an attempt to obtain a grant.
+	if c, err := b.consents.Get(ctx, s, name); err != nil || c == nil || c.Flow != consent.Device || !c.Open() {
+		return unreadableConsent(name, err)
+	}
 	attempt := b.credentials.begin(name)
 	defer b.credentials.end(attempt)
 	var readOnly error
 	if !b.WriteSafeReplicationState() {
 		readOnly = zoho.ErrReadOnly
 	}
-	c, claimed, expired, err := b.consents.ClaimPoll(ctx, s, name, readOnly)
+	c, claimed, err := b.consents.ClaimPoll(ctx, s, name, readOnly)
 	switch {
 	case err != nil || c == nil:
 		return err
-	case expired:
+	case claimed:
+		b.credentials.completing(attempt, c)
+		return b.pollDevice(ctx, s, name, attempt, c)
+	case !c.Waits(time.Now()):
 		return refuse("the device consent for %q expired at %s before anybody accepted it; start again with authorize/%s flow=device", name, stamp(c.Expires), name)
-	case !claimed:
-		return waiting(c, name)
 	}
+	return waiting(c, name)
+}
+
+// pollDevice asks Zoho once about a device consent that was claimed.
+func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string, attempt *attempt, c *consent.Consent) error {
 	client, err := b.memory.config(ctx, s)
 	if err != nil {
 		return err
@@ -73,14 +86,26 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	if err != nil {
 		return err
 	}
+	arrived := w.arrived(gate.DeviceAnswer)
+	// Where the person's account is, is known when Zoho gives a token.
+	arrived.ConsentID = c.ID
+	admitted, err := gate.Admit(c, arrived, time.Now())
+	if err != nil {
+		err = gateError(err)
+		b.endFailed(ctx, w, c, c, err)
+		return err
+	}
 	if err := b.knowOld(ctx, w); err != nil {
 		return err
 	}
 	got, err := client.at(dc).PollDevice(ctx, c.DeviceCode)
 	if err != nil {
-		return b.deviceFailed(ctx, w, c, err)
+		return b.deviceFailed(ctx, w, admitted, c, err)
 	}
-	_, _, err = b.keep(ctx, w, attempt, dc, grantDevice, c, got, c)
+	_, _, err = b.finish(ctx, w, obtained{attempt: attempt, admitted: admitted, dc: dc, grantType: grantDevice, answer: got, stored: c})
+	if err != nil {
+		b.endFailed(ctx, w, c, c, err)
+	}
 	return err
 }
 
@@ -121,7 +146,7 @@ func (b *backend) pollAside(k *known, s logical.Storage) error {
 }
 
 // deviceFailed says what a poll without a token means.
-func (b *backend) deviceFailed(ctx context.Context, w connectRequest, c *consent.Consent, err error) error {
+func (b *backend) deviceFailed(ctx context.Context, w connectRequest, admitted *gate.Admitted, c *consent.Consent, err error) error {
 	s, name := w.storage, w.name
 	e := zoho.AsError(err)
 	if e == nil {
@@ -134,30 +159,45 @@ func (b *backend) deviceFailed(ctx context.Context, w connectRequest, c *consent
 		c.Interval += zoho.DefaultPollInterval
 		return b.askLater(ctx, s, name, c)
 	case zoho.DeviceOtherDC:
-		// The person's account lives elsewhere: the next question goes there.
-		dc, err := w.client.dataCenter(e.UserLocation)
-		if err != nil {
-			return refuse("the person's Zoho account is in data center %q, which this mount does not know; add it to accounts_urls in config, then start again with authorize/%s flow=device", shorten(e.UserLocation), name)
-		}
-		c.DataCenter = dc.Name
-		return b.askLater(ctx, s, name, c)
+		return b.followDevice(ctx, w, admitted, c, e.UserLocation)
 	}
 	if e.Kind != zoho.Refused || e.About != zoho.AboutCode && e.About != zoho.AboutUser {
-		// No verdict on the consent: config may be mended while the person may still accept.
+		// No verdict on the consent: config may be corrected while the person may still accept.
 		_ = b.askLater(ctx, s, name, c) // if that can't be stored the claim stands, for longer
 		b.Logger().Warn("a device consent could not be asked about", "credential", name, "error", err)
 		return explain(err, consentAgain(name)+" flow=device")
 	}
-	if err := b.consents.Finish(ctx, s, name, c, consent.Outcome{}); err != nil {
+	why := deviceRefused(name, e)
+	b.endFailed(ctx, w, c, c, why)
+	return why
+}
+
+// followDevice asks from now on where the person's account is, if that account is expected.
+func (b *backend) followDevice(ctx context.Context, w connectRequest, admitted *gate.Admitted, c *consent.Consent, location string) error {
+	dc, err := w.client.dataCenter(location)
+	if err != nil {
+		return refuse("the person's Zoho account is in data center %q, which this mount does not know; add it to accounts_urls in config, then start again with authorize/%s flow=device", shorten(location), w.name)
+	}
+	if err := gateError(admitted.Locate(dc.Name)); err != nil {
+		b.endFailed(ctx, w, c, c, err)
 		return err
 	}
-	b.Logger().Warn("a device consent ended", "credential", name, "error", err)
+	c.DataCenter = dc.Name
+	return b.askLater(ctx, w.storage, w.name, c)
+}
+
+// deviceRefused says why a device consent ended without a grant.
+func deviceRefused(name string, e *zoho.Error) error {
 	again := "start again with " + consentAgain(name) + " flow=device"
+	refused := &answer{status: http.StatusBadRequest, word: e.Code}
 	switch {
 	case e.Code == "access_denied":
-		return refuse("the consent for %q was declined (access_denied); %s", name, again)
+		refused.result = consent.Declined
+		refused.text = fmt.Sprintf("the consent for %q was declined (access_denied); %s", name, again)
 	case e.About == zoho.AboutCode:
-		return refuse("the device code for %q is expired or used (%s); %s", name, e.Code, again)
+		refused.text = fmt.Sprintf("the device code for %q is expired or used (%s); %s", name, e.Code, again)
+	default:
+		refused.text = fmt.Sprintf("%s: %s; %s", e.Error(), remedy(e.Kind, e.About, e.Code, consentAgain(name)), again)
 	}
-	return refuse("%s: %s; %s", e.Error(), remedy(e.Kind, e.About, e.Code, consentAgain(name)), again)
+	return refused
 }

@@ -103,6 +103,11 @@ func TestDeviceConsentThatNobodyAcceptsExpiresWithARemedy(t *testing.T) {
 		if m.zoho.Counts().DeviceCalls != calls {
 			t.Error("Zoho was asked about a code that has expired")
 		}
+		if status := m.read("status/tv"); status["state"] != "not_connected" || status["consent_state"] != "expired" {
+			t.Errorf("status/tv: %v", status)
+		}
+		passes(8 * 24 * time.Hour)
+		m.tick()
 		m.refused(logical.ReadOperation, "creds/tv", nil, 404)
 	})
 }

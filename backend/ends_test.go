@@ -289,7 +289,7 @@ func TestNothingIsConnectedToAConfigThatWasDeletedMeanwhile(t *testing.T) {
 	})
 }
 
-func TestConsentsThatNobodyFinishesGoWithinADay(t *testing.T) {
+func TestConsentsThatNobodyFinishesGoWithinEightDays(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		for i := range 20 {
@@ -297,7 +297,7 @@ func TestConsentsThatNobodyFinishesGoWithinADay(t *testing.T) {
 			passes(time.Minute)
 		}
 		m.connect("crm")
-		for range 24 {
+		for range 8 * 24 {
 			passes(time.Hour)
 			m.tick()
 		}
@@ -334,13 +334,13 @@ func TestLinkThatIsGoodForAWeekKeepsNoOtherStoredAsLong(t *testing.T) {
 			return nil
 		}
 		m.storage.before.Store(&count)
-		for range 24 * 60 {
+		for range 8 * 24 * 60 {
 			passes(time.Minute)
 			m.tick()
 		}
 		m.storage.working()
 		if left := fmt.Sprint(m.storage.keys(t)); strings.Contains(left, "pending/short") || !strings.Contains(left, "pending/week") {
-			t.Errorf("a day later these are stored: %s", left)
+			t.Errorf("eight days later these are stored: %s", left)
 		}
 		if looks > 2 { // when the first can go, and an hour later
 			t.Errorf("all that wait are read %d times a day", looks)

@@ -103,7 +103,7 @@ func TestAddedScopesEndNoOtherConsentAndTouchNoOtherGrant(t *testing.T) {
 		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 		others.Go(func() {
-			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "no more", "add_scopes")
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "no longer has", "add_scopes")
 		})
 		synctest.Wait()
 		m.connect("crm")

@@ -217,7 +217,7 @@ func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"get /creds/{name}": "max_age min_ttl rejected ", "delete /creds/{name}": "revoke ", "delete /authorize/{name}": "if_state ", "get /metrics": "format ",
+		"get /creds/{name}": "max_age min_ttl rejected ", "delete /creds/{name}": "revoke ", "delete /authorize/{name}": "if_state ", "get /authorize/": "after limit list ", "get /metrics": "format ",
 		"get /creds/": "after limit list ", "get /status/": "after limit list ", "get /datacenters/": "list ",
 		"get /callback": "accounts-server code error location scope_enhanced state status ",
 	}

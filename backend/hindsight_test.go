@@ -208,7 +208,7 @@ func TestSettingsAreRefusedBeforeACodeIsSpent(t *testing.T) {
 		m.write("creds/crm", data{"custom_metadata": names("a")})
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		exchanges := m.zoho.Counts().Exchanges
-		m.refused(logical.PatchOperation, "creds/crm", data{"callback_url": landed, "custom_metadata": names("b")}, 400, "64")
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed, "custom_metadata": names(strings.Repeat("b", 128))}, 400, "128")
 		if m.zoho.Counts().Exchanges != exchanges {
 			t.Error("the code was spent")
 		}

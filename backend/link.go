@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -75,20 +76,11 @@ func readExpected(p *consent.Consent, c *client) error {
 	if strings.Trim(p.ExpectedUser, "0123456789") != "" && !strings.Contains(p.ExpectedUser, "@") {
 		return refuse("expected_user is neither an e-mail address nor a Zoho user id (ZUID, digits)")
 	}
-	if !slices.ContainsFunc(p.Scopes, func(s string) bool { return strings.EqualFold(s, profileScope) }) {
-		return refuse("expected_user needs the scope %s, without which Zoho does not say whose account it is; add it to scopes", profileScope)
+	if !slices.ContainsFunc(p.Scopes, func(s string) bool { return strings.EqualFold(s, gate.ProfileScope) }) {
+		return refuse("expected_user needs the scope %s, without which Zoho does not say whose account it is; add it to scopes", gate.ProfileScope)
 	}
 	return nil
 }
-
-// expects reports whether a consent is for this person's account.
-func expects(expected string, person zoho.Person) bool {
-	return expected == person.ZUID || alike(expected, person.Email)
-}
-
-// alike compares addresses, in which the case of letters does not matter. A letter that
-// only folds to another, as the sign of kelvin does to k, is not that one.
-func alike(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
 // caller is who makes a request: an identifier to compare, and what people call them.
 func caller(req *logical.Request) (id, name string) {
@@ -101,18 +93,21 @@ func caller(req *logical.Request) (id, name string) {
 	return req.DisplayName, req.DisplayName
 }
 
-// replace decides whether a consent may take the place of the one that waits, nil if
-// none does, and warns of it: a link that was sent to somebody must not die unnoticed.
-func replace(now, next *consent.Consent, name string, force bool) (warning string, err error) {
-	if now == nil {
+// replace decides whether a consent may take the place of the stored one, nil if there is
+// none. The warning says so if that one still waits: its link may have been sent.
+func replace(stored *consent.Consent, unreadable error, next *consent.Consent, name string, force bool) (warning string, err error) {
+	if unreadable != nil {
+		if !force {
+			return "", refuse("the stored consent for %q cannot be read (%s), and may be waiting; write force=true to replace it", name, unreadable)
+		}
+		return "the stored consent for " + name + " could not be read and is replaced: its link no longer works", nil
+	}
+	if !stored.Waits(time.Now()) || stored.ClientID != next.ClientID {
 		return "", nil
 	}
-	who := ""
-	if now.StartedBy != "" {
-		who = " by " + shorten(now.StartedBy)
+	who := startedBy(stored)
+	if stored.Starter != next.Starter && !force {
+		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link no longer works then", name, stamp(stored.Started), who, stamp(stored.Expires))
 	}
-	if now.Starter != next.Starter && !force {
-		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link is good for nothing then", name, stamp(now.Started), who, stamp(now.Expires))
-	}
-	return "the consent for " + name + " that was started at " + stamp(now.Started) + who + " is replaced: its link is good for nothing any more", nil
+	return "the consent for " + name + " that was started at " + stamp(stored.Started) + who + " is replaced: its link no longer works", nil
 }

@@ -288,13 +288,17 @@ func TestAnotherDataCenterThanExpectedGetsNoCode(t *testing.T) {
 		m.behindVault(nil)
 		started := m.write("authorize/crm", data{"expected_data_center": "EU"})
 		wrong := m.opens(started, zohotest.Consent{})
+		m.land(wrong).shows(t, 400, "This link is for data center eu", "data center us", "private window")
 		stored := m.storage.contents(t)
 		m.land(wrong).shows(t, 400, "This link is for data center eu", "data center us", "private window")
 		if n := m.zoho.Counts().Exchanges; n != 0 {
 			t.Errorf("%d exchanges", n)
 		}
 		if now := m.storage.contents(t); len(now) != len(stored) || now["pending/crm"] != stored["pending/crm"] {
-			t.Error("storage changed")
+			t.Error("loading the page again changed storage")
+		}
+		if c := m.read("authorize/crm"); c["state"] != "waiting" || c["result"] != "wrong_account" || !strings.Contains(c["result_detail"].(string), "data center us") {
+			t.Errorf("authorize/crm: %v", c)
 		}
 		m.land(m.opens(started, zohotest.Consent{DataCenter: "eu"})).shows(t, 200, "Zoho is connected", "(eu)")
 		m.clean()

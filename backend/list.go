@@ -28,10 +28,7 @@ func (b *backend) listPath(pattern, suffix, synopsis, description string) *frame
 	return &framework.Path{
 		Pattern:      pattern,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: suffix},
-		Fields: map[string]*framework.FieldSchema{
-			"after": {Type: framework.TypeString, Query: true, Description: "List the names that come after this one: the last of the page before."},
-			"limit": {Type: framework.TypeInt, Query: true, Description: "How many names to list; 0, or left out: all."},
-		},
+		Fields:       pageFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback: b.listCreds, Summary: "List credentials.",
@@ -40,6 +37,14 @@ func (b *backend) listPath(pattern, suffix, synopsis, description string) *frame
 		},
 		HelpSynopsis:    synopsis,
 		HelpDescription: description,
+	}
+}
+
+// pageFields are the parameters of a list.
+func pageFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"after": {Type: framework.TypeString, Query: true, Description: "List the names that come after this one: the last of the page before."},
+		"limit": {Type: framework.TypeInt, Query: true, Description: "How many names to list; 0, or left out: all."},
 	}
 }
 
@@ -52,44 +57,52 @@ const (
 )
 
 func (b *backend) listCreds(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	limit := data.Get("limit").(int)
-	if limit < 0 {
-		return nil, refuse("limit must not be negative; leave it out for all names")
-	}
 	names, err := req.Storage.List(ctx, credsPrefix)
 	if err != nil {
 		return nil, err
 	}
-	names = pageOf(names, data.Get("after").(string), limit)
-	info := make(map[string]any, min(len(names), maxListed))
-	var mu sync.Mutex
-	shown := func(name string, details map[string]any) {
-		mu.Lock()
-		defer mu.Unlock()
-		info[name] = details
-	}
-	failed := together(names[:min(len(names), maxListed)], listers, func(name string) error {
+	return b.page(names, data, func(name string) (map[string]any, error) {
 		// Read past the cache: a list must not push out what is in use.
 		k := &known{name: name}
 		c := &k.credential
 		if err := store.Get(ctx, req.Storage, credsPrefix+name, c); err != nil {
-			return err
+			return nil, err
 		}
-		shown(name, map[string]any{
+		return map[string]any{
 			"state":       b.stateOf(ctx, req.Storage, k),
 			"data_center": c.DataCenter, "grant_type": c.GrantType,
 			"requested_scopes": list(c.Requested), "granted_scopes": list(c.Granted), "created_time": stamp(c.Created),
 			"disabled": c.Disabled, "custom_metadata": pairs(c.CustomMetadata),
-		})
+		}, nil
+	})
+}
+
+// page answers one page of a list, with details of each name.
+func (b *backend) page(names []string, data *framework.FieldData, describe func(name string) (map[string]any, error)) (*logical.Response, error) {
+	limit := data.Get("limit").(int)
+	if limit < 0 {
+		return nil, refuse("limit must not be negative; leave it out for all names")
+	}
+	names = pageOf(names, data.Get("after").(string), limit)
+	info := make(map[string]any, min(len(names), maxListed))
+	var mu sync.Mutex
+	failed := together(names[:min(len(names), maxListed)], listers, func(name string) error {
+		details, err := describe(name)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		info[name] = details
 		return nil
 	})
 	for name, err := range failed {
-		b.Logger().Warn("a credential cannot be listed", "credential", name, "error", err)
+		b.Logger().Warn("an entry cannot be listed", "credential", name, "error", err)
 		info[name] = map[string]any{"error": "not readable; see Vault's log"}
 	}
 	resp := logical.ListResponseWithInfo(names, info)
 	if len(names) > maxListed {
-		resp.AddWarning("details are shown for the first 1000 names only; list pages with limit and after, or read status/<name> for others")
+		resp.AddWarning("details are shown for the first 1000 names only; list pages with limit and after, or read the others one by one")
 	}
 	return resp, nil
 }

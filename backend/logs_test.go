@@ -56,7 +56,7 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_client", Times: 1})
 				m.token("crm")
 			}, "kind=refused", false},
-			{"a code was not exchanged", func() {
+			{"a consent did not connect the credential", func() {
 				landed := m.consent("crm", nil, zohotest.Consent{})
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
 				m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400)
@@ -100,14 +100,14 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "device", Times: 1})
 				m.refused(logical.ReadOperation, "creds/crm", nil, 503)
 			}, "[WARN]", false},
-			{"a device consent ended", func() {
+			{"a consent did not connect the credential", func() {
 				if err := m.zoho.ApproveDevice(userCode, zohotest.Consent{Reject: true}); err != nil {
 					t.Fatal(err)
 				}
 				passes(31 * time.Second)
 				m.refused(logical.ReadOperation, "creds/crm", nil, 400, "declined")
 			}, "[WARN]", false},
-			{"a credential cannot be listed", func() {
+			{"an entry cannot be listed", func() {
 				if err := m.storage.Put(t.Context(), &logical.StorageEntry{Key: "creds/crm", Value: []byte("{")}); err != nil {
 					t.Fatal(err)
 				}
@@ -148,7 +148,7 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 			landed := m.consent("crm", nil, zohotest.Consent{})
 			return func() { m.write("creds/crm", data{"callback_url": landed}) }
 		}, "put", "pending/"},
-		"[WARN]  what came of a consent was not stored": {func(m *mount) func() {
+		"[WARN]  a consent did not connect the credential": {func(m *mount) func() {
 			landed := m.consent("crm", nil, zohotest.Consent{})
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
 			return func() {
@@ -163,7 +163,7 @@ func TestStorageThatFailsBehindAnAnswerIsWarnedOf(t *testing.T) {
 		}, "put", "grant/"},
 		"[WARN]  consents that nobody finished are not deleted yet": {func(m *mount) func() {
 			m.write("authorize/crm", nil)
-			passes(24 * time.Hour)
+			passes(8 * 24 * time.Hour)
 			return m.tick
 		}, "delete", "pending/"},
 	} {

@@ -81,7 +81,7 @@ func (m *memory) forget(key string) {
 
 // consented drops a credential when the device consent beside it changed.
 func (m *memory) consented(name string, c *consent.Consent) {
-	device := c != nil && c.Flow == consent.Device
+	device := c.Open() && c.Flow == consent.Device
 	if k, known := m.creds.Peek(name); known && k.device.Load() == nil && !device {
 		return // readers of this credential go on
 	}
@@ -161,14 +161,15 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	if err != nil {
 		return nil, err
 	}
+	// A device consent beside the credential is optional: an entry that cannot be read
+	// counts as none. Storage that does not answer may answer the next read.
 	c, err := m.consents.Get(ctx, s, name)
-	if err != nil {
-		return nil, err
-	}
-	if c != nil && c.Flow == consent.Device && c.Spent == "" {
+	if err == nil && c != nil && c.Flow == consent.Device && c.Open() {
 		k.device.Store(c)
 	}
-	m.keep(generation, func() { m.creds.Add(name, k) })
+	if err == nil || store.Unreadable(err) {
+		m.keep(generation, func() { m.creds.Add(name, k) })
+	}
 	return k, nil
 }
 

@@ -172,7 +172,7 @@ func TestScopesAreNotAddedForAnotherClient(t *testing.T) {
 		m.connect("crm")
 		landed := m.consent("crm", data{"add_scopes": "ZohoCRM.users.READ"}, zohotest.Consent{})
 		anotherClient(m)
-		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "config now names a different client_id")
+		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "config names another client_id")
 	})
 }
 

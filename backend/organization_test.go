@@ -16,15 +16,15 @@ func TestGrantOfAnOrganizationOutlivesTheAdministrator(t *testing.T) {
 			got := m.land(m.consent(name, d, zohotest.Consent{}))
 			got.shows(t, 200, "Zoho is connected")
 			if d != nil {
-				got.shows(t, 200, "for your organisation", "ZohoCRM.600000434")
+				got.shows(t, 200, "for your organization", "ZohoCRM.600000434")
 			}
 		}
 		org, person := m.read("status/org"), m.read("status/person")
-		if org["consent_level"] != "organization" || org["soid"] != "ZohoCRM.600000434" || org["belongs_to"] != "the organization ZohoCRM.600000434" {
+		if org["requested_level"] != "organization" || org["soid"] != "ZohoCRM.600000434" || org["belongs_to"] != "asked for as the organization ZohoCRM.600000434" {
 			t.Errorf("status/org: %v", org)
 		}
 		email := person["zoho_email"].(string)
-		if person["consent_level"] != "user" || !strings.Contains(person["belongs_to"].(string), email) {
+		if person["requested_level"] != "user" || !strings.Contains(person["belongs_to"].(string), email) {
 			t.Errorf("status/person: %v", person)
 		}
 		m.zoho.RemoveUser(email)

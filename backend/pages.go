@@ -1,5 +1,5 @@
-// What does a person read when their browser has come back? A page for each end that a
-// consent can have. Who it is may be a customer who never heard of Vault, or the operator.
+// pages.go: what a person reads when their browser has come back, a page for each end of
+// a consent. The person may be a customer who has never heard of Vault, or the operator.
 
 package backend
 
@@ -13,6 +13,7 @@ import (
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/internal/page"
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // htmlPage is the answer that carries a page.
@@ -66,51 +67,64 @@ func refusalPage(name string, err error, back string) *logical.Response {
 	return htmlPage(status, p)
 }
 
-// outcomePage shows what came of a consent, or sends the browser on with it.
+// outcomePage shows the result of a consent, or sends the browser on with it.
 func (b *backend) outcomePage(ctx context.Context, w *connectRequest, c *consent.Consent, o *consent.Outcome) *logical.Response {
-	if o.Result == consent.OtherAccount {
-		return otherAccountPage(w, c, o.Detail)
+	to := w.client.returnTo(c.ReturnURL, w.name, *o, c.ReturnState)
+	if o.Result == consent.WrongAccount {
+		return wrongAccountPage(w.name, c, o, to)
 	}
-	if to := w.client.returnTo(c.ReturnURL, w.name, string(o.Result), c.ReturnState); to != "" {
+	if to != "" {
 		return &logical.Response{Redirect: to, Headers: page.Headers()}
 	}
 	p := page.Page{Result: page.Failed, Credential: w.name, Granted: o.Granted, Refused: o.Refused, Detail: o.Detail}
 	switch o.Result {
 	case consent.Connected:
-		p.Result = page.Connected
-		p.DataCenter = titled(w.client, o.DataCenter)
-		if k, err := b.memory.credential(ctx, w.storage, w.name); err == nil && k.goesOn(o.GrantID) {
-			p.Account = firstOf(k.Person.Email, k.Person.ZUID)
-			if k.Organization {
-				p.Problem = "You gave access for your organisation. Vault keeps it safe and hands it to the apps that may use it."
-				p.Organization = firstOf(k.SOID, "the whole organisation")
-			}
-		}
+		b.describeConnected(ctx, w, o, &p)
 	case consent.Declined:
-		p.Result, p.Detail = page.Declined, ""
+		p.Result = page.Declined
+		p.Problem, p.Next = zoho.ConsentErrorText(o.Word)
 	default:
-		switch o.Status {
-		case http.StatusTooManyRequests:
-			p.Problem = "Zoho has had too many requests in the last ten minutes."
-			p.Next = "Wait ten minutes. Then start again with a new link."
-		case http.StatusServiceUnavailable:
-			p.Problem = "Vault got no usable answer from Zoho, so nothing was connected."
-			p.Next = "Wait a few minutes. Then start again with a new link."
-		default:
-			p.Problem = "Zoho did not give Vault the access that you accepted."
-		}
+		p.Problem, p.Next = failedText(o.Status)
 	}
 	return htmlPage(o.Status, p)
 }
 
-// otherAccountPage says which account was expected, and how to switch to it.
-func otherAccountPage(w *connectRequest, c *consent.Consent, detail string) *logical.Response {
+// describeConnected adds what was connected to a page.
+func (b *backend) describeConnected(ctx context.Context, w *connectRequest, o *consent.Outcome, p *page.Page) {
+	p.Result, p.DataCenter = page.Connected, titled(w.client, o.DataCenter)
+	k, err := b.memory.credential(ctx, w.storage, w.name)
+	if err != nil || !k.goesOn(o.GrantID) {
+		return
+	}
+	p.Account = firstOf(k.Person.Email, k.Person.ZUID)
+	if k.Organization {
+		p.Problem = "You were asked for access for your organization. Vault keeps it safe and hands it to the apps that may use it."
+		p.Organization = firstOf(k.SOID, "the whole organization")
+	}
+}
+
+// failedText explains a failure by the status that the browser gets.
+func failedText(status int) (problem, next string) {
+	switch status {
+	case http.StatusTooManyRequests:
+		return "Zoho has had too many requests in the last ten minutes.", "Wait ten minutes. Then start again with a new link."
+	case http.StatusServiceUnavailable:
+		return "Vault got no usable answer from Zoho, so nothing was connected.", "Wait a few minutes. Then start again with a new link."
+	}
+	return "Zoho did not give Vault the access that you accepted.", ""
+}
+
+// wrongAccountPage says which account can complete a consent, and how to switch to it.
+func wrongAccountPage(name string, c *consent.Consent, o *consent.Outcome, back string) *logical.Response {
 	p := page.Page{
-		Result: page.Failed, Credential: w.name, Detail: detail,
-		Problem: "This link is for " + expected(c) + ". You accepted with another account, so nothing was connected.",
+		Result: page.Failed, Credential: name, Detail: o.Detail, ReturnURL: back,
+		Problem: "This link is for " + c.Expected() + ". You accepted with another account, so nothing was connected.",
 		Next:    "Sign out of Zoho, or open the link in a private window. Then open the link again and sign in with the account that it is for.",
 	}
-	p.ReturnURL = w.client.returnTo(c.ReturnURL, w.name, string(consent.Failed), c.ReturnState)
+	if o.Word != "" {
+		p.Problem, p.Next = zoho.ConsentErrorText(o.Word)
+		p.Next += " You can use the same link: sign out of Zoho, or open it in a private window."
+	}
 	return htmlPage(http.StatusBadRequest, p)
 }
 

@@ -1,5 +1,5 @@
-// How does a consent begin? The path authorize/<name>: an address for a person to
-// open, and a note of what must come back.
+// path_authorize.go: authorize/<name> starts a consent: an address for a person to open,
+// and what is stored until they come back.
 
 package backend
 
@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -44,7 +45,7 @@ func (b *backend) pathAuthorize() *framework.Path {
 			"ttl":                  {Type: framework.TypeDurationSecond, Default: seconds(consentLife), Description: "How long the link is good, 1m to 7d. A device code lives as long as Zoho says, and a consent to more scopes ten minutes."},
 			"return_url":           {Type: framework.TypeString, Description: "Where the browser goes on to, with credential, result and return_state; it must match return_urls in config."},
 			"return_state":         {Type: framework.TypeString, Description: "With return_url: any text of the caller's own, handed back there."},
-			"expected_user":        {Type: framework.TypeString, Description: "E-mail address or Zoho user id (ZUID) of the account that must consent; any other is refused and its grant revoked at once. Needs the scope " + profileScope + "."},
+			"expected_user":        {Type: framework.TypeString, Description: "E-mail address or Zoho user id (ZUID) of the account that must consent; any other is refused and its grant revoked at once. Needs the scope " + gate.ProfileScope + "."},
 			"expected_data_center": {Type: framework.TypeString, Description: "Data center of the account that must consent."},
 			"force":                {Type: framework.TypeBool, Default: false, Description: "Replace a consent for this name that somebody else started and that still waits."},
 			"if_state":             query(framework.FieldSchema{Type: framework.TypeString, Description: "In a delete: end the consent with this state and no other."}),
@@ -67,8 +68,13 @@ func (b *backend) pathAuthorize() *framework.Path {
 					"advice":            {Type: framework.TypeString, Description: "Where reads of the credential would each want a new token: how to let them share one."},
 				}}}},
 			},
+			logical.ReadOperation: &framework.PathOperation{
+				Callback: b.readConsent, Summary: "Show the consent of a credential: its state, and the result of it.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "consent"},
+				Responses:    map[int][]framework.Response{http.StatusOK: {{Description: "The consent.", Fields: consentFields()}}},
+			},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.withdraw, Summary: "End a consent that waits; its link is good for nothing then.",
+				Callback: b.withdraw, Summary: "Withdraw a consent that waits or is in progress; its link no longer works.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "withdraw", OperationSuffix: "consent"},
 				Responses:    map[int][]framework.Response{http.StatusNoContent: {{Description: "No consent waits."}}},
 			},
@@ -80,9 +86,13 @@ consents. If the redirect URI is this mount's callback (completes: callback) tha
 all: the browser brings the code to Vault. Else (completes: paste) write the whole
 address that the browser landed on to creds/<name>, with callback_url=- and paste it.
 
-One consent waits for a name at a time, for ten minutes or ttl. Whoever started it
-may start another in its place; anybody else needs force=true. A connected credential
-stays as it is until a new consent has succeeded. Deleting withdraws the consent.`,
+One consent waits for a name at a time, for ten minutes or ttl. The caller that started
+it may start another in its place; another caller needs force=true. A connected
+credential stays as it is until a new consent has succeeded.
+
+Reading shows the state of the consent (waiting, in_progress, connected, declined, failed
+or expired) and the result of the last attempt, for seven days after it ended. Listing
+authorize shows all of them. Deleting withdraws a consent, also one that is in progress.`,
 	}
 }
 
@@ -96,7 +106,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	p := consent.Consent{
-		Flow: consent.Code, RedirectURI: c.redirectURI(req.MountPoint), Scopes: c.Scopes, DataCenter: c.DataCenter,
+		ClientID: c.ClientID, Flow: consent.Code, RedirectURI: c.redirectURI(req.MountPoint), Scopes: c.Scopes, DataCenter: c.DataCenter,
 		State: c.states.seal(name), Started: time.Now().UTC().Truncate(time.Second),
 	}
 	p.Starter, p.StartedBy = caller(req)
@@ -129,12 +139,12 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 		return nil, noSecret(dc, name)
 	}
 	replaced := ""
-	replaces := func(now *consent.Consent) (err error) {
-		replaced, err = replace(now, &p, name, force)
+	mayReplace := func(stored *consent.Consent, unreadable error) (err error) {
+		replaced, err = replace(stored, unreadable, &p, name, force)
 		return err
 	}
 	// Before Zoho is asked for anything; and again when it is stored.
-	if err := b.consents.MayStart(ctx, req.Storage, name, replaces); err != nil {
+	if err := b.consents.MayStart(ctx, req.Storage, name, mayReplace); err != nil {
 		return nil, err
 	}
 	var address string
@@ -151,7 +161,10 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	if err := b.consents.Start(ctx, req.Storage, name, &p, replaces); err != nil {
+	_, err = b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
+		return b.consents.Start(ctx, s, name, &p, mayReplace)
+	})
+	if err != nil {
 		return nil, err
 	}
 	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
@@ -200,7 +213,16 @@ func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *fram
 	if f.text("if_state", &state); f.sent("if_state") && state == "" {
 		return nil, refuse("if_state is empty; give that of the consent to end, or leave it out to end whichever waits")
 	}
-	return nil, b.consents.Cancel(ctx, req.Storage, name, state)
+	_, err := b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
+		if c, err := b.consents.Get(ctx, s, name); err == nil && c.InProgress() && (state == "" || c.HasState(state)) && b.credentials.completed(name, c.ID) {
+			return nil, refuse("the consent for %q was completed before it could be withdrawn: the credential is connected; delete creds/%s to end it", name, name)
+		}
+		return b.consents.Withdraw(ctx, s, name, state)
+	})
+	if err != nil && state != "" {
+		err = unreadableConsent(name, err)
+	}
+	return nil, err
 }
 
 // beginCode completes a consent in a browser.

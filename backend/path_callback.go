@@ -1,6 +1,6 @@
-// What happens when a browser brings the code itself? Vault is the redirect URI: the
-// path callback, open to whoever holds a state of this mount and to nobody else. It does
-// what writing the address to creds/<name> does, and answers a page for a person.
+// path_callback.go: Vault as the redirect URI. The path is open to requests that hold a
+// state of this mount, and to no others. It does what writing the address to creds/<name>
+// does, and answers a page for a person.
 
 package backend
 
@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -116,7 +117,7 @@ func arrival(query map[string]any, state string) (c zoho.Callback, whole bool) {
 		}
 	}
 	c = zoho.Callback{
-		State: state, Code: zoho.Secret(got["code"]), Location: got["location"], AccountsServer: got["accounts-server"], Err: got["error"],
+		State: state, Code: zoho.Secret(got["code"]), Location: got["location"], AccountsServer: got["accounts-server"], Err: zoho.CleanRedirectWord(got["error"]),
 		Enhanced: got["status"] == "success" && got["scope_enhanced"] == "true",
 	}
 	return c, c.Code != "" || c.Err != "" || c.Enhanced
@@ -142,9 +143,9 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	switch {
 	case err != nil:
 		return b.errorPage(ctx, &w, nil, err)
-	case known != nil:
+	case known != nil && c.Ended.IsZero(), known != nil && time.Since(c.Ended) <= shownFor:
 		return known
-	case c == nil:
+	case c == nil, !c.Ended.IsZero() && time.Since(c.Ended) > shownFor:
 		return htmlPage(http.StatusBadRequest, page.Page{Result: page.Over, Credential: name, Detail: "no consent for " + name + " waits for this link; start another with authorize/" + name})
 	case c.Spent != "":
 		return refusalPage(name, refuseLink("start again with authorize/"+name, "Vault was interrupted before it had connected anything."), "")
@@ -169,13 +170,13 @@ func refuseLink(text, problem string) error {
 // more, and the page of what came of it, or is coming, nil if neither is known.
 func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Consent, *logical.Response, error) {
 	look := func() (c *consent.Consent, err error) {
-		if c, err = b.consents.Get(ctx, w.storage, w.name); c != nil && c.State != w.callback.State {
+		if c, err = b.consents.Get(ctx, w.storage, w.name); c != nil && !c.HasState(w.callback.State) {
 			c = nil
 		}
-		return c, err
+		return c, unreadableConsent(w.name, err)
 	}
 	c, err := look()
-	if c != nil && c.Spent != "" && c.Outcome == nil {
+	if c.InProgress() {
 		if b.credentials.obtainingFor(w.name) {
 			return c, busyPage(w.name), nil
 		}
@@ -190,8 +191,11 @@ func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Conse
 	return c, nil, nil
 }
 
-// outcome is what came of a consent, nil while that is not known. If the credential has
-// what the code bought, that is the truth, whatever could be stored of it.
+// shownFor is how long the result of a consent is shown to a browser that holds its state.
+const shownFor = time.Hour
+
+// outcome is the result of a consent, nil while it has none. If the credential has what
+// the code bought, that is the truth, whatever could be stored of it.
 func (b *backend) outcome(ctx context.Context, w *connectRequest, c *consent.Consent) *consent.Outcome {
 	if c.Spent != "" && (c.Outcome == nil || c.Outcome.Result == consent.Failed) {
 		if k, err := b.memory.credential(ctx, w.storage, w.name); err == nil && k.Code == c.Spent {
@@ -199,7 +203,7 @@ func (b *backend) outcome(ctx context.Context, w *connectRequest, c *consent.Con
 			return &o
 		}
 	}
-	if c.Outcome != nil && c.Outcome.Result == consent.OtherAccount && c.Outcome.Code != w.code() {
+	if c.Open() && (c.Outcome == nil || w.callback.Code == "" || c.Outcome.Code != w.code()) {
 		return nil // it waits for another code
 	}
 	return c.Outcome
@@ -212,15 +216,16 @@ func (b *backend) errorPage(ctx context.Context, w *connectRequest, c *consent.C
 		a = &answer{status: http.StatusServiceUnavailable, text: b.told(err)}
 	}
 	switch {
-	case a.result == consent.OtherAccount:
-		return otherAccountPage(w, c, a.text)
+	case a.result == consent.WrongAccount && c != nil:
+		o := b.failure(a)
+		return b.outcomePage(ctx, w, c, &o)
 	case a.browser != 0: // the code is spent: loading the page again won't help
 		o := b.failure(a)
 		return b.outcomePage(ctx, w, c, &o)
 	}
 	back := ""
 	if c != nil {
-		back = w.client.returnTo(c.ReturnURL, w.name, string(consent.Failed), c.ReturnState)
+		back = w.client.returnTo(c.ReturnURL, w.name, consent.Outcome{Result: consent.Failed, Word: a.word}, c.ReturnState)
 	}
 	return refusalPage(w.name, a, back)
 }

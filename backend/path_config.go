@@ -237,6 +237,10 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, data *
 	if len(names) > 0 {
 		return nil, refuse("config is still used by %d credentials; delete them first, so that their grants are revoked at Zoho", len(names))
 	}
+	// Consents of this client can't be completed with another one.
+	if err := b.consents.DropAll(ctx, req.Storage); err != nil {
+		return nil, fmt.Errorf("deleting consents: %w", err)
+	}
 	err = store.Delete(ctx, req.Storage, configKey)
 	b.memory.forget(configKey)
 	if err != nil {

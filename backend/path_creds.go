@@ -22,7 +22,8 @@ func (b *backend) pathCreds() *framework.Path {
 		Responses:   map[int][]framework.Response{http.StatusOK: {{Description: "The credential; warnings say where Zoho granted something else than was asked for.", Fields: connectedFields()}}},
 	}
 	patch := *write
-	patch.Summary = "Change settings; null puts the mount's default back."
+	patch.Summary = "Change settings, and nothing else; null restores the mount's default."
+	patch.Description = "Takes max_age, min_ttl, leased, disabled and custom_metadata. A grant is connected by a write."
 	patch.DisplayAttrs = &framework.DisplayAttributes{OperationVerb: "patch"}
 	return &framework.Path{
 		Pattern:      "creds" + nameRegex,
@@ -82,13 +83,15 @@ is overwritten until the new grant is stored.
 While a device consent is waiting (authorize/<name> flow=device), reading asks Zoho
 whether the person has consented, at most once in Zoho's interval.
 
+A patch changes settings only.
+
 Deleting revokes the grant at Zoho; if Zoho cannot be reached, that is retried.`,
 	}
 }
 
 func connectedFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"consent_level":    {Type: framework.TypeString, Description: "Whose the grant is: user, which ends when that person leaves the organization, or organization, which outlives them. Empty for an imported one, where it is not known."},
+		"requested_level":  {Type: framework.TypeString, Description: "The level of consent that was asked for: user, for a grant that ends when that person leaves the organization, or organization, for one that outlives them. Zoho's answer does not say which one it gave. Empty for an imported grant."},
 		"soid":             {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
 		"grant_type":       {Type: framework.TypeString, Description: "What access tokens are minted from: authorization_code, device_code, refresh_token (imported) or client_credentials."},
 		"data_center":      {Type: framework.TypeString, Description: "Data center of the Zoho account."},
@@ -108,7 +111,7 @@ func connectedFields() map[string]*framework.FieldSchema {
 func connectedData(k *known, d *derived) map[string]any {
 	return map[string]any{
 		"grant_type":       k.GrantType,
-		"consent_level":    k.level(),
+		"requested_level":  k.level(),
 		"soid":             k.SOID,
 		"data_center":      k.DataCenter,
 		"accounts_server":  d.dc.AccountsURL,

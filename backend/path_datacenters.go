@@ -109,8 +109,13 @@ func pathDataCenters(m *memory) *framework.Path {
 }
 
 func listResponses(description string) map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusOK: {{Description: description, Fields: map[string]*framework.FieldSchema{
+	return map[int][]framework.Response{http.StatusOK: {{Description: description, Fields: listFields()}}}
+}
+
+// listFields is the answer to a list.
+func listFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
 		"keys":     {Type: framework.TypeStringSlice, Description: "Names."},
 		"key_info": {Type: framework.TypeMap, Description: "What is known of each, by name."},
-	}}}}
+	}
 }

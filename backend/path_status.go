@@ -5,6 +5,7 @@ package backend
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -19,6 +21,7 @@ import (
 const (
 	stateReady           = "ready"
 	stateAwaitingConsent = "awaiting_consent"
+	stateNotConnected    = "not_connected"
 	stateNeedsConsent    = "needs_consent"
 	stateThrottled       = "throttled"
 	stateUnavailable     = "unavailable"
@@ -37,9 +40,9 @@ func (b *backend) pathStatus() *framework.Path {
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.readStatus, Summary: "Show how a credential is doing.",
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The state of the credential.", Fields: map[string]*framework.FieldSchema{
-					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, needs_consent, throttled, unavailable or disabled."},
+					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, not_connected (no consent succeeded yet), needs_consent, throttled, unavailable or disabled."},
 					"grant_type":          {Type: framework.TypeString, Description: "What access tokens are minted from."},
-					"consent_level":       {Type: framework.TypeString, Description: "Whose the grant is: user, which ends when that person leaves the organization, or organization, which outlives them. Empty for an imported one, where it is not known."},
+					"requested_level":     {Type: framework.TypeString, Description: "The level of consent that was asked for: user, for a grant that ends when that person leaves the organization, or organization, for one that outlives them. Zoho's answer does not say which one it gave. Empty for an imported grant."},
 					"soid":                {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
 					"belongs_to":          {Type: framework.TypeString, Description: "With whom the grant comes and goes, as far as it is known."},
 					"data_center":         {Type: framework.TypeString, Description: "Data center of the Zoho account."},
@@ -66,7 +69,12 @@ func (b *backend) pathStatus() *framework.Path {
 					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
 					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
 					"next_command":        {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
-					"consent_expire_time": {Type: framework.TypeTime, Description: "Until when a consent that was started can be finished."},
+					"consent_state":       {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired or unreadable. Shown for seven days after it ended."},
+					"consent_expire_time": {Type: framework.TypeTime, Description: "Until when a consent that waits can be completed."},
+					"consent_result":      {Type: framework.TypeString, Description: "Result of the last attempt to complete it, if there was one: connected, declined, failed or wrong_account."},
+					"consent_result_time": {Type: framework.TypeTime, Description: "When that attempt ended."},
+					"consent_detail":      {Type: framework.TypeString, Description: "Why that attempt did not connect the credential, and what to do next."},
+					"zoho_error":          {Type: framework.TypeString, Description: "The error that Zoho sent with the browser then, such as access_denied or no_org."},
 				}}}},
 			},
 			logical.UpdateOperation: &framework.PathOperation{
@@ -84,8 +92,9 @@ func (b *backend) pathStatus() *framework.Path {
 		HelpSynopsis: "How a credential is doing: state, limits, last failure and its remedy.",
 		HelpDescription: `
 Never asks Zoho and never shows a token, so that auditors may read it. state is
-ready, awaiting_consent (started with authorize, not finished), needs_consent (the
-grant is dead), throttled (Zoho's limit is waited out), unavailable or disabled.
+ready, awaiting_consent (started with authorize, not finished), not_connected (the
+last consent was declined, failed or expired; consent_detail says why), needs_consent
+(the grant is dead), throttled (Zoho's limit is waited out), unavailable or disabled.
 
 Writing probe=true asks Zoho with the newest living token whose account it is; that
 needs the scope AaaServer.profile.READ for the user, ZohoCRM.org.READ for the
@@ -101,20 +110,14 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err := validName(name); err != nil {
 		return nil, err
 	}
-	p, err := b.consents.Get(ctx, req.Storage, name)
+	now := time.Now()
+	p, about, err := b.consentStatus(ctx, req.Storage, name, now)
 	if err != nil {
 		return nil, err
 	}
-	waiting := p.Waits(time.Now())
-
 	k, err := b.memory.credential(ctx, req.Storage, name)
-	if isAbsent(err) && waiting {
-		return &logical.Response{Data: map[string]any{
-			"state": stateAwaitingConsent, "data_center": p.DataCenter, "requested_scopes": list(p.Scopes),
-			"consent_expire_time": stamp(p.Expires),
-			"remedy":              nextStep(p, req.MountPoint, name),
-			"next_command":        nextCommand(p, req.MountPoint, name),
-		}}, nil
+	if isAbsent(err) && len(about) > 0 {
+		return &logical.Response{Data: notConnected(p, about, req.MountPoint, name, now)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -126,7 +129,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	answer := map[string]any{
 		"state":            stateReady,
 		"grant_type":       k.GrantType,
-		"consent_level":    k.level(),
+		"requested_level":  k.level(),
 		"soid":             k.SOID,
 		"belongs_to":       k.belongsTo(),
 		"data_center":      k.DataCenter,
@@ -145,8 +148,9 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err := b.describeFormer(ctx, req.Storage, k, answer); err != nil {
 		return nil, err
 	}
+	maps.Copy(answer, about)
+	waiting := p.Waits(now)
 	if waiting {
-		answer["consent_expire_time"] = stamp(p.Expires)
 		answer["next_command"] = nextCommand(p, req.MountPoint, name)
 	}
 	d, err := k.derive(c)
@@ -170,6 +174,50 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
 	}
 	return &logical.Response{Data: answer}, nil
+}
+
+// consentStatus returns the stored consent of a name, nil without a readable one, and what
+// status shows of it. An entry that cannot be read hides nothing else.
+func (b *backend) consentStatus(ctx context.Context, s logical.Storage, name string, now time.Time) (*consent.Consent, map[string]any, error) {
+	c, err := b.consents.Get(ctx, s, name)
+	switch {
+	case store.Unreadable(err):
+		return nil, map[string]any{"consent_state": "unreadable", "consent_detail": unreadableConsent(name, err).Error()}, nil
+	case err != nil || c == nil:
+		return nil, nil, err
+	}
+	about := map[string]any{"consent_state": c.Status(now)}
+	if c.Open() {
+		about["consent_expire_time"] = stamp(c.Expires)
+	}
+	result := describeResult(c, now)
+	if result["result"] != "" {
+		about["consent_result"], about["consent_detail"] = result["result"], result["result_detail"]
+	}
+	for from, to := range map[string]string{"result_time": "consent_result_time", "zoho_error": "zoho_error"} {
+		if value, known := result[from]; known {
+			about[to] = value
+		}
+	}
+	return c, about, nil
+}
+
+// notConnected is the status of a name whose consent waits, or ended without a grant.
+func notConnected(c *consent.Consent, about map[string]any, mountPoint, name string, now time.Time) map[string]any {
+	answer := map[string]any{"state": stateNotConnected, "remedy": "start a consent with authorize/" + name}
+	maps.Copy(answer, about)
+	if c == nil {
+		return answer
+	}
+	answer["data_center"], answer["requested_scopes"] = c.DataCenter, list(c.Scopes)
+	switch {
+	case c.Waits(now):
+		answer["state"], answer["remedy"] = stateAwaitingConsent, nextStep(c, mountPoint, name)
+		answer["next_command"] = nextCommand(c, mountPoint, name)
+	case c.Open():
+		answer["remedy"] = "the consent expired at " + stamp(c.Expires) + "; start again with authorize/" + name
+	}
+	return answer
 }
 
 // describeFormer adds what still lives of the grants that a credential had before.

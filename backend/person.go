@@ -4,18 +4,14 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
-
-// profileScope lets a token be asked whose it is.
-const profileScope = "AaaServer.profile.READ"
 
 // Levels of consent, as Zoho tells them apart. Zoho, "instance-level".
 const (
@@ -23,7 +19,8 @@ const (
 	levelOrganization = "organization"
 )
 
-// level is whose a grant is; empty where that is not known.
+// level is the level of consent that was asked for; empty if none was asked for here. A
+// visitor can change the address that they open, and no answer of Zoho's proves the level.
 func (c *credential) level() string {
 	switch {
 	case c.Organization:
@@ -34,70 +31,44 @@ func (c *credential) level() string {
 	return levelUser
 }
 
-// belongsTo says what leaves with whom.
+// belongsTo says with whom the grant ends, as far as that is known.
 func (c *credential) belongsTo() string {
 	who := firstOf(c.Person.Email, c.Person.ZUID)
 	switch {
 	case c.Organization:
-		return "the organization " + firstOf(c.SOID, "of the administrator who consented")
+		return "asked for as the organization " + firstOf(c.SOID, "of the administrator who consented")
 	case c.GrantType == grantClient:
 		return "the account that owns the client in Zoho's API console"
 	case who != "":
 		return "the person " + who
 	}
-	return "a person who is not known here; a consent with the scope " + profileScope + " tells"
+	return "a person who is not known here; a consent with the scope " + gate.ProfileScope + " tells"
 }
 
 // learnPerson notes whose account it is, where the scopes let that be asked: Zoho
-// counts grants per user. Not knowing is no failure.
-func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token) {
-	if !slices.ContainsFunc(token.Scopes, func(s string) bool { return strings.EqualFold(s, profileScope) }) {
-		return
-	}
-	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
-	if err != nil {
-		b.Logger().Debug("whose account it is could not be learnt", "credential", w.name, "error", err)
-		return
+// counts grants per user. person is set if it is known already. Not knowing is no failure.
+func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token, person zoho.Person) {
+	if person == (zoho.Person{}) {
+		if !slices.ContainsFunc(token.Scopes, func(s string) bool { return strings.EqualFold(s, gate.ProfileScope) }) {
+			return
+		}
+		var err error
+		if person, err = w.client.at(dc).UserInfo(ctx, token.AccessToken); err != nil {
+			b.Logger().Debug("the account of a grant is not known", "credential", w.name, "error", err)
+			return
+		}
 	}
 	b.notePerson(ctx, w.storage, k, person)
 }
 
-// whose asks Zoho whose account has just consented, and refuses another one than is
-// expected: as long as that is not known the grant is nobody's.
-func (w *connectRequest) whose(ctx context.Context, dc zoho.DataCenter, token *zoho.Token, asked *consent.Consent) (zoho.Person, error) {
-	person, err := w.client.at(dc).UserInfo(ctx, token.AccessToken)
-	said := person.ZUID
-	if strings.Contains(asked.ExpectedUser, "@") {
-		said = person.Email
-	}
-	if err == nil && said == "" {
-		err = errors.New("no user in its answer")
-	}
-	if err != nil {
-		return person, refuse("the consent for %q is for %s, and Zoho did not say whose account consented (%s), so nothing was connected; start again with authorize/%s, with the scope %s", w.name, expected(asked), err, w.name, profileScope)
-	}
-	if !expects(asked.ExpectedUser, person) {
-		return person, otherAccount(w.name, asked, firstOf(person.Email, person.ZUID))
-	}
-	return person, nil
-}
-
 // notePerson stores whose account a grant is in, if that is news.
 func (b *backend) notePerson(ctx context.Context, s logical.Storage, k *known, person zoho.Person) {
-	id, _ := k.grant()
-	same := false
-	_, err := b.credentials.change(ctx, s, k.name, func(now *known) (*credential, error) {
-		if same = now != nil && now.RefreshToken == k.RefreshToken; !same || now.Person == person {
-			return nil, nil
-		}
-		next := now.credential
-		next.Person = person
-		return &next, nil
-	})
+	same, err := b.credentials.identify(ctx, s, k, person)
 	if err == nil && same && k.RefreshToken != "" {
+		id, _ := k.grant()
 		err = b.ledger.Own(ctx, s, id, person.ZUID)
 	}
 	if err != nil {
-		b.Logger().Debug("whose account it is could not be stored", "credential", k.name, "error", err)
+		b.Logger().Debug("the account of a grant could not be stored", "credential", k.name, "error", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -33,7 +34,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	token := state.Newest
 	resp := &logical.Response{Data: map[string]any{"token_accepted": true}}
 	person, err := d.account.Client.UserInfo(ctx, token.AccessToken)
-	if err := b.probed(ctx, resp, account, token, err, profileScope); err != nil {
+	if err := b.probed(ctx, resp, account, token, err, gate.ProfileScope); err != nil {
 		return nil, explain(err, k.again())
 	}
 	if resp.Data["token_accepted"] == false {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -117,7 +118,7 @@ func (c *config) checkReturn(address string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"credential", "result", "return_state"} {
+	for _, name := range []string{"credential", "result", "return_state", "error"} {
 		if u.Query().Has(name) {
 			return refuse("return_url has a parameter %q, which is added to it; leave it out, and give a value of your own as return_state", name)
 		}
@@ -141,17 +142,28 @@ func port(u *url.URL) string {
 
 // returnTo is where the browser goes with the result of a consent; "" if it stays, or if
 // the mount no longer lets it go there.
-func (c *config) returnTo(address, name, result, state string) string {
+func (c *config) returnTo(address, name string, o consent.Outcome, state string) string {
 	if address == "" || c.checkReturn(address) != nil {
 		return ""
 	}
 	u, _ := url.Parse(address)
 	q := u.Query()
 	q.Set("credential", name)
-	q.Set("result", result)
+	q.Set("result", returned(o.Result))
+	if o.Word != "" {
+		q.Set("error", o.Word)
+	}
 	if state != "" {
 		q.Set("return_state", state)
 	}
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// returned is the result that an application is sent: connected, declined or failed.
+func returned(r consent.Result) string {
+	if r == consent.WrongAccount {
+		r = consent.Failed
+	}
+	return string(r)
 }

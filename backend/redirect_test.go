@@ -174,12 +174,13 @@ func TestReturnBringsTheResultAndTheCallersOwnText(t *testing.T) {
 		person zohotest.Consent
 		strike zohotest.Fault
 		result string
+		word   string
 	}{
-		"connected": {zohotest.Consent{}, zohotest.Fault{}, "connected"},
-		"declined":  {zohotest.Consent{Reject: true}, zohotest.Fault{}, "declined"},
-		"throttled": {zohotest.Consent{}, zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}, "failed"},
-		"broken":    {zohotest.Consent{}, zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}, "failed"},
-		"refused":   {zohotest.Consent{}, zohotest.Fault{Endpoint: "token", Kind: zohotest.Refuse, Error: "invalid_client", Times: 1}, "failed"},
+		"connected": {zohotest.Consent{}, zohotest.Fault{}, "connected", ""},
+		"declined":  {zohotest.Consent{Reject: true}, zohotest.Fault{}, "declined", "access_denied"},
+		"throttled": {zohotest.Consent{}, zohotest.Fault{Endpoint: "token", Kind: zohotest.Throttle, Times: 1}, "failed", ""},
+		"broken":    {zohotest.Consent{}, zohotest.Fault{Endpoint: "token", Kind: zohotest.Status5xx, Times: 1}, "failed", ""},
+		"refused":   {zohotest.Consent{}, zohotest.Fault{Endpoint: "token", Kind: zohotest.Refuse, Error: "invalid_client", Times: 1}, "failed", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, m *mount) {
@@ -194,7 +195,7 @@ func TestReturnBringsTheResultAndTheCallersOwnText(t *testing.T) {
 					t.Fatalf("redirected to %q, %v", got.redirect, err)
 				}
 				q := u.Query()
-				if q.Get("result") != c.result || q.Get("credential") != "crm" || q.Get("return_state") != odd || q.Get("tenant") != "7" || !q.Has("flag") || len(q) != 5 {
+				if q.Get("result") != c.result || q.Get("credential") != "crm" || q.Get("return_state") != odd || q.Get("tenant") != "7" || !q.Has("flag") || q.Get("error") != c.word || len(q) != 5+min(1, len(c.word)) {
 					t.Errorf("redirected with %v", q)
 				}
 				for name := range q {

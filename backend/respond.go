@@ -29,6 +29,10 @@ type answer struct {
 	retryAfter time.Duration
 	// result is what a consent came to by it, where that is not Failed.
 	result consent.Result
+	// waits: another attempt can complete the consent.
+	waits bool
+	// word is what Zoho sent as error in its redirect, checked.
+	word string
 	// browser is the status for a person's browser, where that is another one.
 	browser int
 	// problem is what that person reads first, where more is known than that it failed.

@@ -1,18 +1,15 @@
-// How does a connected credential gain scopes? The person accepts more on Zoho's
-// page; the same refresh token can do more afterwards.
+// scopes.go: a connected credential gains scopes (Zoho's incremental authorization). The
+// person accepts more on Zoho's page, and the same refresh token can do more afterwards.
 
 package backend
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -51,57 +48,52 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 	return address, nil
 }
 
-// finishScopes mints once to see what the grant can do now, and stores that.
-func (b *backend) finishScopes(ctx context.Context, w connectRequest, c *consent.Consent) (*known, []string, error) {
-	if w.callback.Err != "" || !w.callback.Enhanced {
-		return nil, nil, b.end(ctx, w, c, declinedScopes(w, c))
+// holdsGrant returns a function that reports whether the credential has a grant now,
+// whatever refresh token Zoho has given it since.
+func (b *backend) holdsGrant(ctx context.Context, w connectRequest) func(id string) bool {
+	return func(id string) bool {
+		k, err := b.memory.credential(ctx, w.storage, w.name)
+		return err == nil && k.goesOn(id)
 	}
+}
+
+// finishScopes mints once, to see what the grant can do now, and stores that. The address
+// that brought the news proves nothing.
+func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *gate.Admitted) (*known, []string, error) {
+	c := admitted.Completes()
 	old, d, err := b.derived(ctx, w.storage, w.name)
 	if err != nil {
 		return nil, nil, err
-	}
-	if c.GrantID != "" && !old.goesOn(c.GrantID) {
-		return nil, nil, b.end(ctx, w, c, otherGrant(w.name, c))
 	}
 	token, err := b.keeper.Prove(ctx, b.account(d, w.storage))
 	if err != nil {
 		return nil, nil, explain(err, old.again())
 	}
-	k, err := b.credentials.change(ctx, w.storage, w.name, func(now *known) (*credential, error) {
-		if now == nil || !now.goesOn(d.account.ID) {
-			return nil, otherGrant(w.name, c)
-		}
-		next := now.credential
-		for _, scope := range c.Scopes {
-			if !slices.ContainsFunc(next.Requested, func(s string) bool { return strings.EqualFold(s, scope) }) {
-				next.Requested = append(slices.Clone(next.Requested), scope)
-			}
-		}
-		if len(token.Scopes) > 0 {
-			next.Granted = token.Scopes
-		}
-		return &next, w.change(&next.settings)
-	})
+	// Zoho may have replaced the refresh token with that mint.
+	proven, err := b.memory.credential(ctx, w.storage, w.name)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Last: there is no code in that address, so it may be written again until what
-	// it brought is stored.
+	id := d.account.ID
+	if proven.goesOn(id) {
+		id, _ = proven.grant()
+	}
+	passed, err := admitted.Pass(ctx, gate.Obtained{GrantID: id, DataCenter: d.dc.Name, Granted: token.Scopes})
+	if err != nil {
+		err = gateError(err)
+		b.endFailed(ctx, w, c, c, err)
+		return nil, nil, err
+	}
+	k, err := b.credentials.extend(ctx, w.storage, w.name, passed, c.Scopes, token.Scopes, w.change)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Last: there is no code in that address, so it may be written again until its result
+	// is stored.
 	if err := b.consents.Finish(ctx, w.storage, w.name, c, success(k, c.Scopes, token.Scopes)); err != nil {
 		return nil, nil, err
 	}
 	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(c.Scopes))
-	b.learnPerson(ctx, w, k, d.dc, token)
-	return k, scopeWarnings(c.Scopes, token.Scopes), nil
-}
-
-func declinedScopes(w connectRequest, c *consent.Consent) error {
-	return &answer{
-		status: http.StatusBadRequest, result: consent.Declined,
-		text: fmt.Sprintf("the scopes were not added: the person declined, or what was written is not the address of that consent; the credential works as before. Start again with authorize/%s add_scopes=%s", w.name, zoho.FormatScopes(c.Scopes)),
-	}
-}
-
-func otherGrant(name string, c *consent.Consent) error {
-	return refuse("the scopes were added to a grant that credential %q has no more: it was connected anew, or deleted, meanwhile; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(c.Scopes))
+	b.learnPerson(ctx, w, k, d.dc, token, zoho.Person{})
+	return k, passed.Warnings(), nil
 }

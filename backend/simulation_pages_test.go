@@ -49,7 +49,8 @@ func (r *simRequest) readPage(resp *logical.Response) {
 // address, leaving aside one request; h.mu is held.
 func (h *simulation) void(c *simConsent, but *simRequest) bool {
 	for _, o := range h.changes[c.name] {
-		if o != but && o != c.by && !o.connects() && !o.refused() && (o.over == 0 || o.over > c.by.begun) {
+		// A credential that is connected without a consent ends the one that waits.
+		if o != but && o != c.by && !(o.connects() && o.consent == c) && !o.refused() && (o.over == 0 || o.over > c.by.begun) {
 			return true
 		}
 	}

@@ -109,6 +109,9 @@ func fleet(t *testing.T, days int) (f footprint) {
 		f.goroutines = strings.Count(string(all[:runtime.Stack(all, true)]), "synctest bubble")
 		for _, key := range m.storage.keys(t) {
 			prefix, _, _ := strings.Cut(key, "/")
+			if prefix == "pending" {
+				continue // the results of consents are listed for a week
+			}
 			f.keys = append(f.keys, prefix)
 		}
 		// What Zoho and the test know is not the mount's.

@@ -1,5 +1,4 @@
-// How is a write to creds/<name> carried out? As a connection or as a change of
-// settings.
+// write.go: a write to creds/<name> connects the credential or changes its settings.
 
 package backend
 
@@ -40,6 +39,12 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if f.sent("rejected") {
 		return nil, refuse("rejected belongs to a read (GET with ?rejected=<token_id>); leave it out")
 	}
+	if req.Operation == logical.PatchOperation {
+		// The patch capability changes settings. Connecting needs create or update.
+		if err := f.only("patch", "max_age", "min_ttl", "leased", "disabled", "custom_metadata"); err != nil {
+			return nil, err
+		}
+	}
 	w := connectRequest{name: name, client: c, storage: req.Storage, mountPoint: req.MountPoint}
 	source, err := w.read(f)
 	if err != nil {
@@ -73,7 +78,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	var warnings []string
 	switch source {
 	case grantRefresh, grantClient:
-		k, warnings, err = b.bring(ctx, w, source)
+		k, warnings, err = b.importGrant(ctx, w, source)
 	case "code":
 		k, warnings, err = b.connect(ctx, w)
 	default:
@@ -95,11 +100,6 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 }
 
 func (b *backend) changeSettings(ctx context.Context, w connectRequest) (*known, error) {
-	return b.credentials.change(ctx, w.storage, w.name, func(old *known) (*credential, error) {
-		if old == nil {
-			return nil, refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name)
-		}
-		next := old.credential
-		return &next, w.change(&next.settings)
-	})
+	return b.credentials.set(ctx, w.storage, w.name, w.change,
+		refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name))
 }

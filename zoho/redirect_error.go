@@ -31,7 +31,7 @@ func CleanRedirectWord(word string) string {
 func ConsentErrorText(word string) (problem, next string) {
 	switch word {
 	case "access_denied": // Zoho, "authorization" and "limits"
-		return "The person chose Reject, or Zoho's limit of ten authorization codes in ten minutes for this app was reached.",
+		return "Reject was chosen on Zoho's page, or Zoho's limit of ten authorization codes in ten minutes for this app was reached.",
 			"Start the consent again and choose Accept. If nobody chose Reject, wait ten minutes first."
 	case "no_org": // Zoho, 2025-02-10
 		return "The Zoho account has no organization in the service whose scopes were asked for, so Zoho's page offered only \"Back to app\".",

@@ -14,7 +14,7 @@ import (
 
 func TestRedirectErrorTextNamesEachCauseAndTheNextStep(t *testing.T) {
 	for word, facts := range map[string][]string{
-		"access_denied":       {"chose Reject", "ten authorization codes in ten minutes", "wait ten minutes", "Accept"},
+		"access_denied":       {"Reject was chosen", "ten authorization codes in ten minutes", "wait ten minutes", "Accept"},
 		"no_org":              {"no organization", "Back to app", "Sign in", "create an organization"},
 		"access_denied_admin": {"administrator"},
 		"inactive_client":     {"API console"},
