@@ -245,13 +245,18 @@ func (p *Consents) List(ctx context.Context, s logical.Storage) ([]string, error
 	return s.List(ctx, Prefix)
 }
 
-// Start stores a consent and returns the one whose place it takes, nil without one.
-// mayReplace is asked about the stored consent first.
+// Start stores a consent and returns the waiting one whose place it takes, nil without
+// one. mayReplace is asked about the stored consent first. One that is in progress goes on:
+// its code was sent already.
 func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) (replaced *Consent, err error) {
 	c.ID = rand.Text()
 	err = p.locks.Locked(name, func() error {
-		if replaced, err = p.mayStart(ctx, s, name, mayReplace); err != nil {
+		stored, err := p.mayStart(ctx, s, name, mayReplace)
+		if err != nil {
 			return err
+		}
+		if stored.Waits(time.Now()) {
+			replaced = stored
 		}
 		return p.put(ctx, s, name, c)
 	})
