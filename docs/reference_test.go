@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "write docs/reference.md anew")
 var paths = []struct{ title, example string }{
 	{"config", "config"},
 	{"authorize/<name>", "authorize/crm"},
+	{"authorize", "authorize/"},
 	{"callback", "callback"},
 	{"creds/<name>", "creds/crm"},
 	{"creds", "creds/"},
