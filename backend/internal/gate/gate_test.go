@@ -106,8 +106,11 @@ func TestEveryConditionRefuses(t *testing.T) {
 		"no data center":     {nil, func(i *input) { i.stored.ExpectedDataCenter, i.got.DataCenter = "us", "" }, false},
 		"another user":       {nil, func(i *input) { i.stored.ExpectedUser = "bob@example.com" }, false},
 		"another user id":    {nil, func(i *input) { i.stored.ExpectedUser = "2" }, false},
-		"the Kelvin sign":    {nil, func(i *input) { i.stored.ExpectedUser = "ann@example.\u212aom" }, false},
-		"nobody to ask":      {nil, func(i *input) { i.stored.ExpectedUser, i.got.Identity = "1", nil }, false},
+		"the Kelvin sign": {nil, func(i *input) {
+			i.stored.ExpectedUser = "\u212aim@example.com"
+			i.got.Identity = func(context.Context) (zoho.Person, error) { return zoho.Person{Email: "kim@example.com"}, nil }
+		}, false},
+		"nobody to ask": {nil, func(i *input) { i.stored.ExpectedUser, i.got.Identity = "1", nil }, false},
 		"Zoho does not say who": {nil, func(i *input) {
 			i.stored.ExpectedUser = "ann@example.com"
 			i.got.Identity = func(context.Context) (zoho.Person, error) { return zoho.Person{ZUID: "1"}, nil }
