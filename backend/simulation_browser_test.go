@@ -155,6 +155,44 @@ func (h *simulation) click(e simEvent) {
 	})
 }
 
+// stranger is a person who got hold of somebody's link, of any flow, and brings a code for
+// an account of their own with its state.
+func (h *simulation) stranger(e simEvent) {
+	name := h.nameOf(e)
+	h.mu.Lock()
+	all := h.consents[name]
+	h.mu.Unlock()
+	if len(all) == 0 {
+		return
+	}
+	c := all[len(all)-1]
+	h.flow(e, func() {
+		h.becomes(zohotest.ServerBased)
+		link, _ := url.Parse(c.address)
+		landed, err := h.zoho.Authorize(h.zoho.AccountsURL("us")+"/oauth/v2/auth?"+url.Values{
+			"client_id": {h.zoho.DefaultClient().ID}, "redirect_uri": {link.Query().Get("redirect_uri")}, "response_type": {"code"},
+			"scope": {"ZohoCRM.modules.ALL,AaaServer.profile.READ"}, "access_type": {"offline"}, "prompt": {"consent"}, "state": {c.state},
+		}.Encode(), zohotest.Consent{Email: simStranger})
+		if err != nil {
+			h.note("%v", err)
+			return
+		}
+		u, _ := url.Parse(strings.TrimSuffix(landed, "&"))
+		v := &simVisit{landed: landed, who: zohotest.User{Email: simStranger, DataCenter: "us"}}
+		h.mu.Lock()
+		h.people[u.Query().Get("code")] = v.who
+		h.notef("a stranger has the link of %q", c.name)
+		h.mu.Unlock()
+		if e.args[simA]%2 == 0 {
+			h.loads(h.landing(e, c, v, nil))
+			return
+		}
+		r := h.request(e, logical.UpdateOperation, "creds/"+name, data{"callback_url": landed})
+		r.consent, r.visit = c, v
+		h.insist(r)
+	})
+}
+
 // withdraw ends a consent that waits.
 func (h *simulation) withdraw(e simEvent) {
 	d := data{}

@@ -98,6 +98,9 @@ func (r *simRequest) sent(form url.Values) {
 	}
 	if form.Get("grant_type") == "authorization_code" && r.codeSent == 0 {
 		r.codeSent = r.h.sequence
+		if c := r.consent; c != nil && c.by.data["add_scopes"] != nil {
+			r.h.wrongf("a code is sent for more scopes", "#%d %s", r.number, r.what)
+		}
 		if c, who := r.consent, r.h.people[form.Get("code")]; c != nil && c.center != "" && who.Email != "" && c.center != who.DataCenter {
 			r.h.wrongf("a code of another data center is sent", "#%d: for %s in %s, expected is %s", r.number, who.Email, who.DataCenter, c.center)
 		}

@@ -246,6 +246,9 @@ func (h *simulation) endsWell() {
 		return
 	}
 	h.note("all is deleted")
+	for _, name := range h.names {
+		h.must(h.request(simEvent{}, logical.DeleteOperation, "authorize/"+name, nil))
+	}
 	for _, name := range h.contents().names() {
 		r := h.request(simEvent{}, logical.DeleteOperation, "creds/"+name, nil)
 		if h.must(r); strings.Contains(r.text, "not yet revoked") {

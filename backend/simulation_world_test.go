@@ -86,6 +86,23 @@ func (h *simulation) storageMoody(e simEvent) {
 	h.notef("storage %v, in %d%% of the next %d operations", kinds, h.active.mood.odds, h.active.mood.left)
 }
 
+// damage makes the stored consent of a name unreadable, as a newer release would. Nothing
+// but that consent may suffer.
+func (h *simulation) damage(e simEvent) {
+	name := h.nameOf(e)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.level < 2 || h.contents()["pending/"+name] == "" {
+		return
+	}
+	if err := h.disk.Put(h.ctx, &logical.StorageEntry{Key: "pending/" + name, Value: []byte(choose(e.args[simA], `{"version":99}`, `{`))}); err != nil {
+		h.t.Fatal(err)
+	}
+	h.sequence++
+	h.changes[name] = append(h.changes[name], &simRequest{h: h, op: logical.UpdateOperation, path: "authorize/" + name, name: name, began: time.Now(), begun: h.sequence, over: h.sequence, status: 200})
+	h.notef("the stored consent of %q is damaged", name)
+}
+
 func (h *simulation) crash(simEvent) {
 	if h.level > 2 {
 		h.restart(false)
