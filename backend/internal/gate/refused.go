@@ -52,7 +52,7 @@ func belongsToOther(a Arrived) error {
 }
 
 func noState(c *consent.Consent, name string) error {
-	return refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state. To connect without it, withdraw the consent first: vault delete <mount>/authorize/%s", name, stamp(c.Expires), name)
+	return refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state. To connect without it, withdraw the consent first with a delete of authorize/%s", name, stamp(c.Expires), name)
 }
 
 // notTheEvidence says why the table refuses evidence for the stored consent.
