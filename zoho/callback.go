@@ -20,7 +20,8 @@ type Callback struct {
 	AccountsServer string
 	// Enhanced tells that scopes were added to a grant; no code comes with that.
 	Enhanced bool
-	// Err is Zoho's word for a consent that failed, access_denied for a reject.
+	// Err is Zoho's word for a consent that failed, access_denied for a reject. See
+	// CleanRedirectWord and ConsentErrorText.
 	Err string
 }
 
@@ -30,7 +31,7 @@ const maxCallback = 4 << 10
 // ParseCallback reads a callback address: a whole URL, or only its query. Errors
 // never repeat the address, since it carries the code.
 func ParseCallback(address string) (Callback, error) {
-	address = strings.TrimSpace(address)
+	address = TrimPasted(address)
 	if len(address) > maxCallback {
 		return Callback{}, fmt.Errorf("the callback address is longer than %d bytes; paste only what the address bar shows after the consent", maxCallback)
 	}
@@ -59,7 +60,7 @@ func ParseCallback(address string) (Callback, error) {
 		State:          values.Get("state"),
 		Location:       values.Get("location"),
 		AccountsServer: values.Get("accounts-server"),
-		Err:            values.Get("error"),
+		Err:            CleanRedirectWord(values.Get("error")),
 	}
 	c.Enhanced = values.Get("scope_enhanced") == "true" && values.Get("status") == "success"
 	if c.Code == "" && c.Err == "" && !c.Enhanced {
