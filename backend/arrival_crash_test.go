@@ -52,6 +52,7 @@ func arrivals() map[string]arrival {
 // prepare returns what the browser landed on, and the grant that crm had before.
 func (a arrival) prepare(m *mount) (landed, held string) {
 	m.behindVault(data{"scopes": profileScopes, "return_urls": returns, "verify": false})
+	m.ordinaryClientsForOrganizations()
 	m.zoho.AddUser(zohotest.User{Email: simStranger})
 	if a.first != nil {
 		a.first(m)

@@ -192,6 +192,7 @@ func TestNoSecretComesOutOfAnyWayToFail(t *testing.T) {
 				m.clicks("crm")
 				started := m.write("authorize/crm", data{"expected_user": m.zoho.User("us").Email, "return_url": "https://app.example.com/done", "return_state": "mine"})
 				landed := m.opens(started, zohotest.Consent{})
+				m.ordinaryClientsForOrganizations()
 				other := m.consent("books", data{"flow": "organization", "soid": "ZohoCRM." + m.zoho.User("us").OrgID}, zohotest.Consent{})
 				fault.Times = 0
 				m.zoho.Fault(fault)

@@ -202,7 +202,7 @@ func TestDeviceConsentOutlivesARefusalThatIsNoVerdictOnIt(t *testing.T) {
 				passes(31 * time.Second)
 				fault.Endpoint, fault.Times = "device", 1
 				m.zoho.Fault(fault)
-				m.refused(logical.ReadOperation, "creds/crm", nil, 400, "refused by accounts.zoho.com")
+				m.refused(logical.ReadOperation, "creds/crm", nil, 400, " accounts.zoho.com (")
 				if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
 					t.Fatal(err)
 				}

@@ -125,6 +125,7 @@ func TestWayToAnotherGrantIsNamedByHowTheLastOneWasHad(t *testing.T) {
 		"a consent": {func(m *mount) { m.configure(nil); m.connect("crm") }, "authorize/crm, or", "authorize/crm scopes=ZohoCRM.modules.ALL,ZohoCRM.org.READ"},
 		"an organization's": {func(m *mount) {
 			m.configure(nil)
+			m.ordinaryClientsForOrganizations()
 			m.write("creds/crm", data{"callback_url": m.consent("crm", data{"flow": "organization", "soid": "ZohoCRM.600000434"}, zohotest.Consent{})})
 		}, "authorize/crm flow=organization, or", "authorize/crm scopes=ZohoCRM.modules.ALL,ZohoCRM.org.READ flow=organization soid=ZohoCRM.600000434"},
 		"a device's consent": {func(m *mount) { deviceClient(m); m.byDevice("crm") }, "authorize/crm flow=device, or", "authorize/crm flow=device scopes=ZohoCRM.modules.ALL"},

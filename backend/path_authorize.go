@@ -190,6 +190,9 @@ func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *cl
 		answer["advice"] = "max_age is 0, so each read wants a new token, and Zoho mints ten in ten minutes; where a controller reads, or more than one process, let them share: vault write " +
 			req.MountPoint + credsPrefix + name + " max_age=30m"
 	}
+	if p.Flow == consent.Organization && !strings.HasPrefix(c.ClientID, organizationClientPrefix) {
+		resp.AddWarning(ordinaryClient(c, p.DataCenter))
+	}
 	if replaced != "" {
 		resp.AddWarning(replaced)
 	}
@@ -257,7 +260,8 @@ func oneService(scopes []string) error {
 	first := ""
 	for _, scope := range scopes {
 		service, _, _ := strings.Cut(scope, ".")
-		if slices.Contains(commonServices, service) || service == first {
+		same := func(other string) bool { return strings.EqualFold(other, service) } // as Zoho compares scopes
+		if slices.ContainsFunc(commonServices, same) || first != "" && same(first) {
 			continue
 		}
 		if first != "" {
@@ -266,6 +270,20 @@ func oneService(scopes []string) error {
 		first = service
 	}
 	return nil
+}
+
+// organizationClientPrefix is what the ids of organization clients begin with, as ten
+// public sources show. No page of Zoho's says so.
+const organizationClientPrefix = "1005."
+
+// ordinaryClient warns of a client that Zoho was seen to refuse for an organization.
+func ordinaryClient(c *client, dataCenter string) string {
+	console := "the API console of the data center"
+	if dc, found := c.table.ByName(dataCenter); found && dc.ConsoleURL != "" {
+		console = dc.ConsoleURL
+	}
+	return "Zoho was seen to refuse ordinary clients for a consent of an organization, on the page \"Invalid Client\". " +
+		"Organization clients are registered at " + console + "/add?client_type=ORG, and their ids begin with " + organizationClientPrefix + "; the client_id in config does not"
 }
 
 func errNoScopes() error {

@@ -1,10 +1,11 @@
-// Whose account is it, and does its token work? Zoho is asked with a living token;
-// nothing is minted.
+// probe: asks Zoho with a living access token whose account a grant is in, and which
+// organization of Zoho CRM. Nothing is minted.
 
 package backend
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -12,6 +13,9 @@ import (
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
+
+// orgScope lets a token be asked for the organization in Zoho CRM.
+const orgScope = "ZohoCRM.org.READ"
 
 // probe asks Zoho about a living token.
 func (b *backend) probe(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -28,46 +32,106 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	if err != nil {
 		return nil, err
 	}
-	if state.Newest == nil {
+	token := state.Newest
+	if token == nil {
 		return nil, refuse("credential %q has no living access token to ask with, and a probe mints none; read creds/%s first", name, name)
 	}
-	token := state.Newest
-	resp := &logical.Response{Data: map[string]any{"token_accepted": true}}
-	person, err := d.account.Client.UserInfo(ctx, token.AccessToken)
-	if err := b.probed(ctx, resp, account, token, err, gate.ProfileScope); err != nil {
-		return nil, explain(err, k.again())
+	resp := &logical.Response{Data: map[string]any{}}
+	person, userErr := d.account.Client.UserInfo(ctx, token.AccessToken)
+	if tokenRefused(userErr) { // a second question would say the same
+		return b.tokenDead(ctx, resp, account, token)
 	}
-	if resp.Data["token_accepted"] == false {
-		return resp, nil // a second question would say the same
-	}
-	if err == nil {
+	if userErr == nil {
 		resp.Data["zoho_user"], resp.Data["zoho_email"], resp.Data["zoho_name"] = person.ZUID, person.Email, person.Name
 		b.notePerson(ctx, req.Storage, k, person)
+	} else {
+		resp.AddWarning(noUser(userErr))
 	}
-	org, err := d.account.Client.CRMOrganization(ctx, firstOf(token.APIDomain, k.APIDomain, d.dc.APIDomain), token.AccessToken)
-	if err := b.probed(ctx, resp, account, token, err, "ZohoCRM.org.READ"); err != nil {
-		return nil, explain(err, k.again())
-	}
-	if err == nil {
+	org, orgErr := d.account.Client.CRMOrganization(ctx, firstOf(token.APIDomain, k.APIDomain, d.dc.APIDomain), token.AccessToken)
+	switch {
+	case orgErr == nil:
 		resp.Data["organization_id"], resp.Data["organization_name"] = org.ID, org.Name
+	case tokenRefused(orgErr) && scopeMissing(userErr):
+		// The accounts server cannot be asked with this token, so the API is the one witness.
+		return b.tokenDead(ctx, resp, account, token)
+	default:
+		resp.AddWarning(noOrganization(orgErr))
+	}
+	if tokenAccepted(userErr) || tokenAccepted(orgErr) {
+		resp.Data["token_accepted"] = true
+		return resp, nil
+	}
+	for _, err := range []error{userErr, orgErr} {
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused {
+			return nil, explain(err, k.again()) // nothing was learned, for an outage or a throttle
+		}
 	}
 	return resp, nil
 }
 
-// probed notes what the answer to a probe means: that a scope is missing is an answer as
-// well. A token that Zoho calls dead is handed out no more.
-func (b *backend) probed(ctx context.Context, resp *logical.Response, account *zoho.Account, token *zoho.Token, err error, scope string) error {
+// tokenRefused reports whether a server says that a token is dead.
+func tokenRefused(err error) bool {
+	e := zoho.AsError(err)
+	return e != nil && e.Kind == zoho.Refused && e.About == zoho.AboutGrant
+}
+
+// scopeMissing reports whether a server only misses a scope.
+func scopeMissing(err error) bool {
+	e := zoho.AsError(err)
+	return e != nil && e.ScopeMissing()
+}
+
+// tokenAccepted reports whether an answer shows that a token is alive.
+func tokenAccepted(err error) bool {
+	e := zoho.AsError(err)
+	return err == nil || e != nil && (e.ScopeMissing() || e.PermissionMissing())
+}
+
+// tokenDead has a token handed out no more.
+func (b *backend) tokenDead(ctx context.Context, resp *logical.Response, account *zoho.Account, token *zoho.Token) (*logical.Response, error) {
+	if err := b.keeper.Reject(ctx, account, token); err != nil {
+		return nil, explain(err, "")
+	}
+	resp.Data["token_accepted"] = false
+	resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one. It is handed out no more; the next read asks for a new one")
+	return resp, nil
+}
+
+// noUser says why the accounts server did not say whose account it is.
+func noUser(err error) string {
+	if scopeMissing(err) {
+		return "the scope " + gate.ProfileScope + " is not granted, so Zoho does not tell more"
+	}
+	return "Zoho did not say whose account it is: " + askedInVain(err)
+}
+
+// noOrganization says why Zoho CRM did not name the organization. None of these answers
+// says that the grant is dead.
+func noOrganization(err error) string {
 	e := zoho.AsError(err)
 	switch {
-	case err == nil:
-	case e != nil && e.About == zoho.AboutGrant:
-		resp.Data["token_accepted"] = false
-		resp.AddWarning("Zoho does not accept the newest access token: the grant was revoked, or another user of it minted so many that Zoho evicted this one. It is handed out no more; the next read asks for a new one")
-		return b.keeper.Reject(ctx, account, token)
-	case e != nil && e.ScopeMissing():
-		resp.AddWarning("the scope " + scope + " is not granted, so Zoho does not tell more")
-	default:
-		return err
+	case e == nil:
+	case e.ScopeMissing():
+		return "the scope " + orgScope + " is not granted, so Zoho does not tell more"
+	case e.PermissionMissing():
+		return "Zoho CRM refuses the API calls of this account (NO_PERMISSION). The grant is good: an administrator of Zoho CRM has to allow API access in the profile of the user (permission Crm_Implied_Api_Access)"
+	case e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
+		return "the API at " + e.Server + " does not accept the access token, and the accounts server does not say that it is dead, so it is handed out as before. Check that api_domain is that of the account's data center, that the scopes are those of Zoho CRM, and that the account may use it"
+	case e.Status == http.StatusNoContent:
+		return "Zoho CRM answered without content (HTTP 204), so the organization is not known. The token is not refused; check in Zoho CRM that the account belongs to an organization there"
+	case e.About == zoho.AboutServer:
+		return "Zoho CRM did not name the organization: " + e.Error() + ". The token is not refused; check that api_domain is that of the account's data center, and whether a proxy or a filter answered in Zoho's place"
+	case e.Kind == zoho.Refused:
+		return "Zoho CRM did not name the organization: " + e.Error() + ". The token is not refused; check in Zoho CRM that the account may use it"
 	}
-	return nil
+	return "Zoho CRM did not name the organization: " + askedInVain(err)
+}
+
+// askedInVain is an error of a probe's question with what to do about it.
+func askedInVain(err error) string {
+	e := zoho.AsError(err)
+	if e == nil {
+		return "it could not be asked; probe again"
+	}
+	return e.Error() + ": " + remedy(e.Kind, e.About, e.Code, "")
 }

@@ -73,6 +73,8 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 		return "Zoho counts ten access tokens in ten minutes; other users of the same grant count too"
 	case kind == zoho.Unavailable:
 		return "Zoho is in trouble or out of reach; try again in a moment"
+	case about == zoho.AboutServer:
+		return "this is not an answer of Zoho's OAuth: a proxy or a filter between Vault and Zoho gave it, or data_center or accounts_urls names the wrong accounts server; check these, by the HTTP status and the content type"
 	case about == zoho.AboutClient:
 		return "wrong client_id, wrong client_secret, wrong data center, a data center that is not enabled for this client in Zoho's API console, or a secret that differs by data center (client_secrets); correct config"
 	case about == zoho.AboutGrant:
@@ -85,10 +87,10 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 		return fmt.Sprintf("redirect_uri must be exactly, byte for byte, one that is registered for the client in Zoho's API console; correct it and start again with %s", again)
 	case code == "missing_org_info":
 		return "the app has several organizations; name one with soid"
-	case code == "invalid_scope":
+	case code == "invalid_scope" || code == "invalid_oauthscope":
 		return "Zoho does not know one of the scopes for this client; correct scopes"
 	}
-	return "Zoho did not accept the request; check config and the fields of this write"
+	return "Zoho did not accept the request; check config and the settings of the credential"
 }
 
 // explain turns what the keeper or a call returned into an answer.

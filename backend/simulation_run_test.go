@@ -116,6 +116,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 		k.SlidingWindow = header[1]>>4&1 == 1
 		k.RejectedExtend = header[1]>>5&1 == 1
 		k.RevokeHTML = header[1]>>6&1 == 1
+		k.OrganizationClients = append(k.OrganizationClients, zohotest.ServerBased) // one mount has grants of both kinds
 	})
 	c := h.zoho.DefaultClient()
 	c.Enabled = h.zoho.DataCenters() // whatever its type is at the moment

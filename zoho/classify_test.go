@@ -7,12 +7,15 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -107,8 +110,6 @@ func TestTheThrottleIsKnownByItsShapeInAnyLanguage(t *testing.T) {
 				fmt.Sprintf(`{"error_description":%q,"error":%q}`, texts[1], texts[0]),
 				fmt.Sprintf(`{"error":%q,"status":"failure"}`, texts[0]),
 				fmt.Sprintf(`{"error":%q}`, texts[0]),
-				fmt.Sprintf(`{"error_description":%q}`, texts[1]),
-				`{"status":"failure"}`,
 				// In words, like an error, which would come alone.
 				fmt.Sprintf(`{"error":"too_many_requests","error_description":%q}`, texts[1]),
 				`{"error":"too_many_requests","status":"failure"}`,
@@ -124,13 +125,113 @@ func TestTheThrottleIsKnownByItsShapeInAnyLanguage(t *testing.T) {
 	}
 }
 
-func TestAKnownErrorWordIsNoThrottleThoughItIsDescribed(t *testing.T) {
-	for word, about := range map[string]zoho.Subject{
-		"invalid_client": zoho.AboutClient, "invalid_code": zoho.AboutGrant, "invalid_scope": zoho.AboutRequest,
-		"access_denied_admin": zoho.AboutUser, "expired": zoho.AboutCode, "authorization_pending": zoho.AboutUser,
-	} {
-		failsAs(t, json200(fmt.Sprintf(`{"error":%q,"error_description":"As the standard has it.","status":"failure"}`, word)), zoho.Refused, about)
+// refusals are Zoho's words for a refusal, and what each is about. access_denied is left
+// out: it is the word for a reject and for the throttle.
+var refusals = map[string]zoho.Subject{
+	"invalid_client": zoho.AboutClient, "invalid_client_secret": zoho.AboutClient, "unauthorized_client": zoho.AboutClient,
+	"inactive_client": zoho.AboutClient, "restricted_client": zoho.AboutClient,
+	"invalid_code": zoho.AboutGrant, "invalid_grant": zoho.AboutGrant, "invalid_token": zoho.AboutGrant,
+	"invalid_oauthtoken": zoho.AboutGrant, "invalid_mobile_code": zoho.AboutGrant,
+	"invalid_redirect_uri": zoho.AboutRequest, "redirect_uri_mismatch": zoho.AboutRequest, "missing_org_info": zoho.AboutRequest,
+	"invalid_scope": zoho.AboutRequest, "invalid_oauthscope": zoho.AboutRequest,
+	"oauth_scope_mismatch": zoho.AboutRequest, "invalid_soid": zoho.AboutRequest, "restricted_scope": zoho.AboutRequest,
+	"unsupported_grant_type": zoho.AboutRequest, "invalid_request": zoho.AboutRequest, "invalid_response_type": zoho.AboutRequest,
+	"invalid_operation_type": zoho.AboutRequest, "invalid_timestamp": zoho.AboutRequest, "unauthorized_device": zoho.AboutRequest,
+	"access_denied_admin": zoho.AboutUser, "unconfirmed_user": zoho.AboutUser, "inactive_refreshtoken": zoho.AboutUser,
+	"authorization_pending": zoho.AboutUser, "slow_down": zoho.AboutUser, "other_dc": zoho.AboutUser,
+	"expired": zoho.AboutCode, "expired_token": zoho.AboutCode,
+}
+
+// besides are the fields that may come along with a word.
+var besides = []string{
+	``, `,"status":"failure"`, `,"error_description":"Please try again after some time."`, `,"error_description":null`,
+	`,"error_description":"您已连续提出过多请求，请稍后再试。","status":"failure"`, `,"code":"INVALID_TOKEN","status":"error"`, `,"response":"error","cause":"X"`,
+}
+
+func TestKnownRefusalIsNeverAThrottle(t *testing.T) {
+	for word, about := range refusals {
+		written := []string{word}
+		if about != zoho.AboutUser { // "Access Denied" is the throttle, so these count as they are alone
+			words := strings.Split(word, "_")
+			for i := range words {
+				words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+			}
+			written = append(written, strings.ToUpper(word), strings.Join(words, " "), strings.ReplaceAll(word, "_", " "), strings.Join(words, ""), strings.ReplaceAll(word, "_", "-"))
+		}
+		for _, text := range written {
+			for _, beside := range besides {
+				for _, status := range []int{200, 400, 401, 403} {
+					body := fmt.Sprintf(`{"error":%q%s}`, text, beside)
+					if e := failsAs(t, &answering{status: status, contentType: "application/json", body: body}, zoho.Refused, about); e != nil && e.Code != word {
+						t.Errorf("%s: the word is %q, want %q", body, e.Code, word)
+					}
+				}
+			}
+		}
 	}
+}
+
+// Zoho's pages have titles, and its APIs codes, that may come as an error word.
+func TestUnknownRefusalIsNoThrottle(t *testing.T) {
+	for _, word := range []string{"Invalid Grant Type", "Invalid OAuth Scope", "invalid_something", "INVALID_TICKET", "NO_PERMISSION", "invalidSomething"} {
+		for _, beside := range besides {
+			_, err := mintOver(&answering{status: 400, contentType: "application/json", body: fmt.Sprintf(`{"error":%q%s}`, word, beside)})
+			if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused || e.About != zoho.AboutRequest {
+				t.Errorf("%q%s: %+v", word, beside, e)
+			}
+		}
+	}
+}
+
+func TestObjectWithoutAnErrorIsNoThrottle(t *testing.T) {
+	for _, body := range []string{
+		`{}`, `{"status":"failure"}`, `{"error_description":"Please try again after some time."}`, `{"error":null,"status":"failure"}`, `{"error":"","error_description":"x"}`,
+		`{"error":{"code":7},"status":"failure"}`, `{"code":"INVALID_TOKEN","status":"failure"}`, `{"response":"error","cause":"INVALID_OAUTHSCOPE","error_description":"x"}`,
+	} {
+		failsAs(t, json200(body), zoho.Unavailable, "")
+		for _, status := range []int{400, 401, 403, 404} {
+			e := failsAs(t, &answering{status: status, contentType: "application/json", body: body}, zoho.Refused, zoho.AboutServer)
+			if e != nil && (!strings.Contains(e.Error(), fmt.Sprint(status)) || !strings.Contains(e.Error(), "application/json")) {
+				t.Errorf("the text is %s", e.Error())
+			}
+		}
+	}
+}
+
+// Translations of "Access Denied" that are written in plain letters are the throttle too.
+func TestThrottleInAnyLanguageIsKnownByItsErrorAlone(t *testing.T) {
+	for _, text := range []string{"Access Denied", "ACCESS_DENIED", "Acceso denegado", "Acesso negado", "Zugriff verweigert", "Accès refusé", "Toegang geweigerd", "拒绝访问", "拒绝"} {
+		for _, beside := range besides {
+			failsAs(t, &answering{status: 400, contentType: "application/json", body: fmt.Sprintf(`{"error":%q%s}`, text, beside)}, zoho.Throttled, "")
+		}
+	}
+}
+
+func FuzzKnownRefusal(f *testing.F) {
+	for _, beside := range besides {
+		f.Add(3, beside, 400)
+	}
+	words := slices.Sorted(maps.Keys(refusals))
+	f.Fuzz(func(t *testing.T, which int, beside string, status int) {
+		if status == http.StatusTooManyRequests || status >= 500 || status < 200 {
+			return
+		}
+		word := words[uint(which)%uint(len(words))]
+		body := fmt.Sprintf(`{"error":%q%s}`, word, beside)
+		var fields map[string]any
+		if json.Unmarshal([]byte(body), &fields) != nil || fields["error"] != word || len(fields) > 1 && duplicated(beside) {
+			return // what comes along has replaced the word
+		}
+		_, err := mintOver(&answering{status: status, contentType: "application/json", body: body})
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused || e.About != refusals[word] {
+			t.Errorf("HTTP %d %s: %v", status, body, err)
+		}
+	})
+}
+
+// duplicated reports whether fields hold another error, in any case.
+func duplicated(fields string) bool {
+	return strings.Contains(strings.ToLower(fields), "error\"") || strings.Contains(fields, `\u`)
 }
 
 func TestAnyAnswer429IsAThrottle(t *testing.T) {
@@ -189,13 +290,13 @@ func TestAnswersThatAreNoJSONAreTransientUnlessThey4xx(t *testing.T) {
 	}
 	for i, status := range []int{400, 403, 404, 405} {
 		written := []string{"text/html;charset=UTF-8", "Text/HTML", "text/html", " TEXT/html ; charset=UTF-8"}[i]
-		e := failsAs(t, &answering{status: status, contentType: written, body: page}, zoho.Refused, zoho.AboutRequest)
+		e := failsAs(t, &answering{status: status, contentType: written, body: page}, zoho.Refused, zoho.AboutServer)
 		if e != nil && (!strings.Contains(e.Error(), fmt.Sprint(status)) || !strings.Contains(e.Error(), "text/html")) {
 			t.Errorf("the text names neither status nor content type: %s", e.Error())
 		}
 	}
 	for _, body := range []string{`null`, `["general_error"]`, `"general_error"`} { // nor an object
-		failsAs(t, &answering{status: 400, contentType: "application/json", body: body}, zoho.Refused, zoho.AboutRequest)
+		failsAs(t, &answering{status: 400, contentType: "application/json", body: body}, zoho.Refused, zoho.AboutServer)
 	}
 }
 

@@ -170,7 +170,7 @@ func (c *Client) cleaned(err error, sent []Secret) error {
 	if e.Server == "" {
 		e.Server = c.host()
 	}
-	if _, known := verdicts(e.Code); !known && e.Code != "" {
+	if e.Code != "" && known(e.Code) == "" {
 		for _, secret := range append(sent, c.Secret) {
 			if sent := string(secret); sent != "" && (strings.Contains(sent, e.Code) || strings.Contains(e.Code, sent)) {
 				e.Code, e.reason = "", "an error word this engine does not know"
@@ -239,19 +239,18 @@ func (c *Client) revoke(ctx context.Context, endpoint string, form url.Values, a
 	var f failure
 	isJSON := json.Unmarshal(r.body, &f) == nil
 	word, _ := f.Error.(string)
-	row, known := verdicts(word)
 	e := classify(r.status, isJSON, f, r.contentType)
 	e.Server, e.RetryAfter = req.URL.Host, r.retryAfter
 	switch {
 	case r.status == http.StatusNotFound, r.status == http.StatusMethodNotAllowed:
 		return false, nil
-	case authenticate && (r.status == http.StatusUnauthorized || known && row.about == AboutClient):
+	case authenticate && (r.status == http.StatusUnauthorized || e.Kind == Refused && e.About == AboutClient):
 		return false, nil
 	case r.status == http.StatusBadRequest && !isJSON:
 		// A page says that the token is unknown, or, where a client is named, that it is
 		// the client which is refused. The older form names none.
 		return !authenticate, nil
-	case e.Kind == Refused && e.About == AboutGrant && known:
+	case e.Kind == Refused && e.About == AboutGrant:
 		// Unknown, of another kind or already revoked. A 400 says nothing by itself: the
 		// throttle is one too.
 		return true, nil

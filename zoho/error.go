@@ -37,6 +37,9 @@ const (
 	AboutRequest Subject = "request"
 	// AboutUser: the person said no, or their account is blocked.
 	AboutUser Subject = "user"
+	// AboutServer: the answer is none of Zoho's OAuth. A proxy or a filter gave it, or
+	// the address is not that of the right accounts server.
+	AboutServer Subject = "server"
 )
 
 // noun is what a text calls the subject.
@@ -80,10 +83,10 @@ type Error struct {
 // Error says what happened, at which server, in Zoho's word where there is one.
 func (e *Error) Error() string {
 	var b strings.Builder
-	switch e.Kind {
-	case Refused:
+	switch {
+	case e.Kind == Refused && e.About != AboutServer:
 		fmt.Fprintf(&b, "%s refused by %s", e.About.noun(), e.Server)
-	case Throttled:
+	case e.Kind == Throttled:
 		fmt.Fprintf(&b, "throttled by %s", e.Server)
 	default:
 		fmt.Fprintf(&b, "no usable answer from %s", e.Server)
@@ -127,28 +130,54 @@ type verdict struct {
 
 // verdicts holds every error word known for the token, device and revocation
 // endpoints. Sources: Zoho's "access-token" and "access-token-expiry" pages for
-// the first block, self-client and limits pages and working clients for the rest.
-// invalid_code is about the code or the grant, by what was sent: see classify.
-func verdicts(word string) (verdict, bool) {
-	switch word {
-	case "invalid_client", "invalid_client_secret", "unauthorized_client", "inactive_client", "restricted_client":
-		return verdict{Refused, AboutClient}, true
-	case "invalid_code", "invalid_grant", "invalid_token", "invalid_mobile_code":
-		return verdict{Refused, AboutGrant}, true
-	case "invalid_redirect_uri", "redirect_uri_mismatch", "missing_org_info", "invalid_scope",
-		"invalid_soid", "restricted_scope", "unsupported_grant_type", "invalid_request":
-		return verdict{Refused, AboutRequest}, true
-	case "access_denied", "access_denied_admin", "unconfirmed_user", "inactive_refreshtoken":
-		return verdict{Refused, AboutUser}, true
-	// The device flow. The first three only say "not yet"; see DevicePoll.
-	case DevicePending, DeviceSlowDown, DeviceOtherDC:
-		return verdict{Refused, AboutUser}, true
-	case "expired", "expired_token":
-		return verdict{Refused, AboutCode}, true
-	case "general_error", "server_error", "temporarily_unavailable":
-		return verdict{Unavailable, ""}, true
+// the first words of each row, self-client and limits pages, page titles of the
+// authorization endpoint and working clients for the rest. invalid_code is about the
+// code or the grant, by what was sent: see Exchange.
+var verdicts = func() map[string]verdict {
+	table := map[string]verdict{}
+	for row, words := range map[verdict]string{
+		{Refused, AboutClient}: "invalid_client invalid_client_secret unauthorized_client inactive_client restricted_client",
+		{Refused, AboutGrant}:  "invalid_code invalid_grant invalid_token invalid_oauthtoken invalid_mobile_code",
+		{Refused, AboutRequest}: "invalid_redirect_uri redirect_uri_mismatch missing_org_info invalid_scope invalid_oauthscope oauth_scope_mismatch " +
+			"invalid_soid restricted_scope unsupported_grant_type invalid_request " +
+			"invalid_response_type invalid_operation_type invalid_timestamp unauthorized_device",
+		{Refused, AboutUser}: "access_denied access_denied_admin unconfirmed_user inactive_refreshtoken " +
+			// The device flow. These only say "not yet"; see PollDevice.
+			DevicePending + " " + DeviceSlowDown + " " + DeviceOtherDC,
+		{Refused, AboutCode}: "expired expired_token",
+		{Unavailable, ""}:    "general_error server_error temporarily_unavailable",
+	} {
+		for word := range strings.FieldsSeq(words) {
+			table[word] = row
+		}
 	}
-	return verdict{}, false
+	return table
+}()
+
+// otherSpellings leads from a word without case and separators to the word itself:
+// "Invalid Client" and "INVALID_CLIENT" mean invalid_client. Words about a user are left
+// out, since "Access Denied" is the throttle.
+var otherSpellings = func() map[string]string {
+	table := map[string]string{}
+	for word, row := range verdicts {
+		if row.kind == Refused && row.about != AboutUser {
+			table[letters(word)] = word
+		}
+	}
+	return table
+}()
+
+// known returns the word of the table that an error word means, "" if there is none.
+func known(word string) string {
+	if _, exact := verdicts[word]; exact {
+		return word
+	}
+	return otherSpellings[letters(word)]
+}
+
+// letters returns a word in lower case and without spaces, hyphens and underscores.
+func letters(word string) string {
+	return strings.ToLower(strings.NewReplacer(" ", "", "_", "", "-", "").Replace(word))
 }
 
 // failure is the part of an answer that is not a success.
@@ -160,12 +189,35 @@ type failure struct {
 	UserLocation any `json:"user_location"`
 }
 
+// described reports whether a failure has one of the two fields that come with the
+// throttle. Zoho's own error words come alone.
+func (f failure) described() bool { return f.Status == "failure" || f.Description != nil }
+
+// throttle reports whether a failure is the throttle. Its texts are localized, so it is
+// known by its shape (Zoho, "limits", and captures): an error that is no code, or that
+// comes with a description. A word for a refusal is none, whatever comes with it.
+// access_denied stands for a reject and for the throttle: there the description decides.
+func (f failure) throttle() bool {
+	word, _ := f.Error.(string)
+	switch {
+	case word == "":
+		return false
+	case word == "access_denied":
+		return f.described()
+	case known(word) != "", strings.HasPrefix(letters(word), "invalid"):
+		return false
+	case lowerCode(word):
+		return f.described()
+	}
+	return !upperCode(word)
+}
+
 // classify turns an answer without an access token into an Error. json tells
 // whether the body was a JSON object at all.
 func classify(status int, json bool, f failure, contentType string) *Error {
 	e := &Error{Status: status, Sent: true, Answered: true}
 	word, _ := f.Error.(string)
-	switch row, known := verdicts(word); {
+	switch {
 	case status == 429:
 		e.Kind = Throttled
 	case status >= 500:
@@ -173,34 +225,40 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 		// not known.
 		e.Kind, e.Answered = Unavailable, false
 	case !json && status >= 400:
-		// The accounts pages: a 400 page answers a wrong method or a missing
-		// grant_type. Asking again changes nothing.
-		e.Kind, e.About, e.reason = Refused, AboutRequest, "a page instead of JSON, "+mediaType(contentType)
+		// A proxy or a filter on the way, or a server that is not the right one. The
+		// accounts pages too: a wrong method or a missing grant_type. Asking again
+		// changes nothing.
+		e.Kind, e.About, e.reason = Refused, AboutServer, "a page instead of JSON, "+mediaType(contentType)
 	case !json:
 		e.Kind, e.Answered, e.reason = Unavailable, false, "a page instead of JSON, "+mediaType(contentType)
-	case word == "access_denied" && (f.Status == "failure" || f.Description != nil):
-		// The word for a reject, in the shape of the throttle: too many codes.
-		e.Kind = Throttled
-	case known:
-		e.Kind, e.About, e.Code = row.kind, row.about, word
-		e.UserLocation, _ = f.UserLocation.(string)
-	case word == "" && f.Description == nil && f.Status != "failure":
+	case word == "" && status >= 400:
+		e.Kind, e.About, e.reason = Refused, AboutServer, "no error word in the answer, "+mediaType(contentType)
+	case word == "":
 		e.Kind, e.Answered, e.reason = Unavailable, false, "neither an access token nor an error in the answer"
-	case f.Status == "failure" || f.Description != nil || !snakeCase(word):
-		// The throttle. Its texts are localised, so it is known by its shape:
-		// Zoho's own words for errors are lower_snake_case and come alone.
+	case f.throttle():
 		e.Kind = Throttled
+	case known(word) != "":
+		e.Code = known(word)
+		e.Kind, e.About = verdicts[e.Code].kind, verdicts[e.Code].about
+		e.UserLocation, _ = f.UserLocation.(string)
 	default:
 		e.Kind, e.About, e.reason = Refused, AboutRequest, "an error word this engine does not know"
-		if len(word) <= 32 {
+		if len(word) <= 32 && (lowerCode(word) || upperCode(word)) {
 			e.Code, e.reason = word, ""
 		}
 	}
 	return e
 }
 
-func snakeCase(word string) bool {
+// lowerCode reports whether a word is a code as Zoho's OAuth writes them.
+func lowerCode(word string) bool {
 	return word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_") == ""
+}
+
+// upperCode reports whether a word is a code as Zoho's APIs write them, such as
+// NO_PERMISSION. ACCESS_DENIED is not taken for one: in words it is the throttle.
+func upperCode(word string) bool {
+	return strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" && strings.Contains(strings.Trim(word, "_"), "_") && letters(word) != "accessdenied"
 }
 
 // mediaType returns what a content type header may contribute to an error text.

@@ -42,7 +42,7 @@ func (f *Failure) forgotten() time.Time {
 
 // concerns reports whether a failure is one for this variant too.
 func (f *Failure) concerns(variant string) bool {
-	return f.Variant == variant || f.Kind != Refused || f.About == AboutClient
+	return f.Variant == variant || f.Kind != Refused || f.About == AboutClient || f.About == AboutServer
 }
 
 // known returns the last failure that concerns a variant with this setup, waited

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -44,7 +45,8 @@ func (c *Client) CRMOrganization(ctx context.Context, apiDomain string, token Se
 	}
 	var orgs []map[string]json.RawMessage
 	if err := json.Unmarshal(fields["org"], &orgs); err != nil || len(orgs) == 0 {
-		return Organization{}, &Error{Kind: Unavailable, Server: c.host(), Sent: true, reason: "no organisation in the answer"}
+		_, host, _ := strings.Cut(apiDomain, "://")
+		return Organization{}, &Error{Kind: Unavailable, Server: host, Sent: true, Answered: true, reason: "no organization in the answer"}
 	}
 	return Organization{ID: textOrNumber(firstRaw(orgs[0], "zgid", "id")), Name: text(orgs[0]["company_name"])}, nil
 }
@@ -73,9 +75,17 @@ func (e *Error) ScopeMissing() bool {
 	return e.Code == "INVALID_OAUTHSCOPE" || e.Code == "OAUTH_SCOPE_MISMATCH"
 }
 
-// ask makes one GET with a token. A 401 in Zoho's own words becomes a refusal of the
-// grant, or of the request where Zoho says that only a scope is missing; a page says
-// nothing of the token, whatever its status.
+// PermissionMissing reports whether a token works and the profile of its user does not
+// allow what was asked. CRM answers so to every call until an administrator allows API
+// access in the profile (Crm_Implied_Api_Access).
+func (e *Error) PermissionMissing() bool {
+	return e.Status == http.StatusForbidden && e.Code == "NO_PERMISSION"
+}
+
+// apiCodes are the codes of APIs that an error may repeat; others may be anything.
+var apiCodes = []string{"INVALID_OAUTHSCOPE", "OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "INVALID_TOKEN", "INVALID_OAUTHTOKEN", "AUTHENTICATION_FAILURE"}
+
+// ask makes one GET with a token and returns the fields of the answer.
 func (c *Client) ask(ctx context.Context, address string, token Secret) (map[string]json.RawMessage, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
@@ -93,26 +103,36 @@ func (c *Client) ask(ctx context.Context, address string, token Secret) (map[str
 	if r.status == http.StatusOK && isJSON {
 		return fields, nil
 	}
+	e := classifyAPI(r, fields, isJSON)
+	e.Server, e.RetryAfter = req.URL.Host, r.retryAfter
+	return nil, e
+}
+
+// classifyAPI turns an API's answer into an Error. A 401 in Zoho's own words is a refusal
+// of the grant, or of the request where Zoho says that only a scope is missing; a page
+// says nothing of the token, whatever its status.
+func classifyAPI(r reply, fields map[string]json.RawMessage, isJSON bool) *Error {
 	var f failure
 	_ = json.Unmarshal(r.body, &f) // a page has none of it
-	e := &Error{Kind: Unavailable, Server: req.URL.Host, Status: r.status, RetryAfter: r.retryAfter, Sent: true, Answered: true}
-	e.Code = strings.ToUpper(text(firstRaw(fields, "cause", "code")))
-	scopeMissing := e.ScopeMissing()
-	dead := r.status == http.StatusUnauthorized || e.Code == "INVALID_TOKEN" || e.Code == "INVALID_OAUTHTOKEN"
-	if !scopeMissing {
-		e.Code = "" // may be anything
+	e := &Error{Kind: Unavailable, Status: r.status, Sent: true, Answered: true}
+	if code := strings.ToUpper(text(firstRaw(fields, "cause", "code"))); slices.Contains(apiCodes, code) {
+		e.Code = code
 	}
 	switch {
-	case scopeMissing:
+	case e.ScopeMissing(), e.PermissionMissing():
 		e.Kind, e.About = Refused, AboutRequest
-	case r.status == http.StatusTooManyRequests, f.Status == "failure", f.Description != nil:
+	case r.status == http.StatusTooManyRequests, r.status < 500 && f.throttle() && f.described():
 		e.Kind = Throttled
+	case r.status == http.StatusNoContent:
+		e.Kind, e.About, e.reason = Refused, AboutRequest, "no content in the answer"
+	case !isJSON && r.status >= 400 && r.status < 500:
+		e.Kind, e.About, e.reason = Refused, AboutServer, "a page instead of JSON, "+mediaType(r.contentType)
 	case !isJSON && r.status < 500:
 		e.reason = "a page instead of JSON, " + mediaType(r.contentType)
-	case dead:
+	case r.status == http.StatusUnauthorized, e.Code == "INVALID_TOKEN", e.Code == "INVALID_OAUTHTOKEN":
 		e.Kind, e.About = Refused, AboutGrant
 	case r.status < 500:
 		e.Kind, e.About = Refused, AboutRequest
 	}
-	return nil, e
+	return e
 }

@@ -51,12 +51,22 @@ func TestWhatAnAPIAnswersSaysWhetherItIsTheTokenThatIsBad(t *testing.T) {
 		"scopes that do not reach": {401, `{"code":"OAUTH_SCOPE_MISMATCH"}`, zoho.Refused, zoho.AboutRequest},
 		"another mistake":          {400, `{"code":"INVALID_URL_PATTERN"}`, zoho.Refused, zoho.AboutRequest},
 		"too many calls":           {429, `{}`, zoho.Throttled, ""},
-		"the same, as 400":         {400, `{"error_description":"too many requests","status":"failure"}`, zoho.Throttled, ""},
+		"the same, as 400":         {400, `{"error":"Access Denied","error_description":"too many requests","status":"failure"}`, zoho.Throttled, ""},
+		"a dead token, described":  {401, `{"error":"invalid_token","error_description":"x","status":"failure"}`, zoho.Refused, zoho.AboutGrant},
+		"another word, in text":    {403, `{"error":"Forbidden"}`, zoho.Refused, zoho.AboutRequest},
+		"no API access":            {403, `{"code":"NO_PERMISSION","details":{"permissions":["Crm_Implied_Api_Access"]}}`, zoho.Refused, zoho.AboutRequest},
+		"nothing":                  {204, ``, zoho.Refused, zoho.AboutRequest},
 		"trouble":                  {503, `{}`, zoho.Unavailable, ""},
 		"trouble of its own":       {500, `{"code":"INTERNAL_ERROR"}`, zoho.Unavailable, ""},
-		"a page":                   {401, `<html>`, zoho.Unavailable, ""},
+		"a page":                   {401, `<html>`, zoho.Refused, zoho.AboutServer},
+		"a page, 404":              {404, `<html>`, zoho.Refused, zoho.AboutServer},
+		"a page, 302":              {302, `<html>`, zoho.Unavailable, ""},
+		"a page, 502":              {502, `<html>`, zoho.Unavailable, ""},
 	} {
 		_, err := over(&answering{status: c.status, contentType: "application/json", body: c.body}).UserInfo(context.Background(), "t")
+		if e := zoho.AsError(err); e != nil && e.PermissionMissing() != (name == "no API access") {
+			t.Errorf("%s: the permission is missing: %v", name, e.PermissionMissing())
+		}
 		if e := zoho.AsError(err); e == nil || e.Kind != c.kind || e.About != c.about || !e.Sent || !e.Answered || e.Status != c.status {
 			t.Errorf("%s: %+v", name, e)
 		}

@@ -150,6 +150,9 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 	if title, text := s.mayConsent(req, user, home); title != "" {
 		return s.errorPage(title, text)
 	}
+	if s.lacksOrganization(req, user) {
+		return s.sendBack(req, consent, []string{"error=no_org"})
+	}
 	if consent.Reject || s.knobs.RejectConsent {
 		s.counts.Rejections++
 		return s.sendBack(req, consent, []string{"error=access_denied"})
@@ -182,6 +185,14 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 		params = append(params, "accounts-server="+url.QueryEscape(home.accountsURL()))
 	}
 	return s.sendBack(req, consent, params)
+}
+
+// lacksOrganization says whether Zoho's page offers a user only "Back to app", since the
+// services whose scopes are asked for need an organization (Zoho, 2025-02-10). Whether
+// that holds where scopes are added is not known; whose grant it is had one.
+func (s *Simulator) lacksOrganization(req consentRequest, user *User) bool {
+	needs := func(scope string) bool { return ofService(scope, s.knobs.NoOrganizationServices) }
+	return user.NoOrganization && req.enhances == nil && slices.ContainsFunc(req.scopes, needs)
 }
 
 // mayConsent says why a user at home cannot consent to a request; empty if
@@ -282,7 +293,7 @@ func (s *Simulator) issueCode(c code, life time.Duration) (*code, bool) {
 		return nil, false
 	}
 	w.take(s.now())
-	c.text = newToken()
+	c.text = newToken(prefixOf(c.org))
 	c.expires = s.now().Add(life)
 	s.codes[c.text] = &c
 	s.remember(c.text)

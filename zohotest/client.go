@@ -18,7 +18,8 @@ const (
 	ClientBased ClientType = "client-based" // implicit, in a browser
 
 	// Organization is registered by an administrator, for consents of an
-	// organization alone (Zoho's "ORG" console).
+	// organization alone: at <API console>/add?client_type=ORG. Its id begins with
+	// 1005., and so do the codes and tokens of its grants.
 	Organization ClientType = "organization"
 )
 
@@ -89,14 +90,14 @@ func (s *Simulator) AddClient(c Client) Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c = c.clone()
+	if c.Type == "" {
+		c.Type = ServerBased
+	}
 	if c.ID == "" {
-		c.ID = newClientID()
+		c.ID = newClientID(c.Type)
 	}
 	if c.Secret == "" {
 		c.Secret = newClientSecret()
-	}
-	if c.Type == "" {
-		c.Type = ServerBased
 	}
 	if c.Name == "" {
 		c.Name = "Example " + string(c.Type) + " client"

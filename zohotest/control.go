@@ -196,6 +196,7 @@ func (s *Simulator) controlFault(r *http.Request) (any, error) {
 		Endpoint   string    `json:"endpoint"`
 		DataCenter string    `json:"data_center"`
 		Times      int       `json:"times"`
+		Path       string    `json:"path"`
 		Status     int       `json:"status"`
 		RetryAfter duration  `json:"retry_after"`
 		Delay      duration  `json:"delay"`
@@ -204,7 +205,7 @@ func (s *Simulator) controlFault(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	f := Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
+	f := Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Path, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
 	if err := f.check(); err != nil {
 		return nil, err
 	}

@@ -105,6 +105,7 @@ func TestAScriptCanPlayTheUserAndReadTheLedger(t *testing.T) {
 func TestAScriptRegistersVaultAsTheRedirectURI(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		s := script{t, a.zoho.Control()}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.OrganizationClients = append(k.OrganizationClients, zohotest.ServerBased) })
 		for _, uri := range []string{
 			"https://127.0.0.1:8200/v1/zoho/callback", "http://localhost:8200/v1/zoho/callback",
 			"https://Vault.example.com:443/v1/team%2Fa/zoho/callback", "https://vault.example.com/v1/zoho/callback?namespace=a",
@@ -113,7 +114,7 @@ func TestAScriptRegistersVaultAsTheRedirectURI(t *testing.T) {
 			for range 2 {
 				must[map[string]any](s, "POST", "/redirect-uris", `{"client_id":"`+a.client.ID+`","redirect_uri":"`+uri+`"}`)
 			}
-			for _, start := range []string{a.consentURL("us", "redirect_uri", uri), a.orgURL("us", "redirect_uri", uri)} {
+			for _, start := range []string{a.consentURL("us", "redirect_uri", uri), a.orgURL("us", "client_id", a.client.ID, "redirect_uri", uri)} {
 				landed, err := a.zoho.Authorize(start, zohotest.Consent{})
 				separator := "?"
 				if strings.Contains(uri, "?") {

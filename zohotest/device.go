@@ -47,7 +47,7 @@ func (s *Simulator) deviceStart(c *call) answer {
 		return s.refuse("invalid_scope")
 	}
 	d := &deviceCode{
-		code: newToken(), userCode: newUserCode(), client: client, site: c.site, scopes: scopes,
+		code: newToken(ordinaryPrefix), userCode: newUserCode(), client: client, site: c.site, scopes: scopes,
 		offline: c.form.Get("access_type") == "offline", expires: s.now().Add(s.knobs.DeviceCodeLifetime),
 		polls: map[string]time.Time{},
 	}

@@ -28,6 +28,7 @@
 // [Simulator.Authorize] plays the person at the browser,
 // [Simulator.SelfClientCode] the one in the API console, and
 // [Simulator.ApproveDevice] the one who types a device's code.
+// A [User] may belong to no organization, or lack API access in CRM.
 // [Simulator.RemoveUser] lets a person leave their organization, and
 // [Simulator.MintElsewhere] plays another program that has the same refresh token.
 //
@@ -49,7 +50,7 @@
 // # What is simulated
 //
 //	GET  /oauth/v2/auth                  consent; also implicit
-//	GET  /oauth/v2/org/auth              consent of an organization (instance-level): soid, scopes of one app
+//	GET  /oauth/v2/org/auth              consent of an organization (instance-level): an organization client, soid, scopes of one app
 //	POST /oauth/v2/token                 authorization_code, refresh_token, client_credentials
 //	POST /oauth/v2/token/revoke          old form: a token
 //	POST /oauth/v2/revoke/token          new form: Basic client, token, token_type
@@ -96,7 +97,7 @@
 //	POST   /mint-elsewhere    {"refresh_token"} -> {"access_token"}, as another program does that has it too
 //	POST   /rotate-secret     {"client_id","data_center"} -> {"client_secret"}
 //	POST   /advance           {"duration"} -> {"now"}
-//	POST   /fault             {"kind","endpoint","data_center","times","status","retry_after","delay","error"}
+//	POST   /fault             {"kind","endpoint","data_center","times","path","status","retry_after","delay","error"}
 //	DELETE /faults
 //	PATCH  /knobs             fields of Knobs, as in {"live_access_tokens":3,"mint_window":"1m"}
 //	POST   /reset             counters and violations

@@ -40,7 +40,7 @@ func (s *Simulator) scopeEnhance(c *call) answer {
 		s.violate(WrongDataCenter, "refresh token %s of %s at %s", short(rt.token), rt.dc, c.site.Name)
 		return s.refuse(s.knobs.WrongDataCenterError)
 	}
-	et := &enhanceToken{token: newToken(), parent: rt, expires: s.now().Add(s.knobs.EnhanceTokenLifetime)}
+	et := &enhanceToken{token: newToken(prefixOf(rt.org)), parent: rt, expires: s.now().Add(s.knobs.EnhanceTokenLifetime)}
 	s.enhanceTokens[et.token] = et
 	s.remember(et.token)
 	return jsonAnswer(200, map[string]any{

@@ -13,7 +13,7 @@ import (
 func (s *Simulator) issueRefreshToken(g grant) *refreshToken {
 	s.serial++
 	rt := &refreshToken{
-		token: newToken(), client: g.client.ID, user: g.user, org: g.org, dc: g.site.Name, scopes: g.scopes, device: g.device,
+		token: newToken(prefixOf(g.org)), client: g.client.ID, user: g.user, org: g.org, dc: g.site.Name, scopes: g.scopes, device: g.device,
 		issued: s.now(), used: s.now(), serial: s.serial, mints: &window{},
 	}
 	s.refreshTokens[rt.token] = rt
@@ -78,10 +78,11 @@ func (s *Simulator) evictAccessToken(at *accessToken, how string, alone bool) {
 // there are too many.
 func (s *Simulator) mint(parent *refreshToken, like accessToken) *accessToken {
 	at := &like
-	at.token = newToken()
+	prefix := prefixOf(at.org)
 	if at.device || parent != nil && parent.device {
-		at.token = newDeviceToken()
+		prefix = deviceTokenPrefix
 	}
+	at.token = newToken(prefix)
 	at.parent = parent
 	at.issued = s.now()
 	at.expires = at.issued.Add(s.knobs.AccessTokenLifetime)

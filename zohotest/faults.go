@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,9 @@ const (
 	Refuse    FaultKind = "refuse"   // answers {"error": Fault.Error} (general_error if empty)
 	Throttle  FaultKind = "throttle" // answers as if somebody else had tripped the throttle; no violation
 
+	Empty      FaultKind = "empty"       // answers Fault.Status (204 if 0) without a body
+	APIRefusal FaultKind = "api-refusal" // answers Fault.Status (400 if 0) with {"code": Fault.Error (INVALID_REQUEST if empty)}, in the form of CRM
+
 	// These strike after it: whatever was minted exists, and nobody has it
 	// (except with SlowAnswer, where a patient client gets it).
 
@@ -39,10 +43,11 @@ type Fault struct {
 	Endpoint   string        // "token", "revoke", "auth", "api", "device", "enhance", "serverinfo"; empty: any
 	DataCenter string        // empty: any
 	Times      int           // how many calls; 0: until cleared
-	Status     int           // for Status5xx and HTML
+	Path       string        // what the call's path begins with, such as "/crm/"; empty: any
+	Status     int           // for Status5xx, HTML, Empty and APIRefusal
 	RetryAfter time.Duration // sent with Status5xx and Throttle when above 0
 	Delay      time.Duration // for Slow and SlowAnswer
-	Error      string        // for Refuse
+	Error      string        // for Refuse and APIRefusal
 }
 
 // Fault lets the next calls fail. Faults queue: each call meets at most one,
@@ -64,9 +69,9 @@ func (s *Simulator) ClearFaults() {
 }
 
 // takeFault finds the fault for a call and uses it up. The lock must be held.
-func (s *Simulator) takeFault(endpoint, dc string) (Fault, bool) {
+func (s *Simulator) takeFault(endpoint, dc, path string) (Fault, bool) {
 	for i, f := range s.faults {
-		if f.Endpoint != "" && f.Endpoint != endpoint || f.DataCenter != "" && f.DataCenter != dc {
+		if f.Endpoint != "" && f.Endpoint != endpoint || f.DataCenter != "" && f.DataCenter != dc || !strings.HasPrefix(path, f.Path) {
 			continue
 		}
 		taken := *f
@@ -90,6 +95,12 @@ func (s *Simulator) before(ctx context.Context, c *call, f Fault) (a answer, ok 
 		a.retryAfter(f.RetryAfter)
 	case HTML:
 		a = page(or(f.Status, 200), "Zoho Accounts", "We are working on something. Please come back later.")
+	case Empty:
+		a = answer{status: or(f.Status, 204), header: zohoHeader("Server", "ZGS")}
+	case APIRefusal:
+		a = jsonAnswer(or(f.Status, 400), map[string]any{
+			"code": or(f.Error, "INVALID_REQUEST"), "details": map[string]any{}, "message": "the request is not valid", "status": "error",
+		})
 	case Hang:
 		<-ctx.Done()
 		a = answer{tear: tornWhole}
@@ -158,7 +169,7 @@ func or[T comparable](value, fallback T) T {
 // check refuses what can only be a mistake of the test.
 func (f Fault) check() error {
 	switch f.Kind {
-	case Status5xx, HTML, Hang, Reset, Slow, Refuse, Throttle, LostAnswer, Truncated, Garbage, SlowAnswer:
+	case Status5xx, HTML, Hang, Reset, Slow, Refuse, Throttle, Empty, APIRefusal, LostAnswer, Truncated, Garbage, SlowAnswer:
 	default:
 		return fmt.Errorf("unknown fault kind %q", f.Kind)
 	}

@@ -74,11 +74,18 @@ type Knobs struct {
 	TrailingAmpersand  bool   // the redirect ends in "&", as seen in the wild: true
 	PageErrorStatus    int    // of error pages at the authorization endpoint: 200
 
+	// NoOrganizationServices are the first parts of scopes for which a user without an
+	// organization is offered only "Back to app", and the redirect carries error=no_org.
+	// Zoho's page names further services, whose scopes are not known here: QEngine,
+	// Solutions, IoT, ZeptoMail and Marketing Automation.
+	NoOrganizationServices []string
+
 	// Consent of an organization, where Zoho's pages say less than one has to know.
 
-	OrganizationNeedsSoid  bool             // a request without soid ends on a page: true, since every known one has it
+	OrganizationNeedsSoid  bool             // a request without soid ends on a page: true, as most known ones have it; see SoidlessServices
+	SoidlessServices       []string         // first parts of scopes that an organization is asked for without soid: SalesIQ, as captured
 	OrganizationNeedsAdmin bool             // a user who is no administrator ends on a page: true, as the pages speak of administrators alone
-	OrganizationClients    []ClientType     // who may ask: ServerBased and Organization; the latter is registered for this and may ask for nothing else
+	OrganizationClients    []ClientType     // who may ask: Organization alone; an ordinary client ends on the page "Invalid Client", as captured on 2026-10-08
 	OrganizationUser       OrganizationUser // whom /oauth/user/info names: Administrator, since AaaServer may be asked for
 	OrganizationCounts     bool             // its refresh token is one of the LiveRefreshTokens of who consented: true, the stricter way
 
@@ -164,9 +171,12 @@ func defaultKnobs() Knobs {
 		TrailingAmpersand: true,
 		PageErrorStatus:   200,
 
+		NoOrganizationServices: []string{"ZohoCRM", "ZohoBigin", "PhoneBridge", "ZohoCampaigns", "ZohoRecruit", "Desk"},
+
 		OrganizationNeedsSoid:  true,
 		OrganizationNeedsAdmin: true,
-		OrganizationClients:    []ClientType{ServerBased, Organization},
+		SoidlessServices:       []string{"SalesIQ"},
+		OrganizationClients:    []ClientType{Organization},
 		OrganizationUser:       Administrator,
 		OrganizationCounts:     true,
 
@@ -213,6 +223,8 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	s.mu.Unlock()
 	changed.UnknownScopes = slices.Clone(changed.UnknownScopes)
 	changed.OrganizationClients = slices.Clone(changed.OrganizationClients)
+	changed.SoidlessServices = slices.Clone(changed.SoidlessServices)
+	changed.NoOrganizationServices = slices.Clone(changed.NoOrganizationServices)
 	changed.OrganizationServices = slices.Clone(changed.OrganizationServices)
 	changed.ExpandScopesServices = slices.Clone(changed.ExpandScopesServices)
 	changed.LegacyExpiresInServices = slices.Clone(changed.LegacyExpiresInServices)

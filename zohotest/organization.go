@@ -54,12 +54,27 @@ func (s *Simulator) checkOrganization(req consentRequest) (title, text string) {
 	switch {
 	case !ofOneApp(req.scopes):
 		return "Invalid OAuth Scope", "The scopes of an organization's consent must be those of one Zoho app, common services aside."
-	case req.soid == "" && s.knobs.OrganizationNeedsSoid:
+	case req.soid == "" && s.knobs.OrganizationNeedsSoid && !s.soidless(req.scopes):
 		return "Invalid Organization", "The soid is missing."
 	case req.soid != "" && (service == "" || id == ""):
 		return "Invalid Organization", "The soid is not of the form <service>.<id>."
 	}
 	return "", ""
+}
+
+// soidless says whether scopes are of a service that takes no soid, common ones aside.
+func (s *Simulator) soidless(scopes []string) bool {
+	found := false
+	for _, scope := range scopes {
+		if ofService(scope, commonServices) {
+			continue
+		}
+		if !ofService(scope, s.knobs.SoidlessServices) {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // mayConsentFor says why a user cannot consent for the organization that a

@@ -10,9 +10,14 @@ import (
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
+// byOrganization is an organization client, the same one each time.
+func (a app) byOrganization() app {
+	return a.as(a.zoho.AddClient(zohotest.Client{ID: "1005.ORGANIZATION", Secret: "secret-of-the-organization", Type: zohotest.Organization}))
+}
+
 // orgURL is where an administrator's browser goes; more pairs are added or replace.
 func (a app) orgURL(dc string, more ...string) string {
-	return strings.Replace(a.consentURL(dc, append([]string{"scope", "ZohoPay.payments.READ,AaaServer.profile.READ", "soid", "zohopay.4711"}, more...)...),
+	return strings.Replace(a.byOrganization().consentURL(dc, append([]string{"scope", "ZohoPay.payments.READ,AaaServer.profile.READ", "soid", "zohopay.4711"}, more...)...),
 		"/oauth/v2/auth?", "/oauth/v2/org/auth?", 1)
 }
 
@@ -23,7 +28,7 @@ func (a app) connectsOrganization(dc string, more ...string) reply {
 	if err != nil {
 		a.Fatal(err)
 	}
-	r := a.exchange(dc, codeOf(a.T, landed))
+	r := a.byOrganization().exchange(dc, codeOf(a.T, landed))
 	if r.refreshToken() == "" {
 		a.Fatalf("connecting an organization at %s: %+v", dc, r)
 	}
@@ -46,14 +51,15 @@ func (a app) wantPage(title, address string, c zohotest.Consent) {
 func TestAnOrganizationsGrantOutlivesItsAdministratorAndAUsersDoesNot(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		admin := a.zoho.AddUser(zohotest.User{Email: "admin@example.com", DataCenter: "eu", Name: "Ada Admin", OrgID: "4711"})
-		grantOf := func(address string) reply {
+		o := a.byOrganization()
+		grantOf := func(a app, address string) reply {
 			landed, err := a.zoho.Authorize(address, zohotest.Consent{Email: admin.Email})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return a.exchange("eu", codeOf(t, landed))
 		}
-		org, user := grantOf(a.orgURL("us", "scope", "ZohoCRM.org.READ")), grantOf(a.consentURL("us"))
+		org, user := grantOf(o, a.orgURL("us", "scope", "ZohoCRM.org.READ")), grantOf(a, a.consentURL("us"))
 		tokens := a.zoho.RefreshTokens()
 		if len(tokens) != 2 || !tokens[0].Organization || tokens[0].Soid != "zohopay.4711" || tokens[1].Organization || tokens[1].Soid != "" {
 			t.Fatalf("refresh tokens are %+v", tokens)
@@ -67,14 +73,14 @@ func TestAnOrganizationsGrantOutlivesItsAdministratorAndAUsersDoesNot(t *testing
 		}
 		a.zoho.RemoveUser("ADMIN@example.com")
 		a.wantError(a.exchange("eu", codeOf(t, landed[a.consentURL("us")])), "invalid_code")
-		if r := a.exchange("eu", codeOf(t, landed[a.orgURL("us")])); r.refreshToken() == "" {
+		if r := o.exchange("eu", codeOf(t, landed[a.orgURL("us")])); r.refreshToken() == "" {
 			t.Errorf("the organization's code got %s", r.body)
 		}
 		a.wantError(a.refresh("eu", user.refreshToken()), "invalid_code")
 		if a.zoho.Alive(user.accessToken()) || !a.zoho.Alive(org.accessToken()) {
 			t.Error("the user's access token lives, or the organization's died")
 		}
-		again := a.refresh("eu", org.refreshToken())
+		again := o.refresh("eu", org.refreshToken())
 		if r := a.get("https://www.zohoapis.eu/crm/v8/org", again.accessToken()); r.status != 200 || !strings.Contains(r.body, `"4711"`) {
 			t.Errorf("with the organization's new token the API answered %d %s", r.status, r.body)
 		}
@@ -97,10 +103,10 @@ func TestADevicesApprovalGoesWithItsPerson(t *testing.T) {
 
 func TestAnOrganizationsConsentTakesWhatAUsersTakes(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
-		a = a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.Organization}))
+		a = a.byOrganization()
 		verifier := strings.Repeat("v", 43)
 		landed, err := a.zoho.Authorize(a.orgURL("us", "code_challenge", verifier, "state", "a b"), zohotest.Consent{DataCenter: "ca"})
-		if err != nil || !strings.HasPrefix(landed, "http://localhost:8910/callback?state=a+b&code=1000.") ||
+		if err != nil || !strings.HasPrefix(landed, "http://localhost:8910/callback?state=a+b&code=1005.") ||
 			!strings.HasSuffix(landed, "&location=ca&accounts-server=https%3A%2F%2Faccounts.zohocloud.ca&") {
 			t.Fatalf("landed at %s, %v", landed, err)
 		}
@@ -118,7 +124,7 @@ func TestAnOrganizationsConsentTakesWhatAUsersTakes(t *testing.T) {
 func TestWhatAnOrganizationCannotAskForEndsOnZohosPage(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		member := a.zoho.AddUser(zohotest.User{Email: "member@example.com", Member: true})
-		organization := a.zoho.AddClient(zohotest.Client{Type: zohotest.Organization})
+		organization, ordinary := a.byOrganization().client, a.client
 		self := a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
 		for name, test := range map[string]struct {
 			page, address string
@@ -134,10 +140,16 @@ func TestWhatAnOrganizationCannotAskForEndsOnZohosPage(t *testing.T) {
 			"no administrator":          {"Invalid User", a.orgURL("us"), zohotest.Consent{Email: member.Email}},
 			"a token at once":           {"Invalid response type", a.orgURL("us", "response_type", "token"), zohotest.Consent{}},
 			"a self client":             {"Invalid Client", a.orgURL("us", "client_id", self.ID), zohotest.Consent{}},
+			"an ordinary client":        {"Invalid Client", a.orgURL("us", "client_id", ordinary.ID), zohotest.Consent{}},
 			"its client for one user":   {"Invalid Client", a.consentURL("us", "client_id", organization.ID), zohotest.Consent{}},
+			"no soid, two services":     {"Invalid OAuth Scope", a.orgURL("us", "soid", "", "scope", "SalesIQ.portals.READ,ZohoCRM.org.READ"), zohotest.Consent{}},
+			"no soid, common scopes":    {"Invalid Organization", a.orgURL("us", "soid", "", "scope", "AaaServer.profile.READ"), zohotest.Consent{}},
 		} {
 			t.Log(name)
 			a.wantPage(test.page, test.address, test.consent)
+		}
+		for _, soid := range []string{"", "SalesIQ.4711"} { // captured without one
+			a.connectsOrganization("us", "soid", soid, "scope", "salesiq.portals.READ,AaaServer.profile.READ")
 		}
 		for _, scopes := range []string{"ZohoCRM.org.READ,zohocrm.users.READ", "ZohoFiles.files.READ,ZohoContacts.a.READ,ZohoProfile.a.READ,aaaserver.profile.READ,Desk.basic.READ"} {
 			a.connectsOrganization("us", "scope", scopes)
@@ -155,8 +167,14 @@ func TestWhatZohosPagesLeaveOpenAboutOrganizationsIsAKnob(t *testing.T) {
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.KnownOrganizations = true })
 		a.wantPage("Invalid Organization", a.orgURL("us"), zohotest.Consent{})
 		a.connectsOrganization("us", "soid", "zohopay."+a.zoho.User("us").OrgID)
-		a.zoho.Knobs(func(k *zohotest.Knobs) { k.OrganizationClients = []zohotest.ClientType{zohotest.Organization} })
-		a.wantPage("Invalid Client", a.orgURL("us", "soid", "zohopay."+a.zoho.User("us").OrgID), zohotest.Consent{})
+		ordinary := a.orgURL("us", "client_id", a.client.ID, "soid", "zohopay."+a.zoho.User("us").OrgID)
+		a.wantPage("Invalid Client", ordinary, zohotest.Consent{})
+		a.zoho.Knobs(func(k *zohotest.Knobs) {
+			k.OrganizationClients = []zohotest.ClientType{zohotest.ServerBased, zohotest.Organization}
+		})
+		if _, err := a.zoho.Authorize(ordinary, zohotest.Consent{}); err != nil {
+			t.Errorf("an ordinary client got page %v", err)
+		}
 	})
 }
 
@@ -192,13 +210,15 @@ func TestWhomUserInfoNamesForAnOrganizationIsAKnob(t *testing.T) {
 func TestWhetherAnOrganizationsRefreshTokenIsOneOfTheTwentyIsAKnob(t *testing.T) {
 	for _, counts := range []bool{true, false} {
 		bubble(t, func(t *testing.T, a app) {
-			a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.OrganizationCounts = 1, counts })
+			a.zoho.Knobs(func(k *zohotest.Knobs) {
+				k.LiveRefreshTokens, k.LiveRefreshTokenKey, k.OrganizationCounts = 1, zohotest.PerUser, counts
+			})
 			org := a.connectsOrganization("eu")
 			user := a.connects("eu")
 			a.connectsOrganization("eu")
 			evicted := map[bool]int{true: 2, false: 0}[counts]
 			a.wantViolation(zohotest.RefreshTokenEvicted, evicted)
-			if got := a.refresh("eu", org.refreshToken()).accessToken() != ""; got == counts {
+			if got := a.byOrganization().refresh("eu", org.refreshToken()).accessToken() != ""; got == counts {
 				t.Errorf("counts is %v: the organization's first grant lives: %v", counts, got)
 			}
 			if got := a.refresh("eu", user.refreshToken()).accessToken() != ""; got == counts {
@@ -207,7 +227,7 @@ func TestWhetherAnOrganizationsRefreshTokenIsOneOfTheTwentyIsAKnob(t *testing.T)
 		})
 	}
 	bubble(t, func(t *testing.T, a app) {
-		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens = 1 })
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens, k.LiveRefreshTokenKey = 1, zohotest.PerUser })
 		a.connectsOrganization("eu")
 		a.connects("eu")
 		a.wantViolation(zohotest.RefreshTokenEvicted, 1) // the default counts them
@@ -223,7 +243,7 @@ func TestAnOrganizationAndItsAdministratorConsentApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := a.exchange("eu", codeOf(t, landed)); r.accessToken() == "" || r.refreshToken() != "" {
+		if r := a.byOrganization().exchange("eu", codeOf(t, landed)); r.accessToken() == "" || r.refreshToken() != "" {
 			t.Errorf("the organization's second consent without prompt got %s", r.body)
 		}
 	})
@@ -232,6 +252,7 @@ func TestAnOrganizationAndItsAdministratorConsentApart(t *testing.T) {
 func TestAnOrganizationsGrantGainsScopesOfItsOwnAppAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		grant := a.connectsOrganization("eu", "scope", "ZohoCRM.org.READ")
+		a = a.byOrganization()
 		token := a.enhances("eu", grant.refreshToken()).accessToken()
 		a.wantPage("Invalid OAuth Scope", a.extraScopeURL("eu", token, "Desk.basic.READ"), zohotest.Consent{})
 		if landed, err := a.zoho.Authorize(a.extraScopeURL("eu", token, "ZohoCRM.users.READ"), zohotest.Consent{}); err != nil || !strings.Contains(landed, "status=success") {
@@ -253,7 +274,7 @@ func TestAPersonConsentsForTheOrganizationInABrowser(t *testing.T) {
 	landed := a.post(a.zoho.AccountsURL("us")+field(t, page.body, `<form method="post" action="([^"]*)"`),
 		"path", field(t, page.body, `name="path" value="([^"]*)"`), "request", field(t, page.body, `name="request" value="([^"]*)"`),
 		"email", a.zoho.User("us").Email, "decision", "accept")
-	if r := a.exchange("us", codeOf(t, landed.header.Get("Location"))); r.refreshToken() == "" {
+	if r := a.byOrganization().exchange("us", codeOf(t, landed.header.Get("Location"))); r.refreshToken() == "" {
 		t.Errorf("the exchange got %s", r.body)
 	}
 	if tokens := a.zoho.RefreshTokens(); len(tokens) != 1 || !tokens[0].Organization {
@@ -282,6 +303,6 @@ func TestAScriptCanSendAPersonAwayAndSeesWhoseAGrantIs(t *testing.T) {
 				t.Errorf("%s %s answered %d %s, want %q", test.path, test.body, status, answer, test.want)
 			}
 		}
-		a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.Organization})).connectsOrganization("us") // a refused change changed nothing
+		a.connectsOrganization("us") // a refused change changed nothing
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/url"
+	"slices"
 )
 
 // pages share a head. Buttons are as tall as a thumb needs, and nothing is wider
@@ -40,6 +41,8 @@ select,input{display:block;width:100%;margin-top:.25em}
 <option value="{{.Email}}"{{if eq .Email $.Default}} selected{{end}}>{{.Email}} ({{.Name}}, data centre {{.DataCenter}})</option>{{end}}
 </select></label></p>
 {{end}}{{if .Refusal}}<p><strong>This account cannot decide here:</strong> {{.Refusal}}</p>
+{{else if .BackOnly}}<p>You belong to no organization in the service whose data is asked for.</p>
+<p class="decision"><button name="decision" value="back">Back to app</button></p>
 {{else}}<p class="decision"><button name="decision" value="accept">Accept</button><button name="decision" value="reject">Reject</button></p>
 {{end}}<p><a href="{{.Choose}}">{{if .Account}}Use another account{{else}}Sign in{{end}}</a></p>
 {{end}}
@@ -94,6 +97,8 @@ type person struct {
 	Users   []*User // who could
 	Default string  // e-mail of the one who does if nobody says otherwise
 	Choose  string  // where another account is chosen
+
+	BackOnly bool // there is nothing to decide: see lacksOrganization
 }
 
 // person is who sees this page, where refusal says what stands against a user.
@@ -121,9 +126,16 @@ func (s *Simulator) without(refusal func(*User) string) []*User {
 
 // consentPage asks for the decision.
 func (s *Simulator) consentPage(c *call, req consentRequest) answer {
+	who := s.person(c, s.consentRefusal(req))
+	lacks := func(u *User) bool { return s.lacksOrganization(req, u) }
+	if who.Account != nil {
+		who.BackOnly = lacks(who.Account)
+	} else {
+		who.BackOnly = len(who.Users) > 0 && !slices.ContainsFunc(who.Users, func(u *User) bool { return !lacks(u) })
+	}
 	return htmlAnswer(200, render("consent", map[string]any{
 		"Client": req.client.Name, "Scopes": req.scopes, "Path": req.path, "Request": req.raw, "Action": approvePath,
-		"Organization": req.path == orgAuthPath, "Soid": req.soid, "Person": s.person(c, s.consentRefusal(req)),
+		"Organization": req.path == orgAuthPath, "Soid": req.soid, "Person": who,
 	}))
 }
 

@@ -26,6 +26,7 @@ const (
 	absent
 	dead
 	unscoped
+	forbidden // the user's profile lacks API access
 )
 
 // judge looks at a call's token and the scopes of which it needs one.
@@ -66,13 +67,27 @@ func (s *Simulator) crmRefusal(v verdict) answer {
 		return jsonAnswer(401, body("AUTHENTICATION_FAILURE", "Authentication failed"))
 	case unscoped:
 		return jsonAnswer(401, body("OAUTH_SCOPE_MISMATCH", "invalid oauth scope to access this URL"))
+	case forbidden:
+		refusal := body("NO_PERMISSION", "permission denied")
+		refusal["details"] = map[string]any{"permissions": []string{"Crm_Implied_Api_Access"}}
+		return jsonAnswer(403, refusal)
 	}
 	return jsonAnswer(s.knobs.DeadTokenStatus, body("INVALID_TOKEN", "invalid oauth token"))
 }
 
+// judgeCRM is judge for CRM, which refuses a user without API access whatever the scopes.
+func (s *Simulator) judgeCRM(c *call, scopes ...string) (*accessToken, verdict) {
+	at := s.findAccessToken(bearer(c.r))
+	if at != nil && at.dc == c.site.Name && s.userOf(at).NoAPIAccess {
+		s.counts.APIRefused++
+		return nil, forbidden
+	}
+	return s.judge(c, scopes...)
+}
+
 // crmUsers is GET /crm/v8/users, and /v2 to /v7; always the token's own user.
 func (s *Simulator) crmUsers(c *call) answer {
-	at, v := s.judge(c, "ZohoCRM.users.READ")
+	at, v := s.judgeCRM(c, "ZohoCRM.users.READ")
 	if v != accepted {
 		return s.crmRefusal(v)
 	}
@@ -84,7 +99,7 @@ func (s *Simulator) crmUsers(c *call) answer {
 
 // crmOrg is GET /crm/v8/org, and /v2 to /v7.
 func (s *Simulator) crmOrg(c *call) answer {
-	at, v := s.judge(c, "ZohoCRM.org.READ")
+	at, v := s.judgeCRM(c, "ZohoCRM.org.READ")
 	if v != accepted {
 		return s.crmRefusal(v)
 	}

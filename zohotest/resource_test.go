@@ -168,3 +168,59 @@ func TestServerInfoListsTheDataCentersThatKnowEachOther(t *testing.T) {
 		}
 	})
 }
+
+func TestUserWithoutAPIAccessIsRefusedByCRMAloneWhateverTheScopes(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.AddUser(zohotest.User{Email: "kim@example.com", DataCenter: "us", NoAPIAccess: true})
+		for _, scope := range []string{everyScope, "AaaServer.profile.READ"} {
+			landed, err := a.zoho.Authorize(a.consentURL("us", "scope", scope), zohotest.Consent{Email: "kim@example.com"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			grant := a.exchange("us", codeOf(t, landed))
+			for _, path := range []string{"/crm/v8/org", "/crm/v2/users"} {
+				r := a.get(a.zoho.APIURL("us")+path, grant.accessToken())
+				if r.status != 403 || r.text("code") != "NO_PERMISSION" || !strings.Contains(r.body, "Crm_Implied_Api_Access") {
+					t.Errorf("%s answered %d %s", path, r.status, r.body)
+				}
+			}
+			if r := a.userInfo("us", grant); r.status != 200 {
+				t.Errorf("the accounts server answered %d %s", r.status, r.body)
+			}
+			if again := a.refresh("us", grant.refreshToken()); again.accessToken() == "" {
+				t.Errorf("the grant is refused: %s", again.body)
+			}
+		}
+		if r := a.get(a.zoho.APIURL("us")+"/crm/v8/org", "1000.dead"); r.status != 401 {
+			t.Errorf("a dead token got %d %s", r.status, r.body)
+		}
+		a.wantNoViolations()
+	})
+}
+
+func TestFaultStrikesOnlyCallsOfItsPath(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault  zohotest.Fault
+		status int
+		body   string
+	}{
+		"nothing":           {zohotest.Fault{Kind: zohotest.Empty}, 204, ""},
+		"an odd status":     {zohotest.Fault{Kind: zohotest.Empty, Status: 202}, 202, ""},
+		"a refusal":         {zohotest.Fault{Kind: zohotest.APIRefusal}, 400, "INVALID_REQUEST"},
+		"another refusal":   {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 403, Error: "NO_PERMISSION"}, 403, `"code":"NO_PERMISSION"`},
+		"a page that is no": {zohotest.Fault{Kind: zohotest.HTML, Status: 404}, 404, "<html"},
+	} {
+		bubble(t, func(t *testing.T, a app) {
+			token := a.connects("us", "scope", everyScope).accessToken()
+			test.fault.Endpoint, test.fault.Path = "api", "/crm/"
+			a.zoho.Fault(test.fault)
+			if r := a.get(a.zoho.AccountsURL("us")+"/oauth/user/info", token); r.status != 200 {
+				t.Errorf("%s: the accounts server answered %d %s", name, r.status, r.body)
+			}
+			r := a.get(a.zoho.APIURL("us")+"/crm/v8/org", token)
+			if r.status != test.status || !strings.Contains(r.body, test.body) || test.body == "" && r.body != "" {
+				t.Errorf("%s: CRM answered %d %q", name, r.status, r.body)
+			}
+		})
+	}
+}

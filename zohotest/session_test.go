@@ -193,6 +193,7 @@ func TestWhatThePageShowedIsWhoConsents(t *testing.T) {
 
 func TestAnAccountThatCannotConsentIsToldSoAndCanBeSwitched(t *testing.T) {
 	b := browses(t, "ben@example.com")
+	b.app = b.byOrganization()
 	b.zoho.AddUser(zohotest.User{Email: "ben@example.com", DataCenter: "eu", Member: true})
 	b.opens(b.orgURL("us")).wants(asBen).wants("ben@example.com is no administrator of the organization.").wantsNot("<button")
 	b.opens(field(t, b.page, `<a href="(/signin[^"]*)"`)).wantsNot("ben@example.com").presses("email", "anna@example.com")

@@ -162,7 +162,7 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 		return s.tokens(c, at, nil)
 	}
 	delete(s.refreshTokens, rt.token)
-	rt.token, rt.delivered = newToken(), false
+	rt.token, rt.delivered = newToken(prefixOf(rt.org)), false
 	s.refreshTokens[rt.token] = rt
 	s.remember(rt.token)
 	return s.tokens(c, at, rt)

@@ -17,6 +17,14 @@ type User struct {
 	Name       string `json:"name"`
 	OrgID      string `json:"org_id"`           // users who are to share an organization name it
 	Member     bool   `json:"member,omitempty"` // is no administrator of the organization, as everybody else is
+
+	// NoOrganization: the user belongs to no organization in Zoho's services. Where
+	// scopes of [Knobs.NoOrganizationServices] are asked for, Zoho's page offers only
+	// "Back to app", and the redirect carries error=no_org.
+	NoOrganization bool `json:"no_organization,omitempty"`
+	// NoAPIAccess: the user's profile in CRM lacks API access. CRM answers every call
+	// 403 NO_PERMISSION; the grant is good.
+	NoAPIAccess bool `json:"no_api_access,omitempty"`
 }
 
 // AddUser adds an account and returns it complete; empty fields are filled in.

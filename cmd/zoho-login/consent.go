@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // consent waits in Vault until it is finished, withdrawn or expired.
@@ -69,7 +71,7 @@ func (c *consent) finish(ctx context.Context, query string) outcome {
 		end := failed("%v", err)
 		end.sent = statusOf(err) == http.StatusBadRequest
 		if q, _ := url.ParseQuery(query); q.Get("error") != "" {
-			end.Result = resultDeclined
+			end = declined(zoho.CleanRedirectWord(q.Get("error")), end)
 		}
 		return end
 	}
@@ -77,6 +79,18 @@ func (c *consent) finish(ctx context.Context, query string) outcome {
 		Result: resultConnected, DataCenter: got.DataCenter, Requested: got.Requested, Granted: got.Granted,
 		Account: c.account(ctx), warnings: got.warnings, sent: true,
 	}
+}
+
+// declined is how a consent ended for which Zoho gave an error word and no code. failed
+// is what Vault answered.
+func declined(word string, failed outcome) outcome {
+	problem, next := zoho.ConsentErrorText(word)
+	end := outcome{Result: resultDeclined, Word: word, sent: failed.sent}
+	end.Problem = fmt.Sprintf("the consent was declined (%s). %s %s", word, problem, next)
+	if !failed.sent {
+		end.Problem += " Vault was not told: " + failed.Problem
+	}
+	return end
 }
 
 // account is whose it is, where that is known and may be read.

@@ -7,9 +7,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 func loginByDevice(ctx context.Context, o options, t terminal, v *vault) outcome {
@@ -101,6 +104,9 @@ func (c *consent) ask(waiting context.Context, before earlier) (end outcome, kno
 	return outcome{}, false
 }
 
+// declinedWord is Zoho's word in the engine's text (backend/device.go).
+var declinedWord = regexp.MustCompile(`was declined \(([A-Za-z0-9_.-]{1,64})\)`)
+
 // refusedPoll reads the engine's text: it tells a consent that waits from one that
 // is over (backend/device.go).
 func refusedPoll(err error) (end outcome, known bool) {
@@ -113,6 +119,13 @@ func refusedPoll(err error) (end outcome, known bool) {
 	switch {
 	case strings.Contains(said, "was declined"):
 		end.Result = resultDeclined
+		if word := declinedWord.FindStringSubmatch(said); word != nil {
+			end.Word = word[1]
+			problem, next := zoho.ConsentErrorText(end.Word)
+			if !strings.Contains(said, problem) {
+				end.Problem = strings.TrimSuffix(said, ".") + ". " + problem + " " + next
+			}
+		}
 	case strings.Contains(said, "expired"):
 		end.Result = resultTimedOut
 	}

@@ -164,6 +164,9 @@ func TestDeviceRefused(t *testing.T) {
 					return c.status, map[string]any{"errors": []string{c.said}}
 				})
 				end, said := d.login(t, t.Context())
+				if declined := c.want == resultDeclined; declined != (end.Word == "access_denied") || declined != strings.Contains(said, "ten authorization codes in ten minutes") {
+					t.Errorf("the word is %q:\n%s", end.Word, said)
+				}
 				if end.Result != c.want || !strings.Contains(said, strings.TrimSpace(c.said)) {
 					t.Errorf("%+v\n%s", end, said)
 				}

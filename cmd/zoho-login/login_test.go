@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"html"
 	"io"
 	"maps"
 	"net"
@@ -96,6 +97,50 @@ func TestRejectIsDeclinedAndLeavesNothing(t *testing.T) {
 		t.Errorf("Vault was told %d times", n)
 	}
 	fake.withdrew(t, 0) // Vault has ended it
+}
+
+// The word says who has to do what, so that each has its own text.
+func TestWordOfZohoIsShownWithWhatToDo(t *testing.T) {
+	for word, c := range map[string]struct {
+		shown string
+		says  []string
+	}{
+		"access_denied":          {"access_denied", []string{"chose Reject", "ten authorization codes in ten minutes", "wait ten minutes"}},
+		"no_org":                 {"no_org", []string{"no organization", "Sign in to Zoho with an account that belongs to an organization"}},
+		"server_error":           {"server_error", []string{"server_error", "API console"}},
+		"%1B%5B2Jevil%3Cscript>": {"unknown", []string{"unknown"}},
+	} {
+		fake := newFake()
+		fake.creds = refuses(400, "Vault's own text")
+		l := start(t, fake, "-format=json", "crm")
+		l.open()
+		got := l.land("error=" + word + "&state=" + theState)
+		l.want(exitDeclined).says(append(c.says, "declined ("+c.shown+")")...)
+		var end outcome
+		if err := json.Unmarshal([]byte(l.stdout.String()), &end); err != nil || end.Word != c.shown || end.Result != resultDeclined {
+			t.Errorf("%s: %+v, %v", word, end, err)
+		}
+		shown := html.UnescapeString(got.body)
+		for _, text := range append(c.says, "run zoho-login in the terminal") {
+			if got.status != 200 || !strings.Contains(shown, text) {
+				t.Errorf("%s: the browser does not show %q, but %d\n%s", word, text, got.status, shown)
+			}
+		}
+		if all := got.body + l.stdout.String() + l.stderr.String(); strings.Contains(all, "evil") || strings.Contains(all, "\x1b[2J") {
+			t.Errorf("%s: the word is repeated: %s", word, all)
+		}
+		fake.withdrew(t, 0)
+	}
+}
+
+func TestWordOfZohoIsShownThoughVaultCannotBeTold(t *testing.T) {
+	fake := newFake()
+	fake.creds = refuses(503, "Vault is sealed")
+	l := start(t, fake, "crm")
+	l.open()
+	l.land("error=no_org&state=" + theState)
+	l.want(exitDeclined).says("no organization", "Vault was not told", "Vault is sealed")
+	fake.withdrew(t, 1)
 }
 
 // What is not Zoho's answer to this consent spends nothing, learns nothing, and

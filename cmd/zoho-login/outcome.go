@@ -22,6 +22,7 @@ type outcome struct {
 	Requested  []string `json:"requested_scopes,omitempty"`
 	Granted    []string `json:"granted_scopes,omitempty"`
 	Problem    string   `json:"problem,omitempty"`
+	Word       string   `json:"zoho_error,omitempty"` // why Zoho gave no code
 
 	warnings []string
 	sent     bool // Zoho's answer reached Vault, so that no consent waits any more
@@ -115,6 +116,10 @@ func (o outcome) page(name string) page.Page {
 	case resultDeclined:
 		p.Result = page.Declined
 		p.Next = "If you did not mean to decline, run zoho-login again in the terminal. Otherwise you can close this window."
+		if o.Word != "" {
+			p.Problem, p.Next = zoho.ConsentErrorText(o.Word)
+			p.Next += " To start it, run zoho-login in the terminal."
+		}
 	default:
 		p.Problem = sentence(o.Problem)
 		p.Next = "Close this window and go back to the terminal, where zoho-login says the same. Then run it again."

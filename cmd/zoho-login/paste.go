@@ -11,6 +11,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // longestAddress is more than any browser shows; Vault has a limit of its own.
@@ -54,7 +56,7 @@ func (c *consent) pasted(ctx, waiting context.Context) outcome {
 
 // queryOf is what the address that was pasted carries, or what is wrong with it.
 func (c *consent) queryOf(line string) (query, wrong string) {
-	line = strings.Trim(line, " \t\r\"'<>")
+	line = zoho.TrimPasted(strings.Trim(zoho.TrimPasted(line), "\"'<>"))
 	if line == "" {
 		return "", "That line is empty"
 	}

@@ -59,6 +59,20 @@ func TestNothingPastedLeavesNothing(t *testing.T) {
 	})
 }
 
+func TestPastedAddressMayHaveInvisibleCharactersAroundIt(t *testing.T) {
+	for _, around := range []string{"\uFEFF", "\u200B", " \u2060\u00A0"} {
+		fake := newFake()
+		l := start(t, fake, "-paste", "crm")
+		l.waitFor("Paste")
+		io.WriteString(l.stdin, around+"'"+around+"http://localhost/callback?"+redirect+around+"'"+around+"\n")
+		l.want(exitConnected)
+		got := fake.made("PUT", "creds")
+		if len(got) != 1 || !strings.HasSuffix(got[0].fields["callback_url"].(string), "?"+redirect) {
+			t.Errorf("%q: Vault was handed %v", around, got)
+		}
+	}
+}
+
 func TestADeclinedConsentIsPastedToo(t *testing.T) {
 	fake := newFake()
 	fake.creds = refuses(400, "the consent was declined (access_denied)")
