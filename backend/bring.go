@@ -54,7 +54,7 @@ func (b *backend) bring(ctx context.Context, w connectRequest, grantType string)
 		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 		k, err = b.point(ctx, w, attempt, next)
 	} else {
-		err = explain(err, k.again())
+		err = k.notProven(err)
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
 	if proven.rotated != "" {
