@@ -46,6 +46,10 @@ func waiting(c *consent.Consent, name string) error {
 // there is none, or when the credential was connected by it; else what to tell a
 // reader who has no other token.
 func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name string) error {
+	waits, err := b.consents.Get(ctx, s, name)
+	if err != nil || waits == nil || waits.Flow != consent.Device || waits.Spent != "" {
+		return err // nothing is obtained from Zoho, so config may be deleted meanwhile
+	}
 	attempt := b.credentials.begin(name)
 	defer b.credentials.end(attempt)
 	var readOnly error
