@@ -147,9 +147,13 @@ func (k *known) stranded(c *client) *derived {
 	}
 }
 
-// want is what a read of the credential wishes for.
+// want is what a read of the credential asks for. max_token_lifetime may have been
+// lowered since min_ttl was stored, so min_ttl is bounded here.
 func (k *known) want(c *client) zoho.Want {
-	return zoho.Want{MaxAge: orDefault(k.MaxAge, c.MaxAge), MinTTL: orDefault(k.MinTTL, c.MinTTL)}
+	return zoho.Want{
+		MaxAge: orDefault(k.MaxAge, c.MaxAge),
+		MinTTL: min(orDefault(k.MinTTL, c.MinTTL), c.MaxTokenLifetime-leastUse),
+	}
 }
 
 func orDefault(own *time.Duration, fallback time.Duration) time.Duration {

@@ -199,7 +199,7 @@ func TestOneWriteTakesOneSource(t *testing.T) {
 			m.unmoved(func() { m.refused(logical.UpdateOperation, "creds/crm", both, 400, "one source") })
 		}
 		for _, empty := range []data{
-			{"callback_url": ""}, {"code": " "}, {"refresh_token": "\n"}, {"code": nil}, {"callback_url": "", "code": "", "refresh_token": ""},
+			{"callback_url": ""}, {"code": " "}, {"refresh_token": "\n"}, {"callback_url": "", "code": "", "refresh_token": ""},
 		} {
 			m.unmoved(func() { m.refused(logical.UpdateOperation, "creds/crm", empty, 400, "empty", "callback_url") })
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,22 +58,22 @@ func merge(c config, f *fields) config {
 	fallback := defaultConfig()
 	f.text("client_id", &c.ClientID)
 	f.secret("client_secret", &c.ClientSecret)
-	if f.sent("client_secrets") {
+	if f.present("client_secrets") {
 		pairs := make(map[string]string, len(c.ClientSecrets))
 		for dc, secret := range c.ClientSecrets {
 			pairs[dc] = string(secret)
 		}
-		f.pairs("client_secrets", &pairs)
+		f.dataCenterPairs("client_secrets", &pairs)
 		c.ClientSecrets = map[string]zoho.Secret{}
 		for dc, secret := range pairs {
-			c.ClientSecrets[strings.ToLower(dc)] = zoho.Secret(secret)
+			c.ClientSecrets[dc] = zoho.Secret(secret)
 		}
 	}
 	if f.text("data_center", &c.DataCenter); c.DataCenter == "" {
 		c.DataCenter = fallback.DataCenter
 	}
 	c.DataCenter = strings.ToLower(c.DataCenter)
-	f.pairs("accounts_urls", &c.AccountsURLs)
+	f.dataCenterPairs("accounts_urls", &c.AccountsURLs)
 	f.redirect(&c.RedirectURI, &c.VaultAddr)
 	f.texts("return_urls", &c.ReturnURLs)
 	f.scopes("scopes", &c.Scopes)
@@ -83,7 +84,7 @@ func merge(c config, f *fields) config {
 	f.int("live_token_limit", &c.LiveTokenLimit, fallback.LiveTokenLimit)
 	f.duration("request_timeout", &c.RequestTimeout, fallback.RequestTimeout)
 	f.duration("max_token_lifetime", &c.MaxTokenLifetime, fallback.MaxTokenLifetime)
-	f.text("ca_pem", &c.CAPEM)
+	f.certificates("ca_pem", &c.CAPEM)
 	f.bool("pkce", &c.PKCE)
 	return c
 }
@@ -93,8 +94,8 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	switch {
 	case c.ClientID == "":
 		return nil, refuse("client_id is missing; copy it from Zoho's API console")
-	case strings.ContainsAny(c.ClientID, " \t\r\n\"'"):
-		return nil, refuse("client_id holds spaces or quotes; copy it again from Zoho's API console")
+	case !identifier(c.ClientID) || len(c.ClientID) > maxIdentifier:
+		return nil, refuse("client_id has spaces, quotes or other characters that no client has; copy it again from Zoho's API console")
 	case c.ClientSecret == "" && len(c.ClientSecrets) == 0:
 		return nil, refuse("client_secret is missing; copy it from Zoho's API console")
 	case c.MintLimit < 1 || c.MintLimit > 1000:
@@ -107,8 +108,6 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		return nil, refuse("request_timeout must be between 1s and 1m")
 	case c.MaxTokenLifetime < time.Minute || c.MaxTokenLifetime > 24*time.Hour:
 		return nil, refuse("max_token_lifetime must be between 1m and 24h; Zoho's tokens live 1h")
-	case c.MinTTL > c.MaxTokenLifetime-leastUse:
-		return nil, tooLong(c.MaxTokenLifetime)
 	}
 	if c.RedirectURI != "" {
 		if err := checkRedirect(c.RedirectURI); err != nil {
@@ -133,6 +132,11 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	if made.secret(c.DataCenter) == "" {
 		return nil, refuse("there is no client secret for the home data center %q; give client_secret, or name it in client_secrets", c.DataCenter)
 	}
+	for name := range c.AccountsURLs {
+		if !identifier(name) {
+			return nil, refuse("accounts_urls: %q is not the name of a data center; use Zoho's short code in lower case, such as us or eu", shorten(name))
+		}
+	}
 	for name, secret := range c.ClientSecrets {
 		if _, found := made.table.ByName(name); !found {
 			// It may be a secret: who writes them the wrong way round must not find it in a log.
@@ -143,6 +147,15 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		}
 	}
 	return made, nil
+}
+
+// checkSent refuses what only a request can be blamed for. What is stored must not make a
+// change of another field fail; it is bounded where it is used.
+func (c *config) checkSent(f *fields) error {
+	if f.given("min_ttl") && c.MinTTL > c.MaxTokenLifetime-leastUse {
+		return tooLong(c.MaxTokenLifetime)
+	}
+	return nil
 }
 
 // secretsAgain refuses a change of where a secret goes without the secret: who
@@ -162,15 +175,16 @@ func secretsAgain(old, next config, f *fields) error {
 	default:
 		return nil
 	}
-	for name, stored := range map[string]bool{"client_secret": old.ClientSecret != "", "client_secrets": len(old.ClientSecrets) > 0} {
-		if stored && !f.sent(name) {
-			return refuse("a write that changes %s must carry %s again, so that a stored secret is never sent to a new place", changed, name)
-		}
+	if old.ClientSecret != "" && next.ClientSecret != "" && !f.given("client_secret") {
+		return refuse("a write that changes %s must carry client_secret again, so that a stored secret is never sent to a new place", changed)
 	}
-	// A PATCH leaves the data centers alone that it does not name.
+	if len(old.ClientSecrets) > 0 && len(next.ClientSecrets) > 0 && !f.given("client_secrets") {
+		return refuse("a write that changes %s must carry client_secrets again, so that a stored secret is never sent to a new place", changed)
+	}
 	again := map[string]string{}
-	(&fields{FieldData: f.FieldData}).pairs("client_secrets", &again)
+	(&fields{FieldData: f.FieldData}).dataCenterPairs("client_secrets", &again)
 	for dc := range old.ClientSecrets {
+		// A PATCH does not change the data centers that it does not name.
 		if _, kept := next.ClientSecrets[dc]; kept && again[dc] == "" {
 			return refuse("a write that changes %s must carry the client secret of data center %q again in client_secrets, so that a stored secret is never sent to a new place", changed, dc)
 		}
@@ -178,22 +192,51 @@ func secretsAgain(old, next config, f *fields) error {
 	return nil
 }
 
-// verify tries the client at home with a made-up refresh token. Zoho checks the
-// client first: invalid_code means that it knows it.
-func (c *client) verify(ctx context.Context) string {
-	dc, err := c.dataCenter(c.DataCenter)
+// Bounds of verify: how many data centers are tried at once, and how long in all.
+const (
+	verifiers  = 16
+	verifyTime = 75 * time.Second // Vault ends a request after 90 seconds
+)
+
+// verify tries the client at home, and in each data center that has a secret of its own.
+// It returns what to warn of, home first.
+func (c *client) verify(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	centers := []string{c.DataCenter}
+	for _, dc := range slices.Sorted(maps.Keys(c.ClientSecrets)) {
+		if dc != c.DataCenter {
+			centers = append(centers, dc)
+		}
+	}
+	failed := together(centers, verifiers, func(dc string) error { return c.verifyAt(ctx, dc) })
+	var warnings []string
+	for _, dc := range centers {
+		if err := failed[dc]; err != nil {
+			warnings = append(warnings, err.Error())
+		}
+	}
+	return warnings
+}
+
+// verifyAt tries the client in one data center with a made-up refresh token. Zoho checks
+// the client first: invalid_code means that it knows it.
+func (c *client) verifyAt(ctx context.Context, name string) error {
+	dc, err := c.dataCenter(name)
 	if err != nil {
-		return ""
+		return nil // check has refused it
 	}
 	_, err = c.at(dc).Mint(ctx, zoho.Grant{RefreshToken: zoho.Secret("1000." + hex32() + "." + hex32())})
 	e := zoho.AsError(err)
 	switch {
 	case e == nil || e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
-		return ""
-	case e.Kind == zoho.Refused && e.About == zoho.AboutClient:
-		return fmt.Sprintf("stored, but %s does not accept this client (%s): %s. Consents will fail until this is mended", e.Server, e.Code, remedy(e.Kind, e.About, e.Code, ""))
+		return nil
+	case e.Kind != zoho.Refused || e.About != zoho.AboutClient:
+		return fmt.Errorf("stored, but the client could not be tried in data center %q: %s", dc.Name, e.Error())
+	case name == c.DataCenter:
+		return fmt.Errorf("stored, but %s does not accept this client (%s): %s. Consents will fail until it is corrected", e.Server, e.Code, remedy(e.Kind, e.About, e.Code, ""))
 	}
-	return fmt.Sprintf("stored, but the client could not be tried: %s", e.Error())
+	return fmt.Errorf("stored, but %s does not accept this client with the secret that client_secrets has for data center %q (%s): wrong secret, or this data center is not enabled for the client in Zoho's API console. Accounts of that data center cannot be connected until it is corrected", e.Server, dc.Name, e.Code)
 }
 
 func hex32() string {

@@ -123,8 +123,9 @@ func TestUnsafeOrUnusableClientIsRefused(t *testing.T) {
 			{data{"client_secrets": "mars=s"}, []string{"unknown data center in client_secrets", "us, eu", "accounts_urls"}},
 			{data{"client_secrets": "eu="}, []string{"no secret for data center", "eu"}},
 			{data{"client_id": ""}, []string{"client_id is missing"}},
-			{data{"client_id": "two words"}, []string{"spaces or quotes"}},
-			{data{"client_id": `"1000.QUOTED"`}, []string{"spaces or quotes"}},
+			{data{"client_id": "two words"}, []string{"spaces, quotes"}},
+			{data{"client_id": `"1000.QUOTED"`}, []string{"spaces, quotes"}},
+			{data{"client_id": "1000.X;reboot"}, []string{"spaces, quotes", "console"}},
 			{data{"redirect_uri": "not an address"}, []string{"redirect_uri is not an address", "registered"}},
 			{data{"redirect_uri": "https://app.example.com/callback#part"}, []string{"redirect_uri is not an address"}},
 		} {
@@ -161,7 +162,7 @@ func TestClientThatZohoDoesNotAcceptIsStoredWithAWarningThatNamesTheCauses(t *te
 			if resp == nil || len(resp.Warnings) != 1 {
 				t.Fatalf("%s: no warning: %v", name, resp)
 			}
-			for _, word := range []string{"stored, but accounts.zoho.com does not accept", "client_id", "client_secret", "data center", "client_secrets", "mended"} {
+			for _, word := range []string{"stored, but accounts.zoho.com does not accept", "client_id", "client_secret", "data center", "client_secrets", "corrected"} {
 				if !strings.Contains(resp.Warnings[0], word) {
 					t.Errorf("%s: the warning does not say %q: %s", name, word, resp.Warnings[0])
 				}

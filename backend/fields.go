@@ -1,15 +1,20 @@
 // How does a request's field get into a struct? Only if the caller sent it; JSON
-// null puts the default back. Lists and maps are read as people paste them.
+// null or an empty text restores the default. Lists and maps are read as people paste
+// them. Every value is checked for characters that a terminal does not show as they are.
 
 package backend
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -29,9 +34,30 @@ func newFields(req *logical.Request, d *framework.FieldData) *fields {
 	return &fields{FieldData: d, merge: req.Operation == logical.PatchOperation}
 }
 
-func (f *fields) sent(name string) bool {
-	_, sent := f.Raw[name]
-	return sent
+// present reports whether a field is in the request, JSON null included.
+func (f *fields) present(name string) bool {
+	_, present := f.Raw[name]
+	return present
+}
+
+// sent reports whether a field is in the request with a value. JSON null is as if the
+// field had been left out, but that a stored setting gets its default back.
+func (f *fields) sent(name string) bool { return f.Raw[name] != nil }
+
+// given reports whether a field has a value that is not empty. An empty text means what
+// JSON null means: Vault's command line cannot send null.
+func (f *fields) given(name string) bool {
+	return f.sent(name) && !isEmpty(f.Raw[name])
+}
+
+// withoutEmpty returns the request without those of the fields that are empty, so that
+// their defaults count. JSON null is left out for every field.
+func (f *fields) withoutEmpty(names ...string) *fields {
+	filled := &framework.FieldData{Raw: maps.Clone(f.Raw), Schema: f.Schema}
+	maps.DeleteFunc(filled.Raw, func(name string, _ any) bool {
+		return !f.sent(name) || slices.Contains(names, name) && !f.given(name)
+	})
+	return &fields{FieldData: filled, merge: f.merge, err: f.err}
 }
 
 // only refuses a field that the path has for another of its operations.
@@ -48,39 +74,56 @@ func (f *fields) only(operation string, names ...string) error {
 	return nil
 }
 
-// text sets dst if the field was sent; surrounding space is never meant.
+// text sets dst if the field was sent, without surrounding space.
 func (f *fields) text(name string, dst *string) {
-	if f.sent(name) {
+	if !f.present(name) {
+		return
+	}
+	*dst = ""
+	if f.given(name) {
+		*dst = trimPasted(f.Get(name).(string))
+	}
+	f.readable(name, *dst)
+}
+
+// freeText sets dst if the field was sent, to any text without surrounding space. It is
+// for what is never shown to a person, and for what is checked elsewhere.
+func (f *fields) freeText(name string, dst *string) {
+	if f.present(name) {
 		*dst = strings.TrimSpace(f.Get(name).(string))
 	}
 }
 
 func (f *fields) secret(name string, dst *zoho.Secret) {
 	var s string
-	if f.text(name, &s); f.sent(name) {
+	if f.text(name, &s); f.present(name) {
 		*dst = zoho.Secret(s)
 	}
 }
 
+// bool sets dst if the field was sent; its default is that of the schema.
 func (f *fields) bool(name string, dst *bool) {
-	if f.sent(name) {
-		*dst = f.Raw[name] != nil && f.Get(name).(bool)
+	if f.present(name) {
+		*dst = f.GetDefaultOrZero(name).(bool)
+		if f.given(name) {
+			*dst = f.Get(name).(bool)
+		}
 	}
 }
 
 func (f *fields) int(name string, dst *int, fallback int) {
-	if f.sent(name) {
+	if f.present(name) {
 		*dst = fallback
-		if f.Raw[name] != nil {
+		if f.given(name) {
 			*dst = f.Get(name).(int)
 		}
 	}
 }
 
 func (f *fields) duration(name string, dst *time.Duration, fallback time.Duration) {
-	if f.sent(name) {
+	if f.present(name) {
 		*dst = fallback
-		if f.Raw[name] != nil {
+		if f.given(name) {
 			*dst = time.Duration(f.Get(name).(int)) * time.Second
 		}
 	}
@@ -88,11 +131,11 @@ func (f *fields) duration(name string, dst *time.Duration, fallback time.Duratio
 
 // ownDuration sets a setting that may also be left to the mount's default.
 func (f *fields) ownDuration(name string, dst **time.Duration) {
-	if !f.sent(name) {
+	if !f.present(name) {
 		return
 	}
 	*dst = nil
-	if f.Raw[name] != nil {
+	if f.given(name) {
 		var d time.Duration
 		f.duration(name, &d, 0)
 		*dst = &d
@@ -101,63 +144,196 @@ func (f *fields) ownDuration(name string, dst **time.Duration) {
 
 // scopes reads a list with commas, spaces or both.
 func (f *fields) scopes(name string, dst *[]string) {
-	if f.sent(name) {
-		*dst = zoho.ParseScopes(strings.Join(f.Get(name).([]string), ","))
+	if !f.present(name) {
+		return
+	}
+	*dst = nil
+	for _, scope := range zoho.ParseScopes(strings.Join(f.Get(name).([]string), ",")) {
+		if scope = trimPasted(scope); scope != "" && !slices.Contains(*dst, scope) {
+			*dst = append(*dst, scope)
+		}
+	}
+	if err := zoho.CheckScopes(*dst); err != nil {
+		f.fail(refuse("field %q: %s", name, err))
 	}
 }
 
 // texts reads a list with commas, spaces or line ends between.
 func (f *fields) texts(name string, dst *[]string) {
-	if f.sent(name) {
-		*dst = strings.FieldsFunc(strings.Join(f.Get(name).([]string), "\n"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if !f.present(name) {
+		return
+	}
+	*dst = nil
+	for item := range strings.FieldsFuncSeq(strings.Join(f.Get(name).([]string), "\n"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		if item = trimPasted(item); item != "" {
+			f.readable(name, item)
+			*dst = append(*dst, item)
+		}
 	}
 }
 
 // pairs reads name=value pairs: a JSON object, a list of pairs, or a text with
 // commas or line ends between pairs.
 func (f *fields) pairs(name string, dst *map[string]string) {
-	if !f.sent(name) {
+	f.pairsBy(name, dst, func(key string) string { return key })
+}
+
+// dataCenterPairs reads pairs with names of data centers, which are lower case.
+func (f *fields) dataCenterPairs(name string, dst *map[string]string) {
+	f.pairsBy(name, dst, strings.ToLower)
+}
+
+// pairsBy reads pairs. normal makes one name of all its spellings, before anything
+// is merged.
+func (f *fields) pairsBy(name string, dst *map[string]string, normal func(string) string) {
+	if !f.present(name) {
 		return
 	}
 	pairs := map[string]string{}
-	if f.merge && f.Raw[name] != nil {
+	if f.merge && f.given(name) {
 		maps.Copy(pairs, *dst)
+	}
+	set := map[string]bool{}
+	// add takes the value that the request has for a name, nil to remove the name.
+	add := func(key string, value any) {
+		if key = normal(trimPasted(key)); set[key] {
+			f.fail(refuse("field %q has two values for one name; give each name once", name))
+		}
+		set[key] = true
+		if value == nil {
+			delete(pairs, key)
+			return
+		}
+		text, err := scalar(value)
+		if err != nil {
+			f.fail(refuse("field %q has a value that %s", name, err))
+		}
+		pairs[key] = trimPasted(text)
+		f.readable(name, key, pairs[key])
 	}
 	switch v := f.Raw[name].(type) {
 	case nil:
 	case map[string]any:
-		for key, value := range v {
-			if key = strings.TrimSpace(key); value == nil {
-				delete(pairs, key) // JSON null takes a name away
-			} else {
-				pairs[key] = strings.TrimSpace(fmt.Sprint(value))
-			}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			add(key, v[key])
 		}
 	case string:
-		f.split(name, v, pairs)
+		f.split(name, trimPasted(v), add)
 	case []string:
-		f.split(name, strings.Join(v, "\n"), pairs)
+		f.split(name, strings.Join(v, "\n"), add)
 	case []any:
 		for _, item := range v {
-			f.split(name, fmt.Sprint(item), pairs)
+			text, isText := item.(string)
+			if !isText {
+				f.fail(notPairs(name))
+			}
+			f.split(name, text, add)
 		}
 	default:
-		f.fail(refuse("field %q is not a list of name=value pairs; separate with commas", name))
+		f.fail(notPairs(name))
 	}
 	*dst = pairs
 }
 
-func (f *fields) split(name, text string, pairs map[string]string) {
-	for _, pair := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
-		if strings.TrimSpace(pair) == "" {
+func notPairs(name string) error {
+	return refuse("field %q is not a list of name=value pairs; separate with commas", name)
+}
+
+// exactIntegers is the number up to which JSON readers keep every digit: 2^53.
+const exactIntegers = 1 << 53
+
+// scalar writes a JSON value as it was written. Over the plugin bridge numbers arrive as
+// float64.
+func scalar(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case json.Number:
+		return v.String(), nil
+	case float64:
+		if math.Abs(v) >= exactIntegers {
+			return "", fmt.Errorf("is a number with too many digits; write it in quotes")
+		}
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case int, int32, int64, uint, uint32, uint64:
+		return fmt.Sprint(v), nil
+	}
+	return "", fmt.Errorf("is a list or an object; a value is a text, a number, true or false")
+}
+
+func (f *fields) split(name, text string, add func(key string, value any)) {
+	for pair := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '\n' }) {
+		if trimPasted(pair) == "" {
 			continue
 		}
 		key, value, found := strings.Cut(pair, "=")
 		if !found {
-			f.fail(refuse("field %q is not a list of name=value pairs; separate with commas", name))
+			f.fail(notPairs(name))
 			return
 		}
-		pairs[strings.TrimSpace(key)] = strings.TrimSpace(value)
+		add(key, value)
+	}
+}
+
+// readable refuses texts that a terminal or an editor does not show as they are.
+func (f *fields) readable(name string, texts ...string) {
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			f.fail(refuse("field %q is not a text in UTF-8", name))
+		}
+		if strings.ContainsFunc(text, invisible) {
+			f.fail(refuse("field %q has a line break, another control character or a character that changes the direction of text; write it again by hand", name))
+		}
+	}
+}
+
+// invisible reports whether a character changes how a terminal or an editor shows the
+// text around it: control characters, and those that change the direction of text.
+func invisible(r rune) bool {
+	switch r {
+	case '\u061c', '\u200e', '\u200f', '\u202a', '\u202b', '\u202c', '\u202d', '\u202e', '\u2066', '\u2067', '\u2068', '\u2069':
+		return true
+	}
+	return unicode.IsControl(r)
+}
+
+// visible replaces what readable refuses, in a text that comes from elsewhere.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if invisible(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// trimPasted removes what a copied text has around it: white space, byte-order marks
+// and characters without width. Nothing inside is changed.
+func trimPasted(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || r == '\ufeff' || r >= '\u200b' && r <= '\u200d' || r == '\u2060'
+	})
+}
+
+// identifier reports whether a text can stand in a printed command: letters, digits,
+// '_', '-' and '.', the first of them a letter or digit. Vault's command line reads a
+// file for a value that begins with @, and the terminal for one that is a dash.
+func identifier(text string) bool {
+	return text != "" && text[0] != '.' && text[0] != '-' && text[0] != '_' &&
+		strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
+
+// maxIdentifier is longer than any identifier that Zoho makes.
+const maxIdentifier = 128
+
+// organization reads an organization, <service>.<id>.
+func (f *fields) organization(name string, dst *string) {
+	f.text(name, dst)
+	service, id, found := strings.Cut(*dst, ".")
+	if *dst != "" && (len(*dst) > maxIdentifier || !found || !identifier(service) || !identifier(id)) {
+		f.fail(refuse("field %q is not an organization; write <service>.<id>, such as ZohoCRM.600000434, with letters, digits, '_', '-' and '.'", name))
 	}
 }
 

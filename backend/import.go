@@ -61,7 +61,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
 		k, err = b.pointImported(ctx, w, attempt, admitted, dc, next)
 	} else {
-		err = explain(err, k.again())
+		err = k.notProven(err)
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
 	if proven.rotated != "" {

@@ -16,15 +16,26 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
+// forAuthorize returns the fields of a request that starts a consent. An empty field has
+// its default. A condition that the caller meant to set must not be lost that way.
+func (f *fields) forAuthorize() *fields {
+	for _, name := range []string{"expected_user", "expected_data_center"} {
+		if f.sent(name) && !f.given(name) {
+			f.fail(refuse("%s is empty; name the account that must consent, or leave the field out", name))
+		}
+	}
+	return f.withoutEmpty("flow", "scopes", "redirect_uri", "data_center", "soid", "ttl", "return_url", "return_state", "force")
+}
+
 // readLink reads what a consent may be told besides what it asks for.
 func readLink(p *consent.Consent, c *client, f *fields, mountPoint string) error {
 	life := consentLife
 	f.duration("ttl", &life, consentLife)
 	f.text("return_url", &p.ReturnURL)
-	f.text("return_state", &p.ReturnState)
+	f.freeText("return_state", &p.ReturnState) // it stands in addresses alone, escaped
 	f.text("expected_user", &p.ExpectedUser)
 	f.text("expected_data_center", &p.ExpectedDataCenter)
-	f.text("soid", &p.SOID)
+	f.organization("soid", &p.SOID)
 	if f.err != nil {
 		return f.err
 	}
@@ -83,14 +94,17 @@ func readExpected(p *consent.Consent, c *client) error {
 }
 
 // caller is who makes a request: an identifier to compare, and what people call them.
+// The identifier is empty if there is none: all batch tokens of one login have the same
+// display name, and no accessor.
 func caller(req *logical.Request) (id, name string) {
+	name = visible(req.DisplayName)
 	switch {
 	case req.EntityID != "":
-		return "entity " + req.EntityID, req.DisplayName
+		return "entity " + req.EntityID, name
 	case req.ClientTokenAccessor != "":
-		return "token " + zoho.Fingerprint(req.ClientTokenAccessor), req.DisplayName
+		return "token " + zoho.Fingerprint(req.ClientTokenAccessor), name
 	}
-	return req.DisplayName, req.DisplayName
+	return "", name
 }
 
 // replace decides whether a consent may take the place of the stored one, nil if there is
@@ -106,7 +120,8 @@ func replace(stored *consent.Consent, unreadable error, next *consent.Consent, n
 		return "", nil
 	}
 	who := startedBy(stored)
-	if stored.Starter != next.Starter && !force {
+	same := stored.Starter != "" && stored.Starter == next.Starter
+	if !same && !force {
 		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link no longer works then", name, stamp(stored.Started), who, stamp(stored.Expires))
 	}
 	return "the consent for " + name + " that was started at " + stamp(stored.Started) + who + " is replaced: its link no longer works", nil

@@ -133,6 +133,36 @@ func TestLinkOfSomebodyElseIsReplacedByForceAlone(t *testing.T) {
 	}
 }
 
+func TestBatchTokensAreEachTheirOwnStarter(t *testing.T) {
+	// All batch tokens of one login have the same name, and nothing else that Vault tells.
+	batch := logical.Request{DisplayName: "approle"}
+	for _, other := range []logical.Request{batch, {ClientTokenAccessor: "approle", DisplayName: "approle"}, {EntityID: "approle", DisplayName: "approle"}, {}} {
+		for _, order := range [][2]logical.Request{{batch, other}, {other, batch}} {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.behindVault(nil)
+				first, err := m.startBy(order[0], nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = m.startBy(order[1], nil)
+				if err == nil || !strings.Contains(err.Error(), "force=true") {
+					t.Errorf("%+v replaces the link of %+v: %v", order[1], order[0], err)
+				}
+				if err != nil && order[0].DisplayName != "" && !strings.Contains(err.Error(), "by approle") {
+					t.Errorf("nobody is told who started it: %v", err)
+				}
+				m.land(m.opens(first, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+				if _, err := m.startBy(order[0], nil); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := m.startBy(order[1], data{"force": true}); err != nil {
+					t.Errorf("force=true: %v", err)
+				}
+			})
+		}
+	}
+}
+
 func TestRefusedStartAsksZohoForNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(data{"scopes": profileScopes})

@@ -135,7 +135,7 @@ func TestWayToAnotherGrantIsNamedByHowTheLastOneWasHad(t *testing.T) {
 		"client credentials": {func(m *mount) {
 			selfClient(m)
 			m.write("creds/crm", data{"grant_type": "client_credentials", "scopes": "ZohoCRM.org.READ", "soid": "ZohoCRM.600000434"})
-		}, "grant_type=client_credentials on creds/crm, or", "creds/crm grant_type=client_credentials scopes=ZohoCRM.org.READ soid=ZohoCRM.600000434"},
+		}, "grant_type=client_credentials on creds/crm, or", "creds/crm grant_type=client_credentials scopes=ZohoCRM.org.READ soid=ZohoCRM.600000434 data_center=us"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, m *mount) {

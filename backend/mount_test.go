@@ -124,7 +124,8 @@ func (m *mount) standby(state consts.ReplicationState, local bool) {
 }
 
 func (m *mount) request(ctx context.Context, op logical.Operation, path string, d data) (*logical.Response, error) {
-	req := &logical.Request{Operation: op, Path: path, Storage: m.storage, Data: d, MountPoint: "zoho/"}
+	// Vault gives the accessor of every token but a batch token's.
+	req := &logical.Request{Operation: op, Path: path, Storage: m.storage, Data: d, MountPoint: "zoho/", ClientTokenAccessor: "accessor-of-an-operator"}
 	if op == logical.UpdateOperation {
 		if _, exists, err := m.backend.HandleExistenceCheck(ctx, &logical.Request{Operation: logical.CreateOperation, Path: path, Storage: m.storage, Data: d}); err == nil && !exists && creatable(path) {
 			req.Operation = logical.CreateOperation

@@ -112,7 +112,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	p.Starter, p.StartedBy = caller(req)
 	var extra []string
 	var force bool
-	f := newFields(req, data)
+	f := newFields(req, data).forAuthorize()
 	if f.sent("if_state") {
 		return nil, refuse("if_state belongs to a delete; leave it out")
 	}
@@ -187,8 +187,7 @@ func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *cl
 		}
 	}
 	if c.MaxAge == 0 && p.Flow != consent.Scopes {
-		answer["advice"] = "max_age is 0, so each read wants a new token, and Zoho mints ten in ten minutes; where a controller reads, or more than one process, let them share: vault write " +
-			req.MountPoint + credsPrefix + name + " max_age=30m"
+		answer["advice"] = shareAdvice(req.MountPoint, name)
 	}
 	if p.Flow == consent.Organization && !strings.HasPrefix(c.ClientID, organizationClientPrefix) {
 		resp.AddWarning(ordinaryClient(c, p.DataCenter))

@@ -117,17 +117,16 @@ func (b *backend) writeConfig(ctx context.Context, req *logical.Request, data *f
 	b.Logger().Info("config written", "client_id", c.ClientID, "data_center", c.DataCenter)
 
 	verify := true
-	if f.Raw["verify"] != nil { // null puts the default back
-		f.bool("verify", &verify)
-	}
+	f.bool("verify", &verify)
 	resp := &logical.Response{}
 	if f.sent("vault_addr") && c.VaultAddr != "" {
 		resp.Data = map[string]any{"redirect_uri": c.redirectURI(req.MountPoint)}
 	}
+	if most := c.MaxTokenLifetime - leastUse; c.MinTTL > most {
+		resp.AddWarning(fmt.Sprintf("min_ttl is %s, longer than an access token can be used with this max_token_lifetime; %s counts in its place", c.MinTTL, most))
+	}
 	if verify {
-		if warning := c.verify(ctx); warning != "" {
-			resp.AddWarning(warning)
-		}
+		resp.Warnings = append(resp.Warnings, c.verify(ctx)...)
 	}
 	if resp.Data == nil && len(resp.Warnings) == 0 {
 		return nil, nil
@@ -156,6 +155,9 @@ func (b *backend) changeConfig(ctx context.Context, req *logical.Request, f *fie
 	next := merge(old, f)
 	if f.err != nil {
 		return nil, f.err
+	}
+	if err := next.checkSent(f); err != nil {
+		return nil, err
 	}
 	c, err := next.check(b.memory.transport)
 	if err != nil {

@@ -170,7 +170,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	}
 	if k.Disabled {
 		answer["state"] = stateDisabled
-		answer["next_command"] = "vault write " + req.MountPoint + credsPrefix + name + " disabled=false"
+		answer["next_command"] = vaultCommand("write", req.MountPoint+credsPrefix+name, "disabled=false")
 		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
 	}
 	return &logical.Response{Data: answer}, nil
@@ -262,9 +262,9 @@ func nextStep(p *consent.Consent, mountPoint, name string) string {
 // nextCommand is what to type when the person has consented.
 func nextCommand(p *consent.Consent, mountPoint, name string) string {
 	if how, _ := completedBy(p.RedirectURI, mountPoint); how == byCallback || p.Flow == consent.Device {
-		return "vault read " + mountPoint + credsPrefix + name
+		return vaultCommand("read", mountPoint+credsPrefix+name)
 	}
-	return "vault write " + mountPoint + credsPrefix + name + " callback_url=-"
+	return vaultCommand("write", mountPoint+credsPrefix+name, "callback_url=-")
 }
 
 // health is the state of a connected grant.

@@ -132,7 +132,7 @@ func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, erro
 		return want, err
 	}
 	f.duration("max_age", &want.MaxAge, want.MaxAge)
-	if f.sent("min_ttl") && f.Raw["min_ttl"] != nil {
+	if f.given("min_ttl") {
 		f.duration("min_ttl", &want.MinTTL, want.MinTTL)
 		want.Demand = true
 	}
@@ -143,7 +143,7 @@ func wish(want zoho.Want, c *client, data *framework.FieldData) (zoho.Want, erro
 		}
 		want.Rejected = func(t *zoho.Token) bool { return tokenID(t) == rejected }
 	}
-	if f.err == nil && want.MinTTL > c.MaxTokenLifetime-leastUse {
+	if f.err == nil && want.Demand && want.MinTTL > c.MaxTokenLifetime-leastUse {
 		return want, tooLong(c.MaxTokenLifetime)
 	}
 	return want, f.err

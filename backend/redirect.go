@@ -82,8 +82,8 @@ func checkVaultAddr(address string) error {
 	if u, err := url.Parse(address); err != nil || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1" {
 		return refuse("vault_addr names a loopback address; Zoho takes localhost alone, so write http://localhost:<port>")
 	}
-	if strings.HasSuffix(address, "/v1") {
-		return refuse("vault_addr ends in /v1; leave that out")
+	if before, _, found := strings.Cut(address+"/", "/v1/"); found {
+		return refuse("vault_addr has /v1, which is added to it together with this mount's callback; write vault_addr=%s", before)
 	}
 	return nil
 }
@@ -118,8 +118,11 @@ func (c *config) checkReturn(address string) error {
 	if err != nil {
 		return err
 	}
+	if strings.Trim(u.RawQuery, queryCharacters) != "" {
+		return refuse("return_url has characters in its query that an address cannot have; write them as %% and two digits, as encodeURIComponent does")
+	}
 	for _, name := range []string{"credential", "result", "return_state", "error"} {
-		if u.Query().Has(name) {
+		if hasParameter(u.RawQuery, name) {
 			return refuse("return_url has a parameter %q, which is added to it; leave it out, and give a value of your own as return_state", name)
 		}
 	}
@@ -131,6 +134,25 @@ func (c *config) checkReturn(address string) error {
 		return refuse("return_url is not one that this mount allows; add it to return_urls in config, with the same scheme, host, port and path")
 	}
 	return nil
+}
+
+// queryCharacters are what a query consists of, as RFC 3986 has it. What an address of
+// return_url has is handed back byte for byte.
+const queryCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
+
+// hasParameter reports whether any server would find a parameter in a query: some
+// separate parameters by a semicolon, too.
+func hasParameter(query, name string) bool {
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		key, _, _ := strings.Cut(pair, "=")
+		if unescaped, err := url.QueryUnescape(key); err == nil {
+			key = unescaped
+		}
+		if strings.TrimSpace(key) == name {
+			return true
+		}
+	}
+	return false
 }
 
 func port(u *url.URL) string {
@@ -147,16 +169,17 @@ func (c *config) returnTo(address, name string, o consent.Outcome, state string)
 		return ""
 	}
 	u, _ := url.Parse(address)
-	q := u.Query()
-	q.Set("credential", name)
-	q.Set("result", returned(o.Result))
+	added := url.Values{"credential": {name}, "result": {returned(o.Result)}}
 	if o.Word != "" {
-		q.Set("error", o.Word)
+		added.Set("error", o.Word)
 	}
 	if state != "" {
-		q.Set("return_state", state)
+		added.Set("return_state", state)
 	}
-	u.RawQuery = q.Encode()
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += added.Encode() // what the address had stays as it was written
 	return u.String()
 }
 

@@ -21,7 +21,7 @@ const returns = "https://app.example.com/connected"
 
 // leadsThere is what may stand for returns: the host in any case, its port said or not,
 // and any query. It is on purpose no parser.
-var leadsThere = regexp.MustCompile(`^(?i:https)://(?i:app\.example\.com)(:443|:)?/connected(\?[^#]*)?#?$`)
+var leadsThere = regexp.MustCompile(`^(?i:https)://(?i:app\.example\.com)(:443|:)?/connected(\?[-A-Za-z0-9._~!$&'()*+,;=:@/?%]*)?#?$`)
 
 // returning starts a consent that is to lead the browser on, and tells whether it may.
 func (m *mount) returning(address string) bool {
@@ -135,6 +135,7 @@ func FuzzReturnURL(f *testing.F) {
 	for _, seed := range []string{
 		returns, returns + "?a=b", "https://app.example.com@evil.example/connected", `https://evil.example\@app.example.com/connected`, "//evil.example/connected", "https://app.example.com:443/connected",
 		"https://app.example.com/connected/../x", "https://app.example.com/connected#x", "https://APP.EXAMPLE.COM/connected", "https://app\u3002example\u3002com/connected", returns + "?result=x", returns + "?;credential=x",
+		returns + "?b=2&a=1&b=2&flag&=&&x;y=%zz&q=%2F+%20", returns + "?", returns + "?a;result=x", returns + "?%72esult=x", returns + "?a=b c", returns + "?a=\"", returns + "?é", returns + "?a=1&", returns + "#",
 	} {
 		f.Add(seed, "state")
 	}
@@ -156,6 +157,9 @@ func FuzzReturnURL(f *testing.F) {
 			}
 			got := m.land(m.opens(started, zohotest.Consent{}))
 			u, err := url.Parse(got.redirect)
+			if given, err := url.Parse(strings.TrimSpace(address)); err != nil || !strings.HasPrefix(u.RawQuery, given.RawQuery) {
+				t.Errorf("the query of %q is changed: %q", address, got.redirect)
+			}
 			if err != nil || !strings.EqualFold(u.Hostname(), "app.example.com") || u.Path != "/connected" || u.Query().Get("return_state") != strings.TrimSpace(state) || u.Query().Get("result") != "connected" || u.Query().Get("credential") != "crm" {
 				t.Errorf("%q, %q lead to %q", address, state, got.redirect)
 			}
@@ -291,7 +295,8 @@ func TestVaultAddressAndRedirectURIReplaceEachOther(t *testing.T) {
 		for address, says := range map[string]string{
 			"vault.example.com:8200": "not usable", "http://vault.example.com": "not usable", "https://u:p@vault.example.com": "not usable", "https://vault.example.com?x=1": "not usable",
 			"https://vault.example.com?": "not usable", "https://vault.example.com#": "not usable", "https://vault.example.com/#x": "not usable", "javascript:alert(1)": "not usable", "https://": "not usable",
-			"http://127.0.0.1:8200": "localhost alone", "http://[::1]:8200": "localhost alone", "https://vault.example.com/v1": "leave that out", "https://vault.example.com/v1/": "leave that out",
+			"http://127.0.0.1:8200": "localhost alone", "http://[::1]:8200": "localhost alone", "https://vault.example.com/v1": "write vault_addr=https://vault.example.com", "https://vault.example.com/v1/": "write vault_addr=https://vault.example.com",
+			"https://proxy.example.com/vault/v1/zoho/callback": "write vault_addr=https://proxy.example.com/vault", "https://vault.example.com:8200/v1/zoho/": "write vault_addr=https://vault.example.com:8200",
 		} {
 			m.refused(logical.UpdateOperation, "config", data{"vault_addr": address, "verify": false}, 400, says)
 		}

@@ -192,7 +192,7 @@ func TestTheLeastAndTheMostThatALimitAllowsAreTaken(t *testing.T) {
 		m.write("creds/crm", data{"min_ttl": "59m55s"})
 		m.readWith("creds/crm", data{"min_ttl": "59m55s"})
 
-		longest := strings.Repeat("s", 4096)
+		longest := strings.Repeat(strings.Repeat("s", 127)+",", 32)
 		m.write("config", data{"scopes": longest, "verify": false})
 		m.refused(logical.UpdateOperation, "config", data{"scopes": longest + "s"}, 400, "longer than 4096 bytes")
 		m.write("config", data{"scopes": "ZohoCRM.modules.ALL", "verify": false})

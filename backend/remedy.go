@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
@@ -34,27 +35,26 @@ func (k *known) again() string {
 // nextCommand is what to type to get a new grant, by how the last one was had. A
 // dash makes the command line read a secret from the terminal.
 func (k *known) nextCommand(mountPoint string) string {
-	command, scopes := "vault write "+mountPoint, zoho.FormatScopes(k.Requested)
-	switch {
-	case k.GrantType == grantClient && k.SOID != "":
-		return fmt.Sprintf("%screds/%s grant_type=client_credentials scopes=%s soid=%s", command, k.name, scopes, k.SOID)
-	case k.GrantType == grantClient:
-		return fmt.Sprintf("%screds/%s grant_type=client_credentials scopes=%s", command, k.name, scopes)
-	case k.GrantType == grantRefresh:
-		return fmt.Sprintf("%screds/%s refresh_token=- data_center=%s", command, k.name, k.DataCenter)
-	case k.GrantType == grantDevice:
-		return fmt.Sprintf("%sauthorize/%s flow=device scopes=%s", command, k.name, scopes)
-	case scopes == "":
-		return fmt.Sprintf("%screds/%s code=-", command, k.name)
-	}
-	command = fmt.Sprintf("%sauthorize/%s scopes=%s", command, k.name, scopes)
-	if k.Organization {
-		command += " flow=" + consent.Organization
-	}
+	creds, authorize := mountPoint+credsPrefix+k.name, mountPoint+"authorize/"+k.name
+	scopes := "scopes=" + zoho.FormatScopes(k.Requested)
+	var soid []string
 	if k.SOID != "" {
-		command += " soid=" + k.SOID
+		soid = append(soid, "soid="+k.SOID)
 	}
-	return command
+	switch {
+	case k.GrantType == grantClient:
+		fields := append([]string{"grant_type=" + grantClient, scopes}, soid...)
+		return vaultCommand("write", creds, append(fields, "data_center="+k.DataCenter)...)
+	case k.GrantType == grantRefresh:
+		return vaultCommand("write", creds, "refresh_token=-", "data_center="+k.DataCenter)
+	case k.GrantType == grantDevice:
+		return vaultCommand("write", authorize, "flow="+consent.Device, scopes)
+	case len(k.Requested) == 0:
+		return vaultCommand("write", creds, "code=-")
+	case k.Organization:
+		return vaultCommand("write", authorize, append([]string{scopes, "flow=" + consent.Organization}, soid...)...)
+	}
+	return vaultCommand("write", authorize, scopes)
 }
 
 // consentAgain says how a consent in the browser is started.
@@ -91,6 +91,26 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 		return "Zoho does not know one of the scopes for this client; correct scopes"
 	}
 	return "Zoho did not accept the request; check config and the settings of the credential"
+}
+
+// notProven says why a grant that was brought from elsewhere was not accepted. It was
+// never accepted here, so the likeliest causes are others than for a grant that worked.
+func (k *known) notProven(err error) error {
+	e := zoho.AsError(err)
+	if e == nil || e.Kind != zoho.Refused {
+		return explain(err, k.again())
+	}
+	what := e.Error()
+	switch {
+	case k.GrantType == grantClient && e.About != zoho.AboutUser && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
+		if e.About == zoho.AboutGrant { // there is no refresh token that could be refused
+			what = fmt.Sprintf("client credentials refused by %s (%s)", e.Server, e.Code)
+		}
+		return refuse("%s: client credentials need a client of the type Self Client in Zoho's API console, and this one may be of another type; or client_id, client_secret or data_center is wrong. Use a self client, or connect with authorize/%s", what, k.name)
+	case k.GrantType == grantRefresh && e.About == zoho.AboutGrant:
+		return refuse("%s: most likely an access token or a code was given in place of the refresh token (all three look alike), or the refresh token belongs to another client or to another data center than %s, or it was revoked; copy refresh_token from Zoho's answer to the code and name its data_center, or connect with authorize/%s", what, k.DataCenter, k.name)
+	}
+	return explain(err, k.again())
 }
 
 // explain turns what the keeper or a call returned into an answer.

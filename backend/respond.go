@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -78,6 +79,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 			if err := usable(req, path.Fields); err != nil {
 				return b.respond(ctx, err)
 			}
+			req = normalize(req, path.Fields)
 		}
 	}
 	switch req.Operation {
@@ -177,8 +179,8 @@ func usable(req *logical.Request, fields map[string]*framework.FieldSchema) erro
 		if schema == nil || name == "name" { // the name is in the path alone
 			return refuse("unknown field %q; %s takes %s", shorten(name), verb(req.Operation), fieldNames(req.Operation, fields))
 		}
-		if data[name] == nil {
-			continue // JSON null: back to the default
+		if data[name] == nil || isEmpty(data[name]) {
+			continue // the default
 		}
 		limit := maxText
 		if name == "ca_pem" || name == "custom_metadata" {
@@ -192,6 +194,33 @@ func usable(req *logical.Request, fields map[string]*framework.FieldSchema) erro
 		}
 	}
 	return nil
+}
+
+// isEmpty reports whether a value is a text with nothing in it.
+func isEmpty(v any) bool {
+	text, isText := v.(string)
+	return isText && trimPasted(text) == ""
+}
+
+// normalize writes the empty values of fields that hold no text in a way that the SDK
+// takes: an empty list, or JSON null. Where nothing is stored, null is as if the field
+// had been left out.
+func normalize(req *logical.Request, fields map[string]*framework.FieldSchema) *logical.Request {
+	changed := *req
+	changed.Data = maps.Clone(req.Data)
+	for name, value := range req.Data {
+		switch kind := fields[name].Type; {
+		case kind == framework.TypeString || !isEmpty(value):
+		case kind == framework.TypeCommaStringSlice:
+			changed.Data[name] = ""
+		default:
+			changed.Data[name] = nil
+		}
+	}
+	if verb(req.Operation) != "a write" {
+		maps.DeleteFunc(changed.Data, func(_ string, value any) bool { return value == nil })
+	}
+	return &changed
 }
 
 func size(v any) int {

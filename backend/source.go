@@ -34,6 +34,7 @@ type connectRequest struct {
 // "client_credentials", or "" for settings alone.
 func (w *connectRequest) read(f *fields) (string, error) {
 	var callbackURL, code, grantType string
+	f = f.withoutEmpty("state", "redirect_uri", "data_center", "accounts_server", "grant_type", "scopes", "soid")
 	f.text("callback_url", &callbackURL)
 	f.text("code", &code)
 	f.secret("refresh_token", &w.refreshToken)
@@ -43,7 +44,7 @@ func (w *connectRequest) read(f *fields) (string, error) {
 	f.text("accounts_server", &w.callback.AccountsServer)
 	f.text("grant_type", &grantType)
 	f.scopes("scopes", &w.scopes)
-	f.text("soid", &w.soid)
+	f.organization("soid", &w.soid)
 	if f.err != nil {
 		return "", f.err
 	}
@@ -56,14 +57,6 @@ func (w *connectRequest) read(f *fields) (string, error) {
 			sources++
 		}
 	}
-	belongs := func(source string, fields ...string) error {
-		for _, name := range []string{"state", "redirect_uri", "data_center", "accounts_server", "scopes", "soid"} {
-			if f.sent(name) && !slices.Contains(fields, name) {
-				return refuse("field %q does not go with %s; leave it out", name, source)
-			}
-		}
-		return nil
-	}
 	switch {
 	case sources > 1:
 		return "", refuse("a write takes one source of a grant; give only one of callback_url, code, refresh_token and grant_type=client_credentials")
@@ -72,26 +65,36 @@ func (w *connectRequest) read(f *fields) (string, error) {
 	case grantType == grantClient && len(w.scopes) == 0:
 		return "", refuse("scopes are missing; client credentials are minted for the scopes named here, such as ZohoCRM.modules.READ")
 	case grantType == grantClient:
-		return grantClient, belongs("client credentials", "data_center", "scopes", "soid")
+		return grantClient, f.onlyWith("client credentials", "data_center", "scopes", "soid")
 	case callbackURL != "":
 		callback, err := zoho.ParseCallback(callbackURL)
 		if err != nil {
 			return "", refuse("%s", err)
 		}
 		w.callback, w.fromCallback = callback, true
-		return "code", belongs("callback_url, which says it itself")
+		return "code", f.onlyWith("callback_url, which says it itself")
 	case code != "":
 		w.callback.Code = zoho.Secret(code)
-		return "code", belongs("code", "state", "redirect_uri", "data_center", "accounts_server")
+		return "code", f.onlyWith("code", "state", "redirect_uri", "data_center", "accounts_server")
 	case w.refreshToken != "":
 		if strings.ContainsAny(string(w.refreshToken), " \t\r\n\"'") {
 			return "", refuse("refresh_token holds spaces or quotes; paste the token alone")
 		}
-		return "refresh_token", belongs("refresh_token", "data_center")
+		return "refresh_token", f.onlyWith("refresh_token", "data_center")
 	case f.sent("callback_url") || f.sent("code") || f.sent("refresh_token"):
 		return "", refuse("the source of the grant is empty; give callback_url, code or refresh_token")
 	}
-	return "", belongs("settings alone")
+	return "", f.onlyWith("settings alone")
+}
+
+// onlyWith refuses the fields of other sources of a grant.
+func (f *fields) onlyWith(source string, takes ...string) error {
+	for _, name := range []string{"state", "redirect_uri", "data_center", "accounts_server", "scopes", "soid"} {
+		if f.sent(name) && !slices.Contains(takes, name) {
+			return refuse("field %q does not go with %s; leave it out", name, source)
+		}
+	}
+	return nil
 }
 
 // place decides the data centre to which a code or refresh token is sent. Nothing

@@ -55,10 +55,10 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		f.ownDuration("min_ttl", &s.MinTTL)
 		f.bool("leased", &s.Leased)
 		f.bool("disabled", &s.Disabled)
-		if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil {
+		if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil && f.given("custom_metadata") {
 			f.err = checkMetadata(s.CustomMetadata)
 		}
-		if f.err == nil && s.MinTTL != nil && *s.MinTTL > c.MaxTokenLifetime-leastUse {
+		if f.err == nil && f.given("min_ttl") && *s.MinTTL > c.MaxTokenLifetime-leastUse {
 			return tooLong(c.MaxTokenLifetime)
 		}
 		return f.err

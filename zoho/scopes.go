@@ -4,23 +4,51 @@
 package zoho
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // ParseScopes splits what a person pasted: commas, spaces or line ends, in any
-// mix. Order and case are kept, repetitions dropped. Nothing is validated: only
-// Zoho knows its scopes.
+// mix. Order and case are kept, repetitions dropped. Nothing is validated here, since
+// Zoho's answers are read too; see CheckScopes.
 func ParseScopes(text string) []string {
 	var scopes []string
 	for _, scope := range strings.FieldsFunc(text, func(r rune) bool {
-		return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == ';'
+		return r == ',' || r == ';' || unicode.IsSpace(r)
 	}) {
 		if !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
 		}
 	}
 	return scopes
+}
+
+// Bounds of what a person may ask for. Zoho documents none; these are far above what
+// its products have.
+const (
+	maxScopes = 200
+	maxScope  = 128
+)
+
+// CheckScopes refuses what cannot be a scope: a scope stands in addresses and in
+// commands that people run. Which scopes there are only Zoho knows.
+func CheckScopes(scopes []string) error {
+	if len(scopes) > maxScopes {
+		return fmt.Errorf("%d scopes are too many; give at most %d", len(scopes), maxScopes)
+	}
+	for _, scope := range scopes {
+		if len(scope) > maxScope || !letterOrDigit(scope[0]) ||
+			strings.Trim(scope, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+			return fmt.Errorf("%.40q is not a scope; a scope has up to %d letters, digits, '.', '_' and '-', and begins with a letter or digit, such as ZohoCRM.modules.ALL", scope, maxScope)
+		}
+	}
+	return nil
+}
+
+func letterOrDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 // FormatScopes joins scopes as Zoho documents it for a request.

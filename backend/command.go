@@ -1,0 +1,28 @@
+// Commands that the engine prints for a person to run. They are built here alone, and
+// every word is quoted for a POSIX shell.
+
+package backend
+
+import (
+	"strings"
+
+	"al.essio.dev/pkg/shellescape"
+)
+
+// vaultCommand returns a command for Vault's command line. Each assignment is
+// field=value; the value "-" makes Vault read a secret from the terminal.
+func vaultCommand(verb, path string, assignments ...string) string {
+	words := []string{"vault", verb}
+	if strings.HasPrefix(path, "-") {
+		words = append(words, "--") // a path, not an option
+	}
+	return shellescape.QuoteCommand(append(append(words, path), assignments...))
+}
+
+// shareAdvice says how readers of a credential, which may not be connected yet, share
+// one access token.
+func shareAdvice(mountPoint, name string) string {
+	return "max_age is 0, so each read asks for a new access token, and Zoho mints ten in ten minutes. If a controller reads, or more than one process, let them share one. For all credentials of this mount, now: " +
+		vaultCommand("write", mountPoint+configKey, "max_age=30m") + "; for this credential alone, after it is connected: " +
+		vaultCommand("write", mountPoint+credsPrefix+name, "max_age=30m")
+}
