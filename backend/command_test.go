@@ -111,7 +111,7 @@ func FuzzPrintedCommand(f *testing.F) {
 			m.configure(data{"verify": false})
 			started, err := m.try(logical.UpdateOperation, "authorize/crm", data{"flow": "organization", "scopes": scope, "soid": soid})
 			if err != nil {
-				return // refused at the door
+				return // refused
 			}
 			prints(printed("write", mountPoint+"creds/crm", "callback_url=-")...)
 			landed, err := m.zoho.Authorize(started.Data["authorization_url"].(string), zohotest.Consent{})
