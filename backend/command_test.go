@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,6 +81,22 @@ func TestNoFieldThatIsPrintedInACommandTakesShellCharacters(t *testing.T) {
 		m.refused(logical.UpdateOperation, "authorize/crm", data{"scopes": strings.Repeat("s ", 10) + strings.Join(distinct(201), " ")}, 400, "scopes are too many")
 		m.refused(logical.UpdateOperation, "authorize/crm", data{"flow": "organization", "soid": "600000434"}, 400, "<service>.<id>")
 	})
+}
+
+func TestCommandsArePrintedByOneFunction(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, "_test.go") && regexp.MustCompile(`"[^"]*\bvault (write|read|patch|delete|list)\b`).Match(text) {
+			t.Errorf("%s has a command of its own; use vaultCommand, which quotes", file)
+		}
+	}
 }
 
 func distinct(n int) (scopes []string) {
