@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,6 +83,22 @@ func TestNoFieldThatIsPrintedInACommandTakesShellCharacters(t *testing.T) {
 	})
 }
 
+func TestCommandsArePrintedByOneFunction(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(file, "_test.go") && regexp.MustCompile(`"[^"]*\bvault (write|read|patch|delete|list)\b`).Match(text) {
+			t.Errorf("%s has a command of its own; use vaultCommand, which quotes", file)
+		}
+	}
+}
+
 func distinct(n int) (scopes []string) {
 	for i := range n {
 		scopes = append(scopes, fmt.Sprintf("s%d", i))
@@ -111,7 +129,7 @@ func FuzzPrintedCommand(f *testing.F) {
 			m.configure(data{"verify": false})
 			started, err := m.try(logical.UpdateOperation, "authorize/crm", data{"flow": "organization", "scopes": scope, "soid": soid})
 			if err != nil {
-				return // refused at the door
+				return // refused
 			}
 			prints(printed("write", mountPoint+"creds/crm", "callback_url=-")...)
 			landed, err := m.zoho.Authorize(started.Data["authorization_url"].(string), zohotest.Consent{})

@@ -38,7 +38,7 @@ func configFields() map[string]*framework.FieldSchema {
 		"live_token_limit":   {Type: framework.TypeInt, Default: zoho.DefaultLimits.Live, Description: "How many access tokens of one grant live at once; Zoho kills the oldest when one more is minted. 10, or 15 or 30 for some products."},
 		"request_timeout":    {Type: framework.TypeDurationSecond, Default: seconds(zoho.DefaultTimeout), Description: "Longest time for one call to Zoho, 1s to 1m."},
 		"max_token_lifetime": {Type: framework.TypeDurationSecond, Default: seconds(zoho.DefaultLifetime), Description: "Longest lifetime of an access token that is believed, whatever Zoho's answer says."},
-		"ca_pem":             {Type: framework.TypeString, Description: "PEM certificates to trust for the accounts servers instead of the system's."},
+		"ca_pem":             {Type: framework.TypeString, Description: "PEM certificates to trust for the accounts servers instead of the system's. Only the certificates are stored; a private key is refused."},
 		"pkce":               {Type: framework.TypeBool, Default: false, Description: "Add PKCE (S256) to consents; needed for mobile and desktop clients."},
 	}
 }
@@ -48,7 +48,7 @@ const configKey = "config"
 
 func (b *backend) pathConfig() *framework.Path {
 	taken := configFields()
-	taken["verify"] = &framework.FieldSchema{Type: framework.TypeBool, Default: true, Description: "Try the client at Zoho after storing it, with a made-up refresh token, and warn if Zoho does not know it."}
+	taken["verify"] = &framework.FieldSchema{Type: framework.TypeBool, Default: true, Description: "Try the client at Zoho after storing it, with a made-up refresh token, in the home data center and in each that client_secrets names, and warn where Zoho does not know it."}
 	shown := configFields()
 	delete(shown, "client_secret")
 	delete(shown, "client_secrets")
@@ -91,8 +91,9 @@ Register a client in Zoho's API console (https://api-console.zoho.com and its
 siblings in other data centers), then write its client_id and client_secret here.
 A write changes only the fields it names. Secrets are never shown.
 
-After storing, the client is tried at its home data center with a made-up refresh
-token; a warning tells if Zoho does not know the client. verify=false skips that.`,
+After storing, the client is tried with a made-up refresh token, at its home data
+center and at each that has a secret of its own; a warning tells where Zoho does not
+know the client. verify=false skips that.`,
 	}
 }
 

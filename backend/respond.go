@@ -290,7 +290,7 @@ func fieldNames(op logical.Operation, fields map[string]*framework.FieldSchema) 
 // shorten makes a caller's own text fit for an error.
 func shorten(s string) string {
 	if len(s) > 40 {
-		return s[:40] + "..."
+		return strings.ToValidUTF8(s[:40], "") + "..."
 	}
 	return s
 }

@@ -49,6 +49,52 @@ func TestStoredMinTTLAboveALoweredLifetimeFailsNothing(t *testing.T) {
 	})
 }
 
+func TestNoStoredSettingFailsAReadOrAnotherChange(t *testing.T) {
+	bounds := []data{
+		{"mint_limit": 1, "live_token_limit": 1, "mint_window": "1s", "request_timeout": "1s", "max_token_lifetime": "1m", "min_ttl": 0, "max_age": 0},
+		{"mint_limit": 1000, "live_token_limit": 1000, "mint_window": "24h", "request_timeout": "1m", "max_token_lifetime": "24h", "min_ttl": "86395s", "max_age": "240h"},
+	}
+	for _, first := range bounds {
+		for _, then := range bounds {
+			for own, value := range map[string]any{"min_ttl": first["min_ttl"], "max_age": first["max_age"]} {
+				for setting, to := range then {
+					inBubble(t, func(t *testing.T, m *mount) {
+						m.configure(first)
+						m.connect("crm")
+						m.write("creds/crm", data{own: value})
+						if setting != "min_ttl" || first["max_token_lifetime"] == then["max_token_lifetime"] || to == 0 {
+							m.write("config", data{setting: to})
+						}
+						passes(25 * time.Hour)
+						token := m.read("creds/crm")["token_id"]
+						for _, parameters := range []data{{"max_age": "1m"}, {"max_age": 0}, {"rejected": token}} {
+							// Zoho's limits may say 429.
+							if r, refused := m.unanswered("creds/crm", parameters); refused && r.status == 400 {
+								t.Errorf("%s=%v, then %s=%v: read with %v: %v", own, value, setting, to, parameters, r)
+							}
+						}
+						m.write("creds/crm", data{"leased": true})
+						m.patch("creds/crm", data{"max_age": "10m"})
+						m.write("config", data{"pkce": true})
+						m.patch("config", data{"scopes": "ZohoCRM.org.READ"})
+					})
+				}
+			}
+		}
+	}
+}
+
+// unanswered is the refusal of a read, if it is refused.
+func (m *mount) unanswered(path string, parameters data) (*refusal, bool) {
+	m.t.Helper()
+	_, err := m.try(logical.ReadOperation, path, parameters)
+	r, refused := err.(*refusal)
+	if err != nil && !refused {
+		m.t.Fatal(err)
+	}
+	return r, refused
+}
+
 func TestEachSecretOfItsOwnIsTriedWhenConfigIsWritten(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		c := m.zoho.DefaultClient()

@@ -55,7 +55,8 @@ func letterOrDigit(c byte) bool {
 func FormatScopes(scopes []string) string { return strings.Join(scopes, ",") }
 
 // MissingScopes returns the requested scopes that were not granted. Zoho expands
-// a trailing ALL into its operations and changes case, so either form counts.
+// a trailing ALL into its operations and changes case, so either form counts. Which
+// operations a product has is not known: a part of ALL that is not granted is not seen.
 func MissingScopes(requested, granted []string) []string {
 	var missing []string
 	for _, want := range requested {
