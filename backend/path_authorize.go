@@ -282,7 +282,7 @@ func ordinaryClient(c *client, dataCenter string) string {
 		console = dc.ConsoleURL
 	}
 	return "Zoho was seen to refuse ordinary clients for a consent of an organization, on the page \"Invalid Client\". " +
-		"Organization clients are registered at " + console + "/add?client_type=ORG, and their ids begin with " + organizationClientPrefix + "; the client_id in config does not"
+		"Organization clients are registered at " + console + "/add?client_type=ORG, and their ids begin with \"" + organizationClientPrefix + "\". The client_id in config does not"
 }
 
 func errNoScopes() error {
