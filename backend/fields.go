@@ -81,7 +81,7 @@ func (f *fields) text(name string, dst *string) {
 	}
 	*dst = ""
 	if f.given(name) {
-		*dst = trimPasted(f.Get(name).(string))
+		*dst = zoho.TrimPasted(f.Get(name).(string))
 	}
 	f.readable(name, *dst)
 }
@@ -149,7 +149,7 @@ func (f *fields) scopes(name string, dst *[]string) {
 	}
 	*dst = nil
 	for _, scope := range zoho.ParseScopes(strings.Join(f.Get(name).([]string), ",")) {
-		if scope = trimPasted(scope); scope != "" && !slices.Contains(*dst, scope) {
+		if scope = zoho.TrimPasted(scope); scope != "" && !slices.Contains(*dst, scope) {
 			*dst = append(*dst, scope)
 		}
 	}
@@ -165,7 +165,7 @@ func (f *fields) texts(name string, dst *[]string) {
 	}
 	*dst = nil
 	for item := range strings.FieldsFuncSeq(strings.Join(f.Get(name).([]string), "\n"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		if item = trimPasted(item); item != "" {
+		if item = zoho.TrimPasted(item); item != "" {
 			f.readable(name, item)
 			*dst = append(*dst, item)
 		}
@@ -196,7 +196,7 @@ func (f *fields) pairsBy(name string, dst *map[string]string, normal func(string
 	set := map[string]bool{}
 	// add takes the value that the request has for a name, nil to remove the name.
 	add := func(key string, value any) {
-		if key = normal(trimPasted(key)); set[key] {
+		if key = normal(zoho.TrimPasted(key)); set[key] {
 			f.fail(refuse("field %q has two values for one name; give each name once", name))
 		}
 		set[key] = true
@@ -208,7 +208,7 @@ func (f *fields) pairsBy(name string, dst *map[string]string, normal func(string
 		if err != nil {
 			f.fail(refuse("field %q has a value that %s", name, err))
 		}
-		pairs[key] = trimPasted(text)
+		pairs[key] = zoho.TrimPasted(text)
 		f.readable(name, key, pairs[key])
 	}
 	switch v := f.Raw[name].(type) {
@@ -218,7 +218,7 @@ func (f *fields) pairsBy(name string, dst *map[string]string, normal func(string
 			add(key, v[key])
 		}
 	case string:
-		f.split(name, trimPasted(v), add)
+		f.split(name, zoho.TrimPasted(v), add)
 	case []string:
 		f.split(name, strings.Join(v, "\n"), add)
 	case []any:
@@ -265,7 +265,7 @@ func scalar(value any) (string, error) {
 
 func (f *fields) split(name, text string, add func(key string, value any)) {
 	for pair := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '\n' }) {
-		if trimPasted(pair) == "" {
+		if zoho.TrimPasted(pair) == "" {
 			continue
 		}
 		key, value, found := strings.Cut(pair, "=")
@@ -283,38 +283,10 @@ func (f *fields) readable(name string, texts ...string) {
 		if !utf8.ValidString(text) {
 			f.fail(refuse("field %q is not a text in UTF-8", name))
 		}
-		if strings.ContainsFunc(text, invisible) {
+		if strings.ContainsFunc(text, zoho.Invisible) {
 			f.fail(refuse("field %q has a line break, another control character or a character that changes the direction of text; write it again by hand", name))
 		}
 	}
-}
-
-// invisible reports whether a character changes how a terminal or an editor shows the
-// text around it: control characters, and those that change the direction of text.
-func invisible(r rune) bool {
-	switch r {
-	case '\u061c', '\u200e', '\u200f', '\u202a', '\u202b', '\u202c', '\u202d', '\u202e', '\u2066', '\u2067', '\u2068', '\u2069':
-		return true
-	}
-	return unicode.IsControl(r)
-}
-
-// visible replaces what readable refuses, in a text that comes from elsewhere.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if invisible(r) || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-// trimPasted removes what a copied text has around it: white space, byte-order marks
-// and characters without width. Nothing inside is changed.
-func trimPasted(text string) string {
-	return strings.TrimFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || r == '\ufeff' || r >= '\u200b' && r <= '\u200d' || r == '\u2060'
-	})
 }
 
 // identifier reports whether a text can stand in a printed command: letters, digits,

@@ -97,7 +97,7 @@ func readExpected(p *consent.Consent, c *client) error {
 // The identifier is empty if there is none: all batch tokens of one login have the same
 // display name, and no accessor.
 func caller(req *logical.Request) (id, name string) {
-	name = visible(req.DisplayName)
+	name = zoho.Printable(req.DisplayName)
 	switch {
 	case req.EntityID != "":
 		return "entity " + req.EntityID, name

@@ -199,7 +199,7 @@ func usable(req *logical.Request, fields map[string]*framework.FieldSchema) erro
 // isEmpty reports whether a value is a text with nothing in it.
 func isEmpty(v any) bool {
 	text, isText := v.(string)
-	return isText && trimPasted(text) == ""
+	return isText && zoho.TrimPasted(text) == ""
 }
 
 // normalize writes the empty values of fields that hold no text in a way that the SDK

@@ -53,9 +53,9 @@ func (c *Client) StartDevice(ctx context.Context, scopes []string) (Device, erro
 	}
 	return Device{
 		DeviceCode: Secret(text(fields["device_code"])),
-		UserCode:   text(fields["user_code"]),
-		VerificationURL: firstText(fields, "verification_url", "verification_uri",
-			"verification_uri_complete", "verification_url_complete"),
+		UserCode:   Printable(text(fields["user_code"])),
+		VerificationURL: Printable(firstText(fields, "verification_url", "verification_uri",
+			"verification_uri_complete", "verification_url_complete")),
 		Interval: deviceTime(fields["interval"], DefaultPollInterval),
 		Life:     deviceTime(fields["expires_in"], 5*time.Minute),
 	}, nil

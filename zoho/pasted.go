@@ -1,10 +1,12 @@
-// Pasted text: what surrounds a secret, a code or an address after copy and paste.
+// pasted.go: text from outside. What surrounds a secret, a code or an address after copy
+// and paste, and characters that no terminal and no page should be given.
 
 package zoho
 
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // TrimPasted returns s without the white space and the invisible characters that
@@ -15,4 +17,25 @@ func TrimPasted(s string) string {
 	return strings.TrimFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '\uFEFF' || r >= '\u200B' && r <= '\u200F' || r == '\u2060'
 	})
+}
+
+// Invisible reports whether a character changes how a terminal or an editor shows the
+// text around it: control characters, and those that change the direction of text.
+func Invisible(r rune) bool {
+	switch r {
+	case '\u061c', '\u200e', '\u200f', '\u202a', '\u202b', '\u202c', '\u202d', '\u202e', '\u2066', '\u2067', '\u2068', '\u2069':
+		return true
+	}
+	return unicode.IsControl(r)
+}
+
+// Printable returns s with a question mark in place of each Invisible character, and of
+// what is not UTF-8. It is for texts of others that are shown to people.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if Invisible(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, s)
 }

@@ -29,7 +29,7 @@ func (c *Client) UserInfo(ctx context.Context, token Secret) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{ZUID: textOrNumber(fields["ZUID"]), Email: text(fields["Email"]), Name: text(fields["Display_Name"])}
+	p := Person{ZUID: Printable(textOrNumber(fields["ZUID"])), Email: Printable(text(fields["Email"])), Name: Printable(text(fields["Display_Name"]))}
 	if p.ZUID == "" && p.Email == "" { // an error that Zoho answers with status 200
 		return Person{}, &Error{Kind: Unavailable, Server: c.host(), Sent: true, reason: "no user in the answer"}
 	}
@@ -48,7 +48,7 @@ func (c *Client) CRMOrganization(ctx context.Context, apiDomain string, token Se
 		_, host, _ := strings.Cut(apiDomain, "://")
 		return Organization{}, &Error{Kind: Unavailable, Server: host, Sent: true, Answered: true, reason: "no organization in the answer"}
 	}
-	return Organization{ID: textOrNumber(firstRaw(orgs[0], "zgid", "id")), Name: text(orgs[0]["company_name"])}, nil
+	return Organization{ID: Printable(textOrNumber(firstRaw(orgs[0], "zgid", "id"))), Name: Printable(text(orgs[0]["company_name"]))}, nil
 }
 
 func firstRaw(fields map[string]json.RawMessage, names ...string) json.RawMessage {

@@ -72,3 +72,18 @@ func TestWhatAnAPIAnswersSaysWhetherItIsTheTokenThatIsBad(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsOfAnAccountAreShownWithoutHiddenCharacters(t *testing.T) {
+	person, err := over(json200(`{"ZUID":"1\u001b[2J","Email":"ann\u202e@b.c","Display_Name":"A\nnn\u0000"}`)).UserInfo(context.Background(), "t")
+	if want := (zoho.Person{ZUID: "1?[2J", Email: "ann?@b.c", Name: "A?nn?"}); err != nil || person != want {
+		t.Errorf("%+q, %v", person, err)
+	}
+	org, err := over(json200(`{"org":[{"zgid":"7\u009b","company_name":"Acme\u2066"}]}`)).CRMOrganization(context.Background(), "https://www.zohoapis.eu", "t")
+	if want := (zoho.Organization{ID: "7?", Name: "Acme?"}); err != nil || org != want {
+		t.Errorf("%+q, %v", org, err)
+	}
+	d, err := over(json200(`{"device_code":"1004.a","user_code":"AB\u001bCD","verification_url":"https://x\u202e.y"}`)).StartDevice(context.Background(), []string{"a.b"})
+	if err != nil || d.UserCode != "AB?CD" || d.VerificationURL != "https://x?.y" {
+		t.Errorf("%+v, %v", d, err)
+	}
+}

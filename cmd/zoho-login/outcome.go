@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"vault-plugin-secrets-zoho/internal/page"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -104,7 +106,7 @@ func (o outcome) print(t terminal, opts options) {
 			}
 		}
 	}
-	fmt.Fprintf(t.stdout, "\nGet an access token with\n\n  vault read %s/creds/%s\n", opts.mount, o.Credential)
+	fmt.Fprintf(t.stdout, "\nGet an access token with\n\n  %s\n", shellescape.QuoteCommand([]string{"vault", "read", opts.mount + "/creds/" + o.Credential}))
 }
 
 // page is what the browser shows.
