@@ -29,6 +29,8 @@ func everyOperation() map[string][]logical.Operation {
 		"datacenters/":   {logical.ListOperation},
 		"revoke/crm":     {logical.UpdateOperation},
 		"revoke":         {logical.UpdateOperation},
+		"retired/crm":    {logical.ReadOperation, logical.UpdateOperation, logical.DeleteOperation},
+		"retired/":       {logical.ListOperation},
 		"metrics":        {logical.ReadOperation},
 	}
 }
@@ -79,7 +81,7 @@ func TestUnknownFieldIsRefusedByNameAtEveryPathAndOperation(t *testing.T) {
 		}
 		m.refused(logical.ReadOperation, "creds/crm", data{"cleint": "x"}, 400, "a read takes max_age, min_ttl, rejected")
 		for _, path := range []string{"config", "creds/crm"} {
-			takes := slices.DeleteFunc(slices.Sorted(maps.Keys(m.fieldsOf(path))), func(name string) bool { return name == "name" || name == "rejected" || name == "revoke" })
+			takes := slices.DeleteFunc(slices.Sorted(maps.Keys(m.fieldsOf(path))), func(name string) bool { return name == "name" || name == "id" || name == "rejected" || name == "revoke" })
 			m.refused(logical.UpdateOperation, path, data{"cleint": "x"}, 400, "a write takes "+strings.Join(takes, ", "))
 		}
 		// What is quoted is no longer than a name.
@@ -114,7 +116,7 @@ func TestValueOfTheWrongTypeIsRefusedWithoutEchoingIt(t *testing.T) {
 					t.Errorf("no wrong value is known for %s %s", path, name)
 				}
 				for _, value := range wrong {
-					if name == "name" {
+					if name == "name" || name == "id" {
 						continue // comes from the path
 					}
 					tried++
@@ -220,7 +222,7 @@ func TestOversizedValueIsRefusedInEachField(t *testing.T) {
 		for path, operations := range everyOperation() {
 			for _, op := range operations {
 				for name := range m.fieldsOf(path) {
-					if name == "name" {
+					if name == "name" || name == "id" {
 						continue
 					}
 					m.unmoved(func() {

@@ -64,7 +64,8 @@ func (m *mount) nothingLeft(when string) {
 	m.t.Helper()
 	m.hours()
 	for _, key := range m.storage.keys(m.t) {
-		if key != "config" {
+		// A grant that was forgotten and not revoked still counts at Zoho.
+		if key != "config" && !strings.HasPrefix(key, "owner/") {
 			m.t.Errorf("%s: then %s is left", when, key)
 		}
 	}

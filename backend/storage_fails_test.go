@@ -379,37 +379,6 @@ func TestCodeThatStorageKeptFromLeavingMayBeWrittenAgain(t *testing.T) {
 	})
 }
 
-func TestGrantThatCannotBeCountedIsHeldAllTheSame(t *testing.T) {
-	for nth, reached := 1, true; reached; nth++ {
-		inBubble(t, func(t *testing.T, m *mount) {
-			m.configure(data{"verify": false})
-			for i := range 19 {
-				m.connect(fmt.Sprintf("crm%d", i))
-				passes(2 * time.Minute) // ten codes in ten minutes
-			}
-			n := 0
-			fail := func(op, key string) error {
-				if strings.HasPrefix(key, "tally/") {
-					if n++; n == nth {
-						return errDisk
-					}
-				}
-				return nil
-			}
-			m.storage.before.Store(&fail)
-			m.connect("crm") // the twentieth, of which is warned
-			reached = n >= nth
-			m.storage.working()
-			m.token("crm")
-			passes(10 * time.Minute)
-			m.tick() // settles what was left
-			if resp := m.write("authorize/more", nil); len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "20") {
-				t.Errorf("with step %d of the count failing, there is no warning afterwards: %q", nth, resp.Warnings)
-			}
-		})
-	}
-}
-
 func TestStorageThatFailsUnderAnyRequestIsToldAsThatAndHarmsNothing(t *testing.T) {
 	for what, looker := range lookers() {
 		t.Run(what, func(t *testing.T) {

@@ -126,6 +126,7 @@ func (l *Ledger) putDue(ctx context.Context, s logical.Storage, g *Grant) error 
 	err := store.Put(ctx, s, DuePrefix+g.ID, g)
 	if err != nil {
 		l.names.forget(g.ID)
+		return err
 	}
-	return err
+	return l.index(ctx, s, g)
 }
