@@ -88,7 +88,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		PathsSpecial: &logical.Paths{
 			Unauthenticated: []string{callbackPath},
 			SealWrapStorage: []string{
-				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix,
+				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix, ledger.UsePrefix,
 				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
 			},
 		},

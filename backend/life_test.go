@@ -201,7 +201,7 @@ func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
 			}
 		}
 		again := m.write("revoke", nil).Data
-		if again["revoked"] != 0 || again["unreached"] != 0 || len(again["results"].(map[string]any)) != 5 {
+		if again["revoked"] != 0 || again["unreached"] != 0 || len(again["results"].(map[string]any)) != 0 {
 			t.Errorf("with nothing left it answers %v", again)
 		}
 		m.token("app3")
@@ -234,7 +234,7 @@ func TestBreakGlassAnswersInTimeAndGoesOnWhenWrittenAgain(t *testing.T) {
 				t.Fatalf("after %d requests: %v, %v", requests, err, ctx.Err())
 			}
 			late, results := resp.Data["unreached"].(int), resp.Data["results"].(map[string]any)
-			if requests == 0 && (late == 0 || late != resp.Data["failed"] || late+len(results) != all) {
+			if requests == 0 && (late == 0 || late != resp.Data["failed"] || late+len(results) != all+1) { // with the one that is deleted
 				t.Errorf("%d of %d were not reached, and the answer has %v failed and %d results", late, all, resp.Data["failed"], len(results))
 			}
 			if says := strings.Join(resp.Warnings, "\n"); requests == 0 && !strings.Contains(says, "grants of credentials that were deleted or replaced are not all revoked yet") {

@@ -81,7 +81,9 @@ func TestUnknownFieldIsRefusedByNameAtEveryPathAndOperation(t *testing.T) {
 		}
 		m.refused(logical.ReadOperation, "creds/crm", data{"cleint": "x"}, 400, "a read takes max_age, min_ttl, rejected")
 		for _, path := range []string{"config", "creds/crm"} {
-			takes := slices.DeleteFunc(slices.Sorted(maps.Keys(m.fieldsOf(path))), func(name string) bool { return name == "name" || name == "id" || name == "rejected" || name == "revoke" })
+			takes := slices.DeleteFunc(slices.Sorted(maps.Keys(m.fieldsOf(path))), func(name string) bool {
+				return name == "name" || name == "id" || name == "rejected" || name == "revoke"
+			})
 			m.refused(logical.UpdateOperation, path, data{"cleint": "x"}, 400, "a write takes "+strings.Join(takes, ", "))
 		}
 		// What is quoted is no longer than a name.

@@ -45,6 +45,18 @@ func (m *mount) retiredOf(name string) (id string, details map[string]any) {
 	return id, details
 }
 
+// heldBy returns the id of the grant that a credential holds.
+func (m *mount) heldBy(name string) string {
+	m.t.Helper()
+	for key, value := range m.storage.contents(m.t) {
+		if id, found := strings.CutPrefix(key, "grant/"); found && strings.Contains(value, `"name":"`+name+`"`) {
+			return id
+		}
+	}
+	m.t.Fatalf("no grant is held by %s", name)
+	return ""
+}
+
 // unrevokable deletes a credential whose grant Zoho does not revoke.
 func (m *mount) unrevokable(name string, f zohotest.Fault) (grant, id string) {
 	m.t.Helper()
@@ -89,12 +101,7 @@ func TestGrantThatACredentialHoldsIsNotGivenUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
-		var id string
-		for _, key := range m.storage.keys(t) {
-			if held, found := strings.CutPrefix(key, "grant/"); found {
-				id = held
-			}
-		}
+		id := m.heldBy("crm")
 		for _, op := range []logical.Operation{logical.DeleteOperation, logical.UpdateOperation} {
 			m.refused(op, "retired/"+id, nil, 400, "holds the grant")
 		}

@@ -97,6 +97,9 @@ func (g *Grant) names() (names []string) {
 	}
 	if g.Condemned != nil {
 		names = append(names, g.Condemned.Name)
+		for _, d := range g.Condemned.Deleted {
+			names = append(names, d.Name)
+		}
 	}
 	return names
 }

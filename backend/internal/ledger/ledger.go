@@ -75,6 +75,8 @@ type Grant struct {
 	// Condemned is what is to become of it when nobody holds it.
 	Condemned *Sentence `json:"condemned,omitempty"`
 
+	// Variant tells which tokens of client credentials are a credential's; it is not stored.
+	Variant string `json:"-"`
 	// indexed: the index is known to have this grant.
 	indexed bool
 }
@@ -110,6 +112,8 @@ type Sentence struct {
 	Revoking bool `json:"revoking,omitempty"`
 	// Attempts is what is known of those that failed; nil without any.
 	Attempts *Attempts `json:"attempts,omitempty"`
+	// Deleted are the credentials that had client credentials and are gone.
+	Deleted []Deleted `json:"deleted,omitempty"`
 }
 
 // ErrRevoking means that a grant is lost: Zoho is being told to revoke it.
@@ -120,6 +124,8 @@ type Former struct {
 	Grant
 	// Revoke: when its last token has run out; otherwise it is only forgotten.
 	Revoke bool
+	// Until is when the credential came to point to another.
+	Until time.Time
 }
 
 // World is the rest of the mount, as the ledger asks it.
@@ -218,7 +224,10 @@ func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 				return cmp.Or(err, ErrRevoking)
 			}
 			known.doubt(d)
-			return l.putDue(ctx, s, known)
+			if err := l.putDue(ctx, s, known); err != nil {
+				return err
+			}
+			return l.use(ctx, s, &g, otherwise.Name)
 		})
 	})
 }
@@ -241,7 +250,13 @@ func (l *Ledger) Leave(ctx context.Context, s logical.Storage, name string, othe
 			return err
 		}
 		h := known.holder(name)
-		h.Held, h.Doubt, known.Condemned = true, d, nil
+		h.Held, h.Doubt = true, d
+		if known.RefreshToken != "" {
+			known.Condemned = nil
+		} else {
+			// Deleted before, some of its credentials may have left tokens.
+			d.Otherwise.deleted(Deleted{Name: name, Variant: current.Variant, Since: time.Now().UTC()})
+		}
 		return l.putDue(ctx, s, known)
 	})
 }
@@ -292,6 +307,9 @@ func (c Sentence) or(other Sentence) Sentence {
 		c.Name = other.Name
 	}
 	c.Revoke, c.AtOnce = c.Revoke || other.Revoke, c.AtOnce || other.AtOnce
+	for _, d := range other.Deleted {
+		c.deleted(d)
+	}
 	return c
 }
 
@@ -339,7 +357,8 @@ func (l *Ledger) overdue(d *Doubt) bool {
 // the grant with which this one goes on is made to point to this one first.
 func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
 	defer l.abandon(doubt)
-	err = l.world.Still(name, func() error {
+	client := false
+	err = l.world.Still(name, func() (err error) {
 		current, former, err := l.world.Grants(ctx, s, name)
 		if err != nil {
 			return err
@@ -365,11 +384,17 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 				return err
 			}
 		}
+		defer func() {
+			if client && !points && err == nil {
+				err = l.Unuse(ctx, s, id, name)
+			}
+		}()
 		return l.grants.Locked(id, func() error {
 			g, err := l.find(ctx, s, id)
 			if err != nil || g == nil {
 				return err
 			}
+			client = g.RefreshToken == ""
 			held = points || len(g.Holders) > 0
 			h := g.holder(name)
 			if h.Doubt != nil && h.Doubt.ID != doubt || h.Doubt == nil && (h.Held || !points) {
@@ -398,11 +423,12 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 // hold makes a credential a holder of a grant.
 func (g *Grant) hold(h *Holder) {
 	h.Held, h.Doubt = true, nil
+	if g.RefreshToken == "" {
+		g.drop(h.Name) // and what is known of credentials that are gone stays
+		return
+	}
 	if c := g.Condemned; c != nil && !c.Revoking {
 		g.Condemned = nil
-	}
-	if g.RefreshToken == "" {
-		g.drop(h.Name)
 	}
 }
 

@@ -153,20 +153,21 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 			// This grant's own trouble: others of the same server are not held up.
 			wait := l.failed(ctx, s, id, err, after)
 			told = append(told, func() {
-				l.log().Warn("a grant is not yet revoked", "credential", g.name(), "grant", id, "error", err, "again_in", wait.String())
+				l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "grant", id, "error", err, "again_in", wait.String())
 			})
 		default:
 			length := min(max(2*last.length, firstRest), maxRest)
 			w.rests[g.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
 			l.failed(ctx, s, id, err, func(int) time.Duration { return length - firstRetry/2 })
 			told = append(told, func() {
-				l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err, "again_in", length.String())
+				l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "error", err, "again_in", length.String())
 			})
 		}
 	}
 }
 
-func (g *Grant) name() string {
+// Name returns the name of a credential that has the grant, or had it; "" if none is known.
+func (g *Grant) Name() string {
 	switch {
 	case g.Condemned != nil:
 		return g.Condemned.Name
@@ -260,7 +261,7 @@ func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
 // refresh token another held grant has too is only forgotten, and reported as held.
 func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
 	held, err = l.revoke(ctx, s, id)
-	if zoho.AsError(err) != nil {
+	if _, asked := err.(*zoho.Error); asked { // one that wraps it tells why nobody was asked
 		l.failed(ctx, s, id, err, nil)
 	}
 	return held, err
