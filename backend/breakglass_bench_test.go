@@ -1,3 +1,5 @@
+//go:build unix
+
 // Benchmark of break glass: every access token of a mount with very many credentials.
 
 package backend_test
@@ -9,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +51,7 @@ func BenchmarkBreakGlass(b *testing.B) {
 			b.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		before := cpuTime(b)
 		b.StartTimer()
 		resp, err := engine.HandleRequest(ctx, &logical.Request{Operation: logical.UpdateOperation, Path: "revoke", Storage: m.storage.Storage, MountPoint: "zoho/"})
 		b.StopTimer()
@@ -55,8 +59,20 @@ func BenchmarkBreakGlass(b *testing.B) {
 		if err != nil || resp.IsError() || resp.Data["revoked"] != copies+1 {
 			b.Fatalf("got %v, %v", resp, err)
 		}
+		b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/copies, "cpu-µs/credential")
 		b.ReportMetric(float64(copies)/b.Elapsed().Seconds(), "credentials/s")
 	}
+}
+
+// cpuTime is what the process has used so far: unlike the time that passes, it does not
+// depend on what else the machine does.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // multiply stores copies of the credential crm: each with a refresh token, a grant and a

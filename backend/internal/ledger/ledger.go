@@ -460,11 +460,18 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 			g = &f.Grant // client credentials, of which only the record is left
 		}
 		noted := !g.leave(name) && (len(g.Holders) > 0 || g.Condemned != nil)
+		if g.RefreshToken == "" { // others may have left tokens of theirs
+			noted = g.Condemned != nil && slices.ContainsFunc(g.Condemned.Deleted, func(d Deleted) bool { return d.Name == name && d.Variant == f.Variant })
+		}
 		if noted && !(atOnce && g.Condemned != nil && !g.Condemned.AtOnce) {
 			return nil
 		}
 		if !g.Held() {
-			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
+			otherwise := Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce}
+			if g.RefreshToken == "" {
+				otherwise.deleted(Deleted{Name: name, Variant: f.Variant, Since: time.Now().UTC()})
+			}
+			g.condemn(otherwise)
 		}
 		return l.settle(ctx, s, g)
 	})

@@ -356,6 +356,9 @@ func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error
 			if err := l.unindex(ctx, s, g); err != nil {
 				return err
 			}
+			if err := l.unused(ctx, s, g); err != nil {
+				return err
+			}
 			return store.Delete(ctx, s, DuePrefix+id)
 		})
 	})

@@ -80,35 +80,68 @@ func (l *Ledger) uses(ctx context.Context, s logical.Storage, id, variant, name 
 		if err != nil {
 			return err
 		}
-		if g != nil && slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Name == name && h.Doubt != nil }) {
-			used = true
-			return nil
-		}
-		current, former, err := l.world.Grants(ctx, s, name)
-		if err != nil {
-			return err
-		}
-		used = current != nil && current.ID == id && current.Variant == variant ||
-			slices.ContainsFunc(former, func(f Former) bool {
-				return f.ID == id && f.Variant == variant && time.Since(f.Until) < oldest
-			})
-		if used {
-			return nil
-		}
-		return store.Delete(ctx, s, UsePrefix+id+"/"+variant+"/"+name)
+		used, err = l.usesHeld(ctx, s, g, id, variant, name, oldest)
+		return err
 	})
 	return used, err
+}
+
+// usesHeld is uses where the grant's lock is held. A credential uses the tokens of a grant
+// that it had before for as long as former says.
+func (l *Ledger) usesHeld(ctx context.Context, s logical.Storage, g *Grant, id, variant, name string, former time.Duration) (bool, error) {
+	if g != nil && slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Name == name && h.Doubt != nil }) {
+		return true, nil
+	}
+	current, before, err := l.world.Grants(ctx, s, name)
+	if err != nil {
+		return false, err
+	}
+	if current != nil && current.ID == id && current.Variant == variant || slices.ContainsFunc(before, func(f Former) bool {
+		return f.ID == id && f.Variant == variant && time.Since(f.Until) < former
+	}) {
+		return true, nil
+	}
+	return false, store.Delete(ctx, s, UsePrefix+id+"/"+variant+"/"+name)
 }
 
 // Unuse deletes the keys of a credential that does not exist any more, or that does not use
 // the variants that it used before.
 func (l *Ledger) Unuse(ctx context.Context, s logical.Storage, id, name string) error {
+	return l.grants.Locked(id, func() error {
+		g, err := l.find(ctx, s, id)
+		if err != nil {
+			return err
+		}
+		return l.unuse(ctx, s, g, id, name, oldest)
+	})
+}
+
+func (l *Ledger) unuse(ctx context.Context, s logical.Storage, g *Grant, id, name string, former time.Duration) error {
 	variants, err := s.List(ctx, UsePrefix+id+"/")
 	if err != nil {
 		return fmt.Errorf("finding what a credential used: %w", err)
 	}
 	for _, variant := range variants {
-		if _, err := l.uses(ctx, s, id, strings.TrimSuffix(variant, "/"), name); err != nil {
+		if _, err := l.usesHeld(ctx, s, g, id, strings.TrimSuffix(variant, "/"), name, former); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unused deletes the keys of credentials that had client credentials of which no token
+// lives any more. The grant's lock is held.
+func (l *Ledger) unused(ctx context.Context, s logical.Storage, g *Grant) error {
+	if g.RefreshToken != "" {
+		return nil
+	}
+	names := []string{g.Condemned.Name}
+	for _, d := range g.Condemned.Deleted {
+		names = append(names, d.Name)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if err := l.unuse(ctx, s, g, g.ID, name, 0); err != nil {
 			return err
 		}
 	}
