@@ -62,7 +62,7 @@ func (m *mount) costs() map[string]int64 {
 	costs := map[string]int64{}
 	var lists atomic.Int64
 	count := func(op, key string) error {
-		if op == "list" {
+		if op == "list" && !strings.HasPrefix(key, "owner/") && !strings.HasPrefix(key, "index/") { // of one user, of one token
 			lists.Add(1)
 		}
 		return nil

@@ -88,7 +88,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		PathsSpecial: &logical.Paths{
 			Unauthenticated: []string{callbackPath},
 			SealWrapStorage: []string{
-				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.TallyPrefix,
+				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix, ledger.UsePrefix,
 				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
 			},
 		},
@@ -97,7 +97,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 			b.pathCreds(), b.pathCredsList(),
 			b.pathStatus(), b.pathStatusList(),
 			b.pathAuthorize(), b.pathAuthorizeList(), b.pathCallback(), b.pathConfig(),
-			b.pathRevoke(), b.pathRevokeAll(), b.pathMetrics(),
+			b.pathRevoke(), b.pathRevokeAll(), b.pathRetired(), b.pathRetiredList(), b.pathMetrics(),
 			pathDataCenters(b.memory), pathDataCentersList(b.memory),
 		},
 		Secrets:        []*framework.Secret{leaseSecret()},

@@ -104,9 +104,9 @@ func (c *credential) grant() (id, variant string) {
 
 // ledgerGrant is what the ledger keeps of a credential's grant.
 func (c *credential) ledgerGrant() ledger.Grant {
-	id, _ := c.grant()
+	id, variant := c.grant()
 	return ledger.Grant{
-		ID: id, RefreshToken: c.RefreshToken, ClientID: c.ClientID, AccountsURL: c.AccountsURL,
+		ID: id, Variant: variant, RefreshToken: c.RefreshToken, ClientID: c.ClientID, AccountsURL: c.AccountsURL,
 		DataCenter: c.DataCenter, ZUID: c.Person.ZUID,
 	}
 }
@@ -485,8 +485,8 @@ func (c *credentials) Grants(ctx context.Context, s logical.Storage, name string
 	var before []ledger.Former
 	for _, f := range k.Former {
 		before = append(before, ledger.Former{
-			Grant:  ledger.Grant{ID: f.ID, ClientID: f.ClientID, AccountsURL: f.AccountsURL, DataCenter: f.DataCenter},
-			Revoke: f.Revoke && f.GrantType != grantClient,
+			Grant:  ledger.Grant{ID: f.ID, Variant: f.Variant, ClientID: f.ClientID, AccountsURL: f.AccountsURL, DataCenter: f.DataCenter},
+			Revoke: f.Revoke && f.GrantType != grantClient, Until: f.Until,
 		})
 	}
 	return &current, before, nil

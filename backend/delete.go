@@ -1,11 +1,14 @@
-// How does a credential end? It is forgotten at once, and its grants are revoked at
-// Zoho as soon as Zoho agrees.
+// delete.go: the delete of a credential: it is forgotten at once, and its grants are
+// revoked at Zoho as soon as Zoho agrees.
 
 package backend
 
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"sync"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -27,9 +30,15 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	}
 	f.bool("revoke", &revoke)
 	defer b.credentials.deletes(name)()
+	r, work, cancel, err := b.revocations(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	e := &ending{b: b, s: req.Storage, r: r, name: name}
 	var old *known
 	var doubt string
-	err := b.credentials.remove(ctx, req.Storage, name, func(k *known) (err error) {
+	err = b.credentials.remove(ctx, req.Storage, name, func(k *known) (err error) {
 		// A consent ends too, also one that has no credential yet.
 		if err := b.consents.Drop(ctx, req.Storage, name); err != nil || k == nil {
 			return err
@@ -55,70 +64,113 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		if !revoke {
 			return nil, b.pardon(ctx, req.Storage, name)
 		}
-		// Another delete may be at it still, or have failed.
-		_, err := b.endLeftOf(context.WithoutCancel(ctx), req.Storage, name, false)
-		if err == nil && b.credentials.deleting()[name] > 1 {
-			err = beingDeleted()
-		}
-		if err != nil {
-			resp := &logical.Response{}
-			resp.AddWarning(b.unrevoked(err))
-			return resp, nil
-		}
-		return nil, nil
+		return warningOf(e.endDeleted(work)), nil
 	}
 	// From here on the work is finished whether or not the caller stays.
-	ctx = context.WithoutCancel(ctx)
-	warning := b.endGrants(ctx, req.Storage, old, doubt, revoke)
+	warning := e.endCredential(work, old, doubt, revoke)
 	b.metrics.deleted.Add(1)
 	b.Logger().Info("credential deleted", "credential", name, "revoke", revoke)
 	b.send(eventDeleted, name)
+	return warningOf(warning), nil
+}
+
+// warningOf is an answer that warns, nil if there is nothing to warn of.
+func warningOf(warning string) *logical.Response {
 	if warning == "" {
-		return nil, nil
+		return nil
 	}
 	resp := &logical.Response{}
 	resp.AddWarning(warning)
-	return resp, nil
+	return resp
 }
 
-// endGrants revokes the grants that a deleted credential had, and returns what is
+// endDeleted revokes what is left of a credential that is deleted already: another delete
+// may be at it still, or have failed.
+func (e *ending) endDeleted(ctx context.Context) (warning string) {
+	ended, err := e.endLeft(ctx)
+	if err = worse(err, ended[e.name].err); err == nil && e.b.credentials.deleting()[e.name] > 1 {
+		err = beingDeleted()
+	}
+	if err != nil {
+		return e.b.unrevoked(err)
+	}
+	return ""
+}
+
+// endCredential revokes the grants that a deleted credential had, and returns what is
 // left to say of them.
-func (b *backend) endGrants(ctx context.Context, s logical.Storage, k *known, doubt string, revoke bool) (warning string) {
-	id, _ := k.grant()
-	held, err := b.ledger.Settle(ctx, s, id, k.name, doubt)
+func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revoke bool) (warning string) {
+	id, variant := k.grant()
+	held, err := e.b.ledger.Settle(ctx, e.s, id, k.name, doubt)
 	if !revoke {
 		return ""
 	}
-	if k.GrantType == grantClient {
-		// There is no grant to revoke, only what was minted.
-		if c, failed := b.memory.config(ctx, s); failed == nil {
-			if _, failed = b.keeper.Revoke(ctx, b.account(k.stranded(c), s)); failed != nil {
-				warning = "the credential is deleted, but its access tokens are not all revoked at Zoho: " + b.cause(failed) + "; that is not retried, and they run out within " + c.MaxTokenLifetime.String()
-			}
-		}
-	} else {
-		if !held && err == nil {
-			held, err = b.ledger.Revoke(ctx, s, id) // somebody may have begun to import it
-		}
-		if held {
-			warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
-		}
-	}
+	var mu sync.Mutex
 	tried := []string{id}
+	former := map[string]former{}
 	for _, f := range k.Former {
+		former[f.ID+"/"+f.Variant] = f
 		tried = append(tried, f.ID)
-		if _, failed := b.endFormer(ctx, s, k.name, f, false); err == nil {
-			err = failed
+	}
+	tasks := append(slices.Sorted(maps.Keys(former)), "")
+	failed := together(tasks, revokers, func(task string) error {
+		if task != "" {
+			_, err := e.endFormer(ctx, former[task])
+			return err
+		}
+		text, failed := e.endCurrent(ctx, k, id, variant, held, err)
+		mu.Lock()
+		defer mu.Unlock()
+		warning = text
+		return failed
+	})
+	err = failed[""]
+	for _, task := range tasks {
+		switch {
+		case errors.Is(failed[task], errUsed):
+			warning = usedWarning
+		case err == nil:
+			err = failed[task]
 		}
 	}
 	// What the name had in an earlier life, or a crash took from it.
-	if _, failed := b.endLeftOf(ctx, s, k.name, false, tried...); err == nil {
-		err = failed
+	ended, unfinished := e.endLeft(ctx, tried...)
+	if err == nil {
+		err = worse(unfinished, ended[e.name].err)
+	}
+	for _, f := range former {
+		if f.GrantType == grantClient {
+			_ = e.b.ledger.Unuse(ctx, e.s, f.ID, k.name) // what is left says nothing
+		}
 	}
 	if err != nil {
-		warning = b.unrevoked(err)
+		warning = e.b.unrevoked(err)
 	}
 	return warning
+}
+
+const usedWarning = "the credential is deleted, but its access tokens are not revoked: another credential of this mount uses the same ones; they expire by themselves, and revoke/<name> of the other one ends them"
+
+// endCurrent revokes the grant that a deleted credential had, or, of client credentials,
+// its access tokens. held and settled are what came of settling the grant.
+func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, held bool, settled error) (warning string, err error) {
+	if k.GrantType == grantClient {
+		_, failed := e.revokeVariant(ctx, id, variant)
+		switch {
+		case errors.Is(failed, errUsed):
+			warning = usedWarning
+		case failed != nil:
+			warning = "the credential is deleted, but its access tokens are not all revoked at Zoho: " + e.b.cause(failed) + "; that is not retried, and they run out within " + e.r.client.MaxTokenLifetime.String()
+		}
+		return warning, settled
+	}
+	if !held && settled == nil {
+		held, settled = e.b.ledger.Revoke(ctx, e.s, id) // somebody may have begun to import it
+	}
+	if held {
+		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
+	}
+	return warning, settled
 }
 
 func (b *backend) unrevoked(err error) string {

@@ -567,15 +567,16 @@ func TestPanicForOneNameIsThatNamesFailureInBreakGlass(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.connect("crm")
+		torn := "token/" + m.heldBy("crm")
 		m.connect("books")
 		m.restart()
-		torn := func(op, key string) error {
-			if key == "creds/crm" {
+		tears := func(op, key string) error {
+			if key == torn {
 				panic("torn apart")
 			}
 			return nil
 		}
-		m.storage.before.Store(&torn)
+		m.storage.before.Store(&tears)
 		answer := m.write("revoke", nil).Data
 		m.storage.working()
 		results := answer["results"].(map[string]any)

@@ -67,7 +67,7 @@ func (f *fields) only(operation string, names ...string) error {
 		takes = strings.Join(names[:len(names)-1], ", ") + map[bool]string{true: " and "}[len(names) > 1] + names[len(names)-1]
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Schema)) {
-		if name != "name" && f.sent(name) && !slices.Contains(names, name) {
+		if name != "name" && name != "id" && f.sent(name) && !slices.Contains(names, name) {
 			return refuse("field %q does not belong to a %s; it takes %s", name, operation, takes)
 		}
 	}

@@ -1,5 +1,5 @@
-// What does the ledger need of this mount? Where a credential points, what its tokens
-// are doing, and one call to Zoho that revokes.
+// The mount as its ledger asks it: where a credential points, what its tokens are doing,
+// and one call to Zoho that revokes.
 
 package backend
 
@@ -21,19 +21,31 @@ type world struct {
 	keeper *zoho.Keeper
 }
 
-// Revoke implements ledger.World.
+// Revoke implements ledger.World. A request limits the calls that it makes; see
+// revocations.
 func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) error {
-	c, err := w.memory.config(ctx, s)
-	var a *answer
-	if errors.As(err, &a) { // the mount has no config any more
-		without := defaultConfig()
-		without.LogKey = []byte(rand.Text()) // nothing is logged or started with it
-		c, err = newClient(without, w.memory.transport)
-	}
+	c, err := w.client(ctx, s)
 	if err != nil {
 		return err
 	}
-	return c.revoker(g.ClientID, g.AccountsURL).Revoke(ctx, g.RefreshToken, zoho.RefreshToken)
+	at := c.revoker(g.ClientID, g.AccountsURL)
+	if r, limited := ctx.Value(revocationsKey{}).(*revocations); limited {
+		return r.revoke(ctx, at, g.RefreshToken, zoho.RefreshToken)
+	}
+	return at.Revoke(ctx, g.RefreshToken, zoho.RefreshToken)
+}
+
+// client returns the client in force, or, where the mount has no config any more, one
+// without an id and a secret, which can still revoke.
+func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
+	c, err := w.memory.config(ctx, s)
+	var a *answer
+	if errors.As(err, &a) {
+		without := defaultConfig()
+		without.LogKey = []byte(rand.Text()) // nothing is logged or started with it
+		return newClient(without, w.memory.transport)
+	}
+	return c, err
 }
 
 // revoker returns what can revoke tokens of a client at an accounts server. The

@@ -201,7 +201,7 @@ func TestBreakGlassRevokesEveryCredentialAndSaysSo(t *testing.T) {
 			}
 		}
 		again := m.write("revoke", nil).Data
-		if again["revoked"] != 0 || again["unreached"] != 0 || len(again["results"].(map[string]any)) != 5 {
+		if again["revoked"] != 0 || again["unreached"] != 0 || len(again["results"].(map[string]any)) != 0 {
 			t.Errorf("with nothing left it answers %v", again)
 		}
 		m.token("app3")
@@ -234,7 +234,7 @@ func TestBreakGlassAnswersInTimeAndGoesOnWhenWrittenAgain(t *testing.T) {
 				t.Fatalf("after %d requests: %v, %v", requests, err, ctx.Err())
 			}
 			late, results := resp.Data["unreached"].(int), resp.Data["results"].(map[string]any)
-			if requests == 0 && (late == 0 || late != resp.Data["failed"] || late+len(results) != all) {
+			if requests == 0 && (late == 0 || late != resp.Data["failed"] || late+len(results) != all+1) { // with the one that is deleted
 				t.Errorf("%d of %d were not reached, and the answer has %v failed and %d results", late, all, resp.Data["failed"], len(results))
 			}
 			if says := strings.Join(resp.Warnings, "\n"); requests == 0 && !strings.Contains(says, "grants of credentials that were deleted or replaced are not all revoked yet") {
@@ -355,87 +355,6 @@ func TestLeasedReadCarriesALeaseOfTheTokensLife(t *testing.T) {
 		_, err := m.backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.RevokeOperation, Storage: m.storage, Secret: resp.Secret, Data: resp.Data})
 		if err != nil || !m.zoho.Alive(resp.Data["access_token"].(string)) {
 			t.Errorf("revoking a lease: %v; others hold the same token", err)
-		}
-	})
-}
-
-func TestCensusWarnsBeforeTheTwentyFirstConsent(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		for i := range 20 {
-			if resp := m.write(fmt.Sprintf("authorize/app%d", i), nil); len(resp.Warnings) > 0 {
-				t.Fatalf("warned before consent %d: %v", i+1, resp.Warnings)
-			}
-			m.connect(fmt.Sprintf("app%d", i))
-			passes(2 * time.Minute) // Zoho gives ten codes in ten minutes
-		}
-		resp := m.write("authorize/one-more", nil)
-		if !strings.Contains(fmt.Sprint(resp.Warnings), "evict") && !strings.Contains(fmt.Sprint(resp.Warnings), "kills the oldest") {
-			t.Errorf("no warning before the 21st consent: %v", resp.Warnings)
-		}
-		m.write("config", data{"client_id": "1000.ANOTHER", "client_secret": "anothersecret", "verify": false})
-		if resp := m.write("authorize/other-client", nil); len(resp.Warnings) > 0 {
-			t.Errorf("warned though Zoho counts by client: %v", resp.Warnings)
-		}
-		m.configure(nil)
-		fail := func(op, key string) error {
-			if op == "delete" && key == "tally/crowd" {
-				return errDisk // what is there says nothing any more
-			}
-			return nil
-		}
-		m.storage.before.Store(&fail)
-		m.delete("creds/app3")
-		m.storage.working()
-		if resp := m.write("authorize/another", nil); len(resp.Warnings) > 0 {
-			t.Errorf("warned though one is gone: %v", resp.Warnings)
-		}
-	})
-}
-
-func TestGrantIsOfItsUserThoughZohoReplacesTheRefreshToken(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.RotateRefreshTokens = -1, true })
-		m.configure(data{"scopes": profileScopes})
-		for i := range 20 {
-			m.connect(fmt.Sprintf("app%d", i))
-		}
-		passes(61 * time.Minute)
-		for i := range 20 {
-			m.token(fmt.Sprintf("app%d", i))
-		}
-		m.hours() // those that were replaced are forgotten
-		if warned := fmt.Sprint(m.write("authorize/one-more", nil).Warnings); !strings.Contains(warned, "Zoho user "+m.zoho.User("us").ZUID) {
-			t.Errorf("before the 21st consent it says %s", warned)
-		}
-	})
-}
-
-// A mount remembers of few owners that they are at the limit: one that is not any more
-// would take the place of another, of whom nobody is warned then.
-func TestOwnerIsAtTheLimitForAsLongAsTheyAreAndNobodyElseIs(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.LiveRefreshTokens = -1, -1 })
-		m.configure(nil)
-		for _, dc := range []string{"us", "eu"} {
-			for i := range 21 {
-				name := fmt.Sprint(dc, i)
-				m.write("creds/"+name, data{"callback_url": m.consent(name, nil, zohotest.Consent{DataCenter: dc})})
-			}
-		}
-		for _, beyond := range []string{"us3", "eu3"} {
-			if stored := m.storage.contents(t)["tally/crowd"]; strings.Count(stored, "data_center") != 2 {
-				t.Errorf("two are at the limit, and remembered is %s", stored)
-			}
-			m.delete("creds/" + beyond)
-		}
-		m.delete("creds/us4")
-		if warned := fmt.Sprint(m.write("authorize/one-more", nil).Warnings); !strings.Contains(warned, "data center eu") {
-			t.Errorf("with one of the others gone there is no warning of who is at the limit still: %s", warned)
-		}
-		m.delete("creds/eu4")
-		if stored := m.storage.contents(t)["tally/crowd"]; stored != "" {
-			t.Errorf("nobody is at the limit, and remembered is %s", stored)
 		}
 	})
 }

@@ -251,7 +251,7 @@ func TestFaultIsLoggedWithItsCause(t *testing.T) {
 		m.configure(nil)
 		m.connect("crm")
 		m.restart()
-		m.storage.failing("get", "creds/crm")
+		m.storage.failing("get", "token/")
 		for what, ask := range map[string]func(){
 			"request failed":         func() { m.refused(logical.ReadOperation, "creds/crm", nil, 500, "Vault's log") },
 			"request failed in part": func() { m.write("revoke", nil) },

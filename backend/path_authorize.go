@@ -195,7 +195,7 @@ func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *cl
 	if replaced != "" {
 		resp.AddWarning(replaced)
 	}
-	if warning := b.census(ctx, req.Storage, c); warning != "" && p.Flow != consent.Scopes {
+	if warning := b.quotaBefore(ctx, req.Storage, c, name); warning != "" && p.Flow != consent.Scopes {
 		resp.AddWarning(warning)
 	}
 	return resp

@@ -30,6 +30,8 @@ func everyOperation() map[string][]logical.Operation {
 		"datacenters/":   {logical.ListOperation},
 		"revoke/crm":     {logical.UpdateOperation},
 		"revoke":         {logical.UpdateOperation},
+		"retired/crm":    {logical.ReadOperation, logical.UpdateOperation, logical.DeleteOperation},
+		"retired/":       {logical.ListOperation},
 		"metrics":        {logical.ReadOperation},
 	}
 }
@@ -87,7 +89,9 @@ func TestUnknownFieldIsRefusedByNameAtEveryPathAndOperation(t *testing.T) {
 		}
 		m.refused(logical.ReadOperation, "creds/crm", data{"cleint": "x"}, 400, "a read takes max_age, min_ttl, rejected")
 		for _, path := range []string{"config", "creds/crm"} {
-			takes := slices.DeleteFunc(slices.Sorted(maps.Keys(m.fieldsOf(path))), func(name string) bool { return name == "name" || name == "rejected" || name == "revoke" })
+			takes := slices.DeleteFunc(slices.Sorted(maps.Keys(m.fieldsOf(path))), func(name string) bool {
+				return name == "name" || name == "id" || name == "rejected" || name == "revoke"
+			})
 			m.refused(logical.UpdateOperation, path, data{"cleint": "x"}, 400, "a write takes "+strings.Join(takes, ", "))
 		}
 		// What is quoted is no longer than a name.
@@ -122,7 +126,7 @@ func TestValueOfTheWrongTypeIsRefusedWithoutEchoingIt(t *testing.T) {
 					t.Errorf("no wrong value is known for %s %s", path, name)
 				}
 				for _, value := range wrong {
-					if name == "name" {
+					if name == "name" || name == "id" {
 						continue // comes from the path
 					}
 					tried++
@@ -228,7 +232,7 @@ func TestOversizedValueIsRefusedInEachField(t *testing.T) {
 		for path, operations := range everyOperation() {
 			for _, op := range operations {
 				for name := range m.fieldsOf(path) {
-					if name == "name" {
+					if name == "name" || name == "id" {
 						continue
 					}
 					m.unmoved(func() {

@@ -176,7 +176,7 @@ func usable(req *logical.Request, fields map[string]*framework.FieldSchema) erro
 	slices.Sort(names)
 	for _, name := range names {
 		schema := fields[name]
-		if schema == nil || name == "name" { // the name is in the path alone
+		if schema == nil || name == "name" || name == "id" { // they are in the path alone
 			return refuse("unknown field %q; %s takes %s", shorten(name), verb(req.Operation), fieldNames(req.Operation, fields))
 		}
 		if data[name] == nil || isEmpty(data[name]) {
@@ -273,7 +273,7 @@ func verb(op logical.Operation) string {
 func fieldNames(op logical.Operation, fields map[string]*framework.FieldSchema) string {
 	var names []string
 	for name, schema := range fields {
-		if name == "name" || schema.Query && !belongs(name, op) {
+		if name == "name" || name == "id" || schema.Query && !belongs(name, op) {
 			continue
 		}
 		if schema.Query || verb(op) == "a write" {

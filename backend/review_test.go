@@ -66,7 +66,8 @@ func (m *mount) nothingLeft(when string) {
 	passes(8 * 24 * time.Hour) // until then the result of a consent is listed
 	m.tick()
 	for _, key := range m.storage.keys(m.t) {
-		if key != "config" {
+		// A grant that was forgotten and not revoked still counts at Zoho.
+		if key != "config" && !strings.HasPrefix(key, "owner/") {
 			m.t.Errorf("%s: then %s is left", when, key)
 		}
 	}

@@ -4,6 +4,7 @@ package backend_test
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ func simActions() []simAction {
 		{"revoke", 7, (*simulation).revoke},
 		{"revoke-all", 2, (*simulation).revokeAll},
 		{"delete", 8, (*simulation).delete},
+		{"retired", 4, (*simulation).retired},
 		{"config", 4, (*simulation).config},
 		{"secret", 2, (*simulation).secret},
 		{"status", 3, (*simulation).status},
@@ -308,6 +310,28 @@ func (h *simulation) deletes(e simEvent, revoke bool) {
 	r := h.request(e, logical.DeleteOperation, "creds/"+h.nameOf(e), d)
 	r.forgets = !revoke
 	h.asks(e, r)
+}
+
+// retired retries, or gives up, a grant that is due.
+func (h *simulation) retired(e simEvent) {
+	due := slices.DeleteFunc(slices.Sorted(maps.Keys(h.contents())), func(key string) bool { return !strings.HasPrefix(key, "due/") })
+	if len(due) == 0 {
+		return
+	}
+	id := strings.TrimPrefix(due[int(e.args[simA])%len(due)], "due/")
+	r := h.request(e, choose[logical.Operation](e.args[simB], logical.UpdateOperation, logical.DeleteOperation), "retired/"+id, nil)
+	r.name, r.what = "", string(r.op)+" "+h.unnamed("retired/"+id)
+	h.asks(e, r)
+}
+
+// giveUp notes that a grant that is due may be given up; h.mu is held.
+func (h *simulation) giveUp(id string) {
+	value := h.contents()["due/"+id]
+	for grant := range h.grants {
+		if strings.Contains(value, grant) {
+			h.forgotten[grant] = true
+		}
+	}
 }
 
 // forgetGrant notes that a grant is left alone at Zoho on purpose; h.mu is held.

@@ -75,13 +75,20 @@ func (h *simulation) learns(r *simRequest) {
 	case strings.HasPrefix(r.path, "revoke/"):
 		h.learnsRevoked(r, r.name, r.text == "")
 	case r.path == "revoke":
-		for name, result := range r.resp.Data["results"].(map[string]any) {
-			failure, _ := result.(map[string]any)["error"].(string)
-			if strings.Contains(failure, "Vault's log") { // storage may not say so, which is all that a standby knows
+		results := r.resp.Data["results"].(map[string]any)
+		for _, name := range h.names {
+			result, told := results[name].(map[string]any)
+			failure, _ := result["error"].(string)
+			switch {
+			case strings.Contains(r.text+failure, "Vault's log"): // storage may not say so, which is all that a standby knows
 				h.unmark()
-				continue
+			case r.text == "": // everything is revoked, whatever it was minted for
+				h.learnsRevoked(r, name, true)
+			case told:
+				h.learnsRevoked(r, name, false)
+			default:
+				h.unmarked[name] = true // some of its tokens may be dead, and others not reached
 			}
-			h.learnsRevoked(r, name, failure == "")
 		}
 	case r.deletes():
 		h.learnsDeleted(r)

@@ -153,6 +153,9 @@ func (h *simulation) begins(r *simRequest) {
 	if r.forgets {
 		h.forgetGrant(r.name)
 	}
+	if id, found := strings.CutPrefix(r.path, "retired/"); found && r.op == logical.DeleteOperation {
+		h.giveUp(id)
+	}
 	if !r.quiet {
 		h.notef("#%d %s%s%s", r.number, r.what, r.plan, map[bool]string{true: " at the standby"}[r.node.standby.Load()])
 	}

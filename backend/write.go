@@ -93,7 +93,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		d = k.stranded(c)
 		warnings = append(warnings, err.Error())
 	}
-	if warning := b.census(ctx, req.Storage, c); warning != "" && source != "" {
+	if warning := b.quotaAfter(ctx, req.Storage, name); warning != "" && source != "" {
 		warnings = append(warnings, warning)
 	}
 	return &logical.Response{Data: connectedData(k, d), Warnings: warnings}, nil

@@ -33,7 +33,7 @@ func TestCommandsNamePathsAndFieldsThatExist(t *testing.T) {
 		text := strings.ReplaceAll(read(t, strings.TrimPrefix(page, "../")), "\\\n", " ")
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			found++
-			name := strings.TrimRight(strings.NewReplacer("<name>", "crm", "...", "crm", "`", "", ")", "", ",", "", ".", "").Replace(m[3]), ":;")
+			name := strings.TrimRight(strings.NewReplacer("<name>", "crm", "<id>", "crm", "...", "crm", "`", "", ")", "", ",", "", ".", "").Replace(m[3]), ":;")
 			if m[1] == "list" {
 				name = strings.TrimSuffix(name, "/") + "/"
 			}

@@ -30,6 +30,8 @@ var paths = []struct{ title, example string }{
 	{"status", "status/"},
 	{"revoke/<name>", "revoke/crm"},
 	{"revoke", "revoke"},
+	{"retired/<id>", "retired/crm"},
+	{"retired", "retired/"},
 	{"datacenters/<name>", "datacenters/eu"},
 	{"datacenters", "datacenters/"},
 	{"metrics", "metrics"},

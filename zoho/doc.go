@@ -61,6 +61,8 @@ type Token struct {
 	// Variant tells apart tokens that one grant mints for different scopes; only
 	// client credentials do.
 	Variant string `json:"variant,omitempty"`
+	// Credential is the Account.Name it was minted for; others may have been served it too.
+	Credential string `json:"credential,omitempty"`
 	// Rejected is when a reader, or Zoho itself, said that it is dead before its time;
 	// zero if nobody did. It is handed out no more.
 	Rejected time.Time `json:"rejected,omitzero"`

@@ -1,10 +1,9 @@
-// What can be told of a grant, and undone, without minting?
+// What can be told of a grant without minting?
 
 package zoho
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -79,55 +78,4 @@ func (r *Record) state(a *Account, now time.Time) State {
 	}
 	s.Matters = r.matters(a.Limits)
 	return s
-}
-
-// Revoke makes Zoho forget every access token of the account's variant that was
-// minted here and still lives. They are handed out no more from the first moment,
-// even if neither Zoho nor storage can be reached; those that could not be revoked are
-// tried again by the next Revoke. It returns how many were revoked.
-func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error) {
-	if a.Shelf.ReadOnly() {
-		return 0, ErrReadOnly
-	}
-	a = k.follow(a)
-	err = k.alone(ctx, a.ID, func() error {
-		r, err := k.record(ctx, a)
-		if err != nil {
-			return err
-		}
-		next := r.pruned(a, time.Now())
-		condemned := next.condemn(a.Variant)
-		if len(condemned) == 0 && !r.dirty {
-			return nil
-		}
-		// A storage in trouble does not keep a leaked token alive.
-		next.dirty = a.Shelf.Save(ctx, a.ID, next) != nil
-		k.put(a.ID, next)
-		call, release := k.calling(ctx)
-		defer release()
-		var failed error
-		gone := map[Secret]bool{}
-		for _, t := range condemned {
-			if err := a.Client.Revoke(call, t.AccessToken, AccessToken); err != nil {
-				failed = err
-				if e := AsError(err); e == nil || e.Kind != Refused {
-					break // readers wait for this; the rest is for the next Revoke
-				}
-				continue
-			}
-			gone[t.AccessToken] = true
-		}
-		revoked = len(gone)
-		done := time.Now()
-		last := next.pruned(a, done)
-		last.revoked(gone, done)
-		err = a.Shelf.Save(ctx, a.ID, last)
-		last.dirty = err != nil
-		k.put(a.ID, last)
-		if err != nil {
-			return fmt.Errorf("storing that the tokens are revoked: %w", err)
-		}
-		return failed
-	})
-	return revoked, err
 }

@@ -98,7 +98,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 		return nil, k.failed(ctx, a, r, AsError(err), now, done)
 	}
 	next := r.pruned(a, done)
-	next.minted(answer, a.Variant)
+	next.minted(answer, a)
 	next.landed = k.landed.Add(1)
 	next.rotated = answer.RefreshToken
 	token, err := k.save(ctx, a, next)

@@ -28,6 +28,10 @@ type Record struct {
 	Failures []*Failure `json:"failures,omitempty"`
 	// LastMint is when a token was last minted.
 	LastMint time.Time `json:"last_mint,omitzero"`
+	// ClientID and AccountsURL are the client and the accounts server that the tokens came
+	// from, so that they can be revoked when their credential is gone.
+	ClientID    string `json:"client_id,omitempty"`
+	AccountsURL string `json:"accounts_url,omitempty"`
 
 	// unsaved are the tokens that are not in storage yet, since a write failed.
 	unsaved []*Token
@@ -44,11 +48,14 @@ type Record struct {
 // ParseRecord reads a stored record. One of a newer format is refused.
 func ParseRecord(data []byte) (*Record, error) {
 	var r Record
-	var format struct{ Version int }
-	if json.Unmarshal(data, &format) == nil && format.Version > recordVersion {
-		return nil, ErrNewerFormat
+	err := json.Unmarshal(data, &r)
+	if r.Version != recordVersion { // a newer format may be one that this code cannot read
+		var format struct{ Version int }
+		if json.Unmarshal(data, &format) == nil && format.Version > recordVersion {
+			return nil, ErrNewerFormat
+		}
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err != nil {
 		// The decoder's error may quote what is stored.
 		return nil, errors.New("stored token record is damaged: not the JSON this engine writes")
 	}
@@ -91,7 +98,7 @@ func (r *Record) latest(t *Token) bool {
 
 // pruned returns a copy without what no longer counts for an account.
 func (r *Record) pruned(a *Account, now time.Time) *Record {
-	next := &Record{Version: recordVersion, LastMint: r.LastMint, rotated: r.rotated, landed: r.landed}
+	next := &Record{Version: recordVersion, LastMint: r.LastMint, ClientID: r.ClientID, AccountsURL: r.AccountsURL, rotated: r.rotated, landed: r.landed}
 	latest := now.Add(2 * a.timeout())
 	for _, p := range r.Places {
 		if p.At.After(latest) {
@@ -118,58 +125,29 @@ func (r *Record) pruned(a *Account, now time.Time) *Record {
 }
 
 // minted turns the place of the call under way into that of its token.
-func (r *Record) minted(answer Answer, variant string) {
-	t, p := r.made(answer, variant)
+func (r *Record) minted(answer Answer, a *Account) {
+	t, p := r.made(answer, a)
 	r.settle(p)
 	r.Tokens = append(r.Tokens, t)
 }
 
 // adopt adds a token that came in another way, and perhaps before others.
-func (r *Record) adopt(answer Answer, variant string) { r.add(r.made(answer, variant)) }
+func (r *Record) adopt(answer Answer, a *Account) { r.add(r.made(answer, a)) }
 
 // made notes that a call succeeded, and returns its token and place.
-func (r *Record) made(answer Answer, variant string) (*Token, Place) {
+func (r *Record) made(answer Answer, a *Account) (*Token, Place) {
 	token := *answer.Token
-	token.Variant = variant
+	token.Variant, token.Credential = a.Variant, a.Name
+	r.ClientID, r.AccountsURL = a.Client.ID, a.Client.AccountsURL
 	r.unsaved = append(r.unsaved, &token)
 	r.LastMint = later(r.LastMint, answer.Received.UTC())
-	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(variant) })
+	r.Failures = slices.DeleteFunc(r.Failures, func(f *Failure) bool { return f.concerns(a.Variant) })
 	return &token, Place{At: answer.Received, Until: answer.Received.Add(token.Lifetime())}
 }
 
 // settle puts what is known of a call by now in the place that it took.
 func (r *Record) settle(known ...Place) {
 	r.Places = append(slices.DeleteFunc(r.Places, func(p Place) bool { return p.Pending }), known...)
-}
-
-// condemn marks the tokens of a variant, which are copied: a record in memory
-// shares them.
-func (r *Record) condemn(variant string) []*Token {
-	var condemned []*Token
-	for i, t := range r.Tokens {
-		if t.Variant == variant {
-			marked := *t
-			marked.Condemned = true
-			r.Tokens[i] = &marked
-			condemned = append(condemned, &marked)
-		}
-	}
-	r.unsaved = nil // the caller saves
-	return condemned
-}
-
-// revoked drops tokens that Zoho has forgotten. When none is left, no place holds
-// a token any more.
-func (r *Record) revoked(gone map[Secret]bool, now time.Time) {
-	r.Tokens = slices.DeleteFunc(r.Tokens, func(t *Token) bool { return gone[t.AccessToken] })
-	if len(r.Tokens) > 0 {
-		return
-	}
-	for i, p := range r.Places {
-		if !p.Lost {
-			r.Places[i].Until, r.Places[i].Lost = earlier(p.Until, now), true
-		}
-	}
 }
 
 // missed turns the place of the call under way into that of one that failed at done.

@@ -160,7 +160,7 @@ func plain(err error) error {
 	case errors.Is(err, context.Canceled):
 		return errors.New("cancelled")
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("timed out")
+		return timedOut{}
 	case isTLSRefusal(err), errors.As(err, &dns), errors.As(err, &op):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -97,6 +97,9 @@ func (g *Grant) names() (names []string) {
 	}
 	if g.Condemned != nil {
 		names = append(names, g.Condemned.Name)
+		for _, d := range g.Condemned.Deleted {
+			names = append(names, d.Name)
+		}
 	}
 	return names
 }
@@ -126,6 +129,7 @@ func (l *Ledger) putDue(ctx context.Context, s logical.Storage, g *Grant) error 
 	err := store.Put(ctx, s, DuePrefix+g.ID, g)
 	if err != nil {
 		l.names.forget(g.ID)
+		return err
 	}
-	return err
+	return l.index(ctx, s, g)
 }

@@ -29,6 +29,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -48,7 +49,6 @@ import (
 const (
 	DuePrefix   = "due/"   // + grant id: something has to be done
 	GrantPrefix = "grant/" // + grant id: held, and nothing to do
-	TallyPrefix = "tally/" // + owner: how many grants a Zoho user gave
 	// Format 1 had these; they are read, moved forward and deleted.
 	OldRetiredPrefix = "retired/" // + grant id
 	OldHolderPrefix  = "holder/"  // + grant id + / + name
@@ -66,12 +66,19 @@ type Grant struct {
 	DataCenter   string      `json:"data_center,omitempty"`
 	// ZUID is the Zoho user who gave it, where that is known.
 	ZUID string `json:"zuid,omitempty"`
+	// Uncounted: it is still to be stored that the grant is one of that user's.
+	Uncounted bool `json:"uncounted,omitempty"`
 	// Replaces is the grant that this one goes on with, after Zoho replaced its refresh
 	// token: whoever points to that one has to point to this one.
 	Replaces string   `json:"replaces,omitempty"`
 	Holders  []Holder `json:"holders,omitempty"`
 	// Condemned is what is to become of it when nobody holds it.
 	Condemned *Sentence `json:"condemned,omitempty"`
+
+	// Variant tells which tokens of client credentials are a credential's; it is not stored.
+	Variant string `json:"-"`
+	// indexed: the index is known to have this grant.
+	indexed bool
 }
 
 // Holder is a credential that mints from a grant, or may.
@@ -103,6 +110,10 @@ type Sentence struct {
 	AtOnce bool `json:"at_once,omitempty"`
 	// Revoking: Zoho was told, or is being told. There is no way back.
 	Revoking bool `json:"revoking,omitempty"`
+	// Attempts is what is known of those that failed; nil without any.
+	Attempts *Attempts `json:"attempts,omitempty"`
+	// Deleted are the credentials that had client credentials and are gone.
+	Deleted []Deleted `json:"deleted,omitempty"`
 }
 
 // ErrRevoking means that a grant is lost: Zoho is being told to revoke it.
@@ -113,6 +124,8 @@ type Former struct {
 	Grant
 	// Revoke: when its last token has run out; otherwise it is only forgotten.
 	Revoke bool
+	// Until is when the credential came to point to another.
+	Until time.Time
 }
 
 // World is the rest of the mount, as the ledger asks it.
@@ -142,12 +155,12 @@ type World interface {
 type Ledger struct {
 	world World
 	log   func() hclog.Logger
-	// grants has a lock for each grant, tallies one for each owner. Neither is held
-	// while Zoho is asked. Order: the flight of a grant, the lock of a credential's
-	// name, then these.
-	grants, tallies *store.Locks
-	sweeping        sweeping
-	names           dueNames
+	// grants has a lock for each grant, tokens one for each refresh token. Neither is
+	// held while Zoho is asked. Order: the flight of a grant, the lock of a credential's
+	// name, that of a grant, that of its refresh token.
+	grants, tokens *store.Locks
+	sweeping       sweeping
+	names          dueNames
 	// forward is set when storage holds nothing of format 1 any more.
 	forward atomic.Bool
 
@@ -158,16 +171,16 @@ type Ledger struct {
 	// gone are grants that were forgotten a short while ago: a mint that was on its
 	// way must not bring a record back that nobody owns.
 	gone map[string]time.Time
-	// doubts are those of this process that are not settled. Any other was left by a
-	// process that is dead.
-	doubts map[string]bool
+	// doubts are those of this process that are not settled, with the time when each was
+	// raised, by the monotonic clock. Any other was left by a process that is dead.
+	doubts map[string]time.Time
 }
 
 // New returns the ledger of a mount.
 func New(world World, log func() hclog.Logger) *Ledger {
 	return &Ledger{
-		world: world, log: log, grants: store.NewLocks(), tallies: store.NewLocks(),
-		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]bool{},
+		world: world, log: log, grants: store.NewLocks(), tokens: store.NewLocks(),
+		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]time.Time{},
 	}
 }
 
@@ -183,7 +196,7 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name stri
 		l.returned(g.ID)
 		g.Holders = nil
 		g.doubt(d)
-		if err := l.putDue(ctx, s, &g); err != nil {
+		if err := l.tokenLocked(&g, func() error { return l.putDue(ctx, s, &g) }); err != nil {
 			return err
 		}
 		var quiet Grant
@@ -206,8 +219,16 @@ func (l *Ledger) Doubt(ctx context.Context, s logical.Storage, g Grant, otherwis
 		if err != nil {
 			return err
 		}
-		known.doubt(d)
-		return l.putDue(ctx, s, known)
+		return l.tokenLocked(known, func() error {
+			if revoked, err := l.revoked(ctx, s, known); err != nil || revoked {
+				return cmp.Or(err, ErrRevoking)
+			}
+			known.doubt(d)
+			if err := l.putDue(ctx, s, known); err != nil {
+				return err
+			}
+			return l.use(ctx, s, &g, otherwise.Name)
+		})
 	})
 }
 
@@ -229,7 +250,13 @@ func (l *Ledger) Leave(ctx context.Context, s logical.Storage, name string, othe
 			return err
 		}
 		h := known.holder(name)
-		h.Held, h.Doubt, known.Condemned = true, d, nil
+		h.Held, h.Doubt = true, d
+		if known.RefreshToken != "" {
+			known.Condemned = nil
+		} else {
+			// Deleted before, some of its credentials may have left tokens.
+			d.Otherwise.deleted(Deleted{Name: name, Variant: current.Variant, Since: time.Now().UTC()})
+		}
 		return l.putDue(ctx, s, known)
 	})
 }
@@ -280,6 +307,9 @@ func (c Sentence) or(other Sentence) Sentence {
 		c.Name = other.Name
 	}
 	c.Revoke, c.AtOnce = c.Revoke || other.Revoke, c.AtOnce || other.AtOnce
+	for _, d := range other.Deleted {
+		c.deleted(d)
+	}
 	return c
 }
 
@@ -287,7 +317,7 @@ func (l *Ledger) newDoubt(otherwise Sentence) *Doubt {
 	d := &Doubt{ID: rand.Text(), Since: time.Now().UTC(), Otherwise: otherwise}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.doubts[d.ID] = true
+	l.doubts[d.ID] = time.Now()
 	return d
 }
 
@@ -303,7 +333,22 @@ func (l *Ledger) abandon(doubt string) {
 func (l *Ledger) ours(doubt string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.doubts[doubt]
+	_, ours := l.doubts[doubt]
+	return ours
+}
+
+// overdue reports whether a doubt is older than any write takes that raises one. Those of
+// this process are judged by the monotonic clock: a clock that is set must not end a write
+// that is under way. One that is dated later than now was noted before the clock was set
+// back.
+func (l *Ledger) overdue(d *Doubt) bool {
+	l.mu.Lock()
+	raised, ours := l.doubts[d.ID]
+	l.mu.Unlock()
+	if ours {
+		return time.Since(raised) > unfinished
+	}
+	return time.Since(d.Since).Abs() > unfinished
 }
 
 // Settle looks at where a credential points, and ends a doubt by that: the grant is
@@ -312,7 +357,8 @@ func (l *Ledger) ours(doubt string) bool {
 // the grant with which this one goes on is made to point to this one first.
 func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt string) (held bool, err error) {
 	defer l.abandon(doubt)
-	err = l.world.Still(name, func() error {
+	client := false
+	err = l.world.Still(name, func() (err error) {
 		current, former, err := l.world.Grants(ctx, s, name)
 		if err != nil {
 			return err
@@ -338,20 +384,24 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 				return err
 			}
 		}
+		defer func() {
+			if client && !points && err == nil {
+				err = l.Unuse(ctx, s, id, name)
+			}
+		}()
 		return l.grants.Locked(id, func() error {
 			g, err := l.find(ctx, s, id)
 			if err != nil || g == nil {
 				return err
 			}
+			client = g.RefreshToken == ""
 			held = points || len(g.Holders) > 0
 			h := g.holder(name)
 			if h.Doubt != nil && h.Doubt.ID != doubt || h.Doubt == nil && (h.Held || !points) {
 				return nil
 			}
 			if points {
-				if err := l.hold(ctx, s, g, h); err != nil {
-					return err
-				}
+				g.hold(h)
 				return l.settle(ctx, s, g)
 			}
 			otherwise := h.Doubt.Otherwise
@@ -371,15 +421,15 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 }
 
 // hold makes a credential a holder of a grant.
-func (l *Ledger) hold(ctx context.Context, s logical.Storage, g *Grant, h *Holder) error {
+func (g *Grant) hold(h *Holder) {
 	h.Held, h.Doubt = true, nil
+	if g.RefreshToken == "" {
+		g.drop(h.Name) // and what is known of credentials that are gone stays
+		return
+	}
 	if c := g.Condemned; c != nil && !c.Revoking {
 		g.Condemned = nil
 	}
-	if g.RefreshToken == "" {
-		g.drop(h.Name)
-	}
-	return l.count(ctx, s, g)
 }
 
 // releaseAll releases what a credential pointed to before the grant that it has.
@@ -410,11 +460,18 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 			g = &f.Grant // client credentials, of which only the record is left
 		}
 		noted := !g.leave(name) && (len(g.Holders) > 0 || g.Condemned != nil)
+		if g.RefreshToken == "" { // others may have left tokens of theirs
+			noted = g.Condemned != nil && slices.ContainsFunc(g.Condemned.Deleted, func(d Deleted) bool { return d.Name == name && d.Variant == f.Variant })
+		}
 		if noted && !(atOnce && g.Condemned != nil && !g.Condemned.AtOnce) {
 			return nil
 		}
 		if !g.Held() {
-			g.condemn(Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce})
+			otherwise := Sentence{Name: name, Revoke: f.Revoke, AtOnce: atOnce}
+			if g.RefreshToken == "" {
+				otherwise.deleted(Deleted{Name: name, Variant: f.Variant, Since: time.Now().UTC()})
+			}
+			g.condemn(otherwise)
 		}
 		return l.settle(ctx, s, g)
 	})
@@ -428,7 +485,7 @@ func (l *Ledger) Know(ctx context.Context, s logical.Storage, name string) error
 		return err
 	}
 	known, err := l.find(ctx, s, current.ID)
-	if err != nil || known != nil && slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
+	if err != nil || known != nil && known.indexed && slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
 		return err
 	}
 	if err := l.releaseAll(ctx, s, current.ID, former, name, false); err != nil {
@@ -439,9 +496,7 @@ func (l *Ledger) Know(ctx context.Context, s logical.Storage, name string) error
 		if err != nil {
 			return err
 		}
-		if err := l.hold(ctx, s, known, known.holder(name)); err != nil {
-			return err
-		}
+		known.hold(known.holder(name))
 		return l.settle(ctx, s, known)
 	})
 }
@@ -532,7 +587,7 @@ func (g *Grant) doomed() bool { return g != nil && g.Condemned != nil && len(g.H
 
 // quiet reports whether nothing has to be done about a grant.
 func (g *Grant) quiet() bool {
-	return g.Condemned == nil && !slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Doubt != nil })
+	return g.Condemned == nil && !g.Uncounted && !slices.ContainsFunc(g.Holders, func(h Holder) bool { return h.Doubt != nil })
 }
 
 // find returns what is stored of a grant, nil if nothing is. The grant's lock is
@@ -546,6 +601,7 @@ func (l *Ledger) find(ctx context.Context, s logical.Storage, id string) (*Grant
 			if prefix == DuePrefix {
 				l.names.found(&g, generation)
 			}
+			g.indexed = prefix == GrantPrefix || l.isIndexed(&g)
 			return &g, nil
 		}
 		if !errors.Is(err, store.ErrAbsent) {
@@ -562,13 +618,16 @@ func (l *Ledger) load(ctx context.Context, s logical.Storage, g Grant) (*Grant, 
 		return known, err
 	}
 	known = &g
-	known.Holders, known.Condemned = nil, nil
+	known.Holders, known.Condemned, known.Uncounted = nil, nil, known.ZUID != "" && known.RefreshToken != ""
 	return known, l.oldHolders(ctx, s, known)
 }
 
 // settle stores a grant where it belongs: at due while something has to be done,
 // then at grant, or nowhere if nobody holds it.
 func (l *Ledger) settle(ctx context.Context, s logical.Storage, g *Grant) error {
+	if g.Uncounted && l.count(ctx, s, g) != nil {
+		g.Uncounted = true // the sweep tries again; nothing else waits for it
+	}
 	if !g.quiet() {
 		if err := l.putDue(ctx, s, g); err != nil {
 			return err
@@ -576,6 +635,11 @@ func (l *Ledger) settle(ctx context.Context, s logical.Storage, g *Grant) error 
 		return store.Delete(ctx, s, GrantPrefix+g.ID)
 	}
 	if len(g.Holders) > 0 {
+		if !g.indexed && g.RefreshToken != "" {
+			if err := l.putDue(ctx, s, g); err != nil {
+				return err
+			}
+		}
 		if err := store.Put(ctx, s, GrantPrefix+g.ID, g); err != nil {
 			return err
 		}

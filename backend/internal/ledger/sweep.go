@@ -151,18 +151,23 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		case err == nil:
 		case e == nil || e.Kind == zoho.Refused:
 			// This grant's own trouble: others of the same server are not held up.
-			told = append(told, func() { l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err) })
+			wait := l.failed(ctx, s, id, err, after)
+			told = append(told, func() {
+				l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "grant", id, "error", err, "again_in", wait.String())
+			})
 		default:
 			length := min(max(2*last.length, firstRest), maxRest)
 			w.rests[g.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
+			l.failed(ctx, s, id, err, func(int) time.Duration { return length - firstRetry/2 })
 			told = append(told, func() {
-				l.log().Warn("a grant is not yet revoked", "credential", g.name(), "error", err, "again_in", length.String())
+				l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "error", err, "again_in", length.String())
 			})
 		}
 	}
 }
 
-func (g *Grant) name() string {
+// Name returns the name of a credential that has the grant, or had it; "" if none is known.
+func (g *Grant) Name() string {
 	switch {
 	case g.Condemned != nil:
 		return g.Condemned.Name
@@ -180,20 +185,20 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 		if err != nil {
 			return false, err
 		}
-		if behind && !l.ours(h.Doubt.ID) || h.Doubt != nil && time.Since(h.Doubt.Since) > unfinished {
+		if behind && !l.ours(h.Doubt.ID) || h.Doubt != nil && l.overdue(h.Doubt) {
 			_, err := l.Settle(ctx, s, g.ID, h.Name, h.Doubt.ID)
 			return false, err
 		}
 	}
 	switch {
 	case len(g.Holders) > 0, g.Condemned == nil:
-		if g.quiet() { // a crash came between the two places
+		if g.quiet() || g.Uncounted { // a crash came between the two places
 			return false, l.tidy(ctx, s, g.ID)
 		}
 		return false, nil
 	case !g.Condemned.Revoke:
 		return false, l.Forget(ctx, s, g.ID)
-	case resting:
+	case resting, g.Condemned.Attempts.waiting(time.Now()):
 		return false, nil
 	case !g.Condemned.AtOnce:
 		var alive time.Time
@@ -206,8 +211,8 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 			return false, err
 		}
 	}
-	_, err = l.Revoke(ctx, s, g.ID)
-	return err == nil, err
+	held, err := l.revoke(ctx, s, g.ID)
+	return err == nil && !held, err
 }
 
 // settleLeft settles what a grant's holders left unsettled: the doubts of a dead process,
@@ -252,9 +257,20 @@ func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
 }
 
 // Revoke has Zoho revoke a condemned grant, and forgets it when Zoho agrees. It does
-// nothing to a grant that somebody holds, or may come to hold, and reports that.
+// nothing to a grant that somebody holds, or may come to hold, and reports that. One whose
+// refresh token another held grant has too is only forgotten, and reported as held.
 func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
+	held, err = l.revoke(ctx, s, id)
+	if _, asked := err.(*zoho.Error); asked { // one that wraps it tells why nobody was asked
+		l.failed(ctx, s, id, err, nil)
+	}
+	return held, err
+}
+
+// revoke is Revoke without a note of an attempt that failed.
+func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
 	var g *Grant
+	var forget string
 	err = l.grants.Locked(id, func() (err error) {
 		if g, err = l.find(ctx, s, id); err != nil || g == nil {
 			return err
@@ -266,10 +282,31 @@ func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held
 		if g.Condemned.Revoking {
 			return nil
 		}
-		// Stored before Zoho is asked: from here on nobody can acquire it.
-		g.Condemned.Revoking = true
-		return l.putDue(ctx, s, g)
+		return l.tokenLocked(g, func() error {
+			shared, err := l.shared(ctx, s, g)
+			if errors.Is(err, errTwin) {
+				held, g = true, nil
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if shared { // the token is another grant's, which goes on using it
+				if err := l.discount(ctx, s, g); err != nil {
+					return err
+				}
+				held, forget = true, id
+				g.Uncounted, g.Condemned.Revoke, g.Condemned.Attempts = false, false, nil
+			} else {
+				// Stored before Zoho is asked: from here on nobody can acquire it.
+				g.Condemned.Revoking = true
+			}
+			return l.putDue(ctx, s, g)
+		})
 	})
+	if err == nil && forget != "" {
+		return held, l.Forget(ctx, s, forget)
+	}
 	if err != nil || g == nil {
 		return held, err
 	}
@@ -307,10 +344,19 @@ func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error
 			if err := l.world.DropTokens(ctx, s, id); err != nil {
 				return fmt.Errorf("forgetting the tokens: %w", err)
 			}
-			if err := l.discount(ctx, s, g); err != nil {
-				return err
+			// One that Zoho did not revoke still counts there.
+			if g.Condemned.Revoking {
+				if err := l.discount(ctx, s, g); err != nil {
+					return err
+				}
 			}
 			if err := store.Delete(ctx, s, GrantPrefix+id); err != nil {
+				return err
+			}
+			if err := l.unindex(ctx, s, g); err != nil {
+				return err
+			}
+			if err := l.unused(ctx, s, g); err != nil {
 				return err
 			}
 			return store.Delete(ctx, s, DuePrefix+id)
@@ -398,7 +444,7 @@ func (l *Ledger) Pardon(ctx context.Context, s logical.Storage, id string) error
 		if err != nil || !g.doomed() {
 			return err
 		}
-		g.Condemned.Revoke, g.Condemned.Revoking = false, false
+		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.Attempts = false, false, nil
 		return l.putDue(ctx, s, g)
 	})
 	if err != nil {

@@ -1,0 +1,188 @@
+// path_retired.go: the paths retired and retired/<id>: grants that no credential holds
+// any more and that are still to be revoked at Zoho.
+
+package backend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/zoho"
+)
+
+// States of a retired grant.
+const (
+	retiredWaiting  = "waiting"
+	retiredRetrying = "retrying"
+)
+
+func retiredFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"credential":      {Type: framework.TypeString, Description: "Name of the credential that had the grant."},
+		"data_center":     {Type: framework.TypeString, Description: "Data center of the grant."},
+		"accounts_server": {Type: framework.TypeString, Description: "Accounts server that issued the grant and is asked to revoke it."},
+		"retired_time":    {Type: framework.TypeString, Description: "When the last credential stopped using it."},
+		"state":           {Type: framework.TypeString, Description: "waiting: it is revoked when its last access token has expired. retrying: it is due, and tried until Zoho agrees."},
+		"attempts":        {Type: framework.TypeInt, Description: "How many attempts to revoke it failed."},
+		"last_error":      {Type: framework.TypeString, Description: "Why the last attempt failed; left out before the first."},
+		"next_attempt":    {Type: framework.TypeString, Description: "No attempt is made before this time, unless you ask for one; left out if the next minute brings one."},
+	}
+}
+
+func (b *backend) pathRetiredList() *framework.Path {
+	return &framework.Path{
+		Pattern:      "retired/?",
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "retired-grants"},
+		Fields:       pageFields(),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback: b.listRetired, Summary: "List the grants that are still to be revoked at Zoho.",
+				Responses: listResponses("The retired grants, with credential, state and attempts of each."),
+			},
+		},
+		HelpSynopsis: "The grants that are still to be revoked at Zoho.",
+		HelpDescription: `
+A grant is retired when its credential is deleted or connected with another grant. It
+is revoked at Zoho at once, or when its last access token has expired, and retried
+until Zoho agrees.`,
+	}
+}
+
+func (b *backend) pathRetired() *framework.Path {
+	return &framework.Path{
+		Pattern:      "retired/" + framework.GenericNameRegex("id"),
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "retired-grant"},
+		Fields: map[string]*framework.FieldSchema{
+			"id": {Type: framework.TypeString, Description: "Id of the retired grant, from the list at retired."},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback: b.readRetired, Summary: "Show a grant that is still to be revoked at Zoho.",
+				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The retired grant.", Fields: retiredFields()}}},
+			},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.retryRetired, Summary: "Ask Zoho now to revoke a retired grant.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "retry"},
+				Responses:    map[int][]framework.Response{http.StatusNoContent: {{Description: "Zoho has revoked it."}}},
+			},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback: b.giveUpRetired, Summary: "Forget a retired grant without revoking it at Zoho.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "give-up"},
+				Responses:    map[int][]framework.Response{http.StatusOK: {{Description: "It is forgotten; the warning says what may still live at Zoho."}}},
+			},
+		},
+		HelpSynopsis: "One grant that is still to be revoked at Zoho.",
+		HelpDescription: `
+Write to it, without fields, to ask Zoho now: access tokens of the grant that still
+live end with it. Delete it to give up: the grant is forgotten here, and its refresh
+token may live on at Zoho until the user removes it under Connected Apps. A grant that
+a credential holds cannot be given up.`,
+	}
+}
+
+func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	limit := data.Get("limit").(int)
+	if limit < 0 {
+		return nil, refuse("limit must not be negative; leave it out for all ids")
+	}
+	due, err := b.ledger.Due(ctx, req.Storage, "")
+	if err != nil {
+		return nil, err
+	}
+	due = pageOf(due, data.Get("after").(string), 0)
+	ids, info := []string{}, map[string]any{}
+	for _, id := range due {
+		if limit > 0 && len(ids) == limit {
+			break
+		}
+		g, err := b.ledger.Get(ctx, req.Storage, id)
+		switch {
+		case err != nil:
+			b.Logger().Warn("a retired grant cannot be listed", "grant", id, "error", err)
+			ids, info[id] = append(ids, id), map[string]any{"error": "not readable; see Vault's log"}
+		case g.Retired():
+			ids, info[id] = append(ids, id), describeRetired(g)
+		}
+	}
+	return logical.ListResponseWithInfo(ids, info), nil
+}
+
+// describeRetired is what an operator may know of a retired grant: no secret.
+func describeRetired(g *ledger.Grant) map[string]any {
+	c := g.Condemned
+	d := map[string]any{
+		"credential": c.Name, "data_center": g.DataCenter, "accounts_server": g.AccountsURL,
+		"retired_time": stamp(c.Since), "state": retiredRetrying, "attempts": 0,
+	}
+	if !c.AtOnce && !c.Revoking && c.Attempts == nil {
+		d["state"] = retiredWaiting
+	}
+	if a := c.Attempts; a != nil {
+		d["attempts"], d["last_error"] = a.Count, a.Error
+		if a.Next.After(time.Now()) {
+			d["next_attempt"] = stamp(a.Next)
+		}
+	}
+	return d
+}
+
+func (b *backend) readRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id := data.Get("id").(string)
+	g, err := b.ledger.Get(ctx, req.Storage, id)
+	if err != nil {
+		return nil, err
+	}
+	if !g.Retired() {
+		return nil, notRetired(id)
+	}
+	return &logical.Response{Data: describeRetired(g)}, nil
+}
+
+func notRetired(id string) error {
+	return absent("no retired grant has the id %q: it was revoked at Zoho or given up by now, or it was never retired; list retired for those that wait", shorten(id))
+}
+
+func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id := data.Get("id").(string)
+	err := b.ledger.Retry(ctx, req.Storage, id)
+	switch e := zoho.AsError(err); {
+	case errors.Is(err, ledger.ErrNotRetired):
+		return nil, notRetired(id)
+	case errors.Is(err, ledger.ErrHeld):
+		return nil, refuse("grant %s is not revoked: %s. Nothing has to be done about it", id, ledger.ErrHeld)
+	case e != nil && e.Kind == zoho.Refused:
+		return nil, refuse("grant %s is not revoked: %s. It is retried less and less often; if this server will never revoke it, delete retired/%s to give up", id, e, id)
+	case e != nil:
+		return nil, busy("grant " + id + " is not revoked yet: " + e.Error() + "; it is retried until Zoho agrees")
+	}
+	return nil, err
+}
+
+func (b *backend) giveUpRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	id := data.Get("id").(string)
+	g, err := b.ledger.GiveUp(ctx, req.Storage, id)
+	switch {
+	case errors.Is(err, ledger.ErrNotRetired):
+		return nil, notRetired(id)
+	case errors.Is(err, ledger.ErrHeld):
+		return nil, refuse("grant %s is not given up: %s. To end it, delete the credential", id, ledger.ErrHeld)
+	case err != nil:
+		return nil, err
+	}
+	b.Logger().Info("a retired grant is given up", "grant", id, "credential", g.Condemned.Name)
+	host := g.AccountsURL
+	if u, err := url.Parse(host); err == nil {
+		host = u.Host
+	}
+	resp := &logical.Response{}
+	resp.AddWarning("the grant of credential " + g.Condemned.Name + " is forgotten here and was not revoked: its refresh token may still live at " + host +
+		". To end it, its user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user")
+	return resp, nil
+}

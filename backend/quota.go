@@ -1,0 +1,54 @@
+// Quota of grants: the warning before a consent that would make a Zoho user's grants of
+// this client more than Zoho keeps.
+
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
+)
+
+// quotaAdvice is what to do before one more consent.
+const quotaAdvice = "Zoho keeps %d for one user and client, and one more consent silently ends the oldest, whichever credential uses it. Before you connect or reconnect a credential for this user, delete those that are no longer needed"
+
+// quotaBefore returns a warning for a consent that is about to start for a name, and ""
+// if none is due. It speaks only of the user of that credential's present grant, and
+// does not say who that is: the caller may only start consents.
+func (b *backend) quotaBefore(ctx context.Context, s logical.Storage, c *client, name string) string {
+	k, err := b.memory.credential(ctx, s, name)
+	if err != nil || k.ClientID != c.ClientID {
+		return ""
+	}
+	n := b.ledger.Owned(ctx, s, k.owner())
+	if n < ledger.PerUser {
+		return ""
+	}
+	return fmt.Sprintf("the Zoho user of credential %q has given %d grants of this client that this mount knows; "+quotaAdvice, name, n, ledger.PerUser)
+}
+
+// quotaAfter returns a warning for a credential that was just connected, and "" if none
+// is due.
+func (b *backend) quotaAfter(ctx context.Context, s logical.Storage, name string) string {
+	k, err := b.memory.credential(ctx, s, name)
+	if err != nil {
+		return ""
+	}
+	n := b.ledger.Owned(ctx, s, k.owner())
+	if n < ledger.PerUser {
+		return ""
+	}
+	return fmt.Sprintf("Zoho user %s in data center %s has given %d grants of this client that this mount knows; "+quotaAdvice, k.Person.ZUID, k.DataCenter, n, ledger.PerUser)
+}
+
+// owner is the Zoho user who gave the grant of a credential, with an empty ZUID where
+// that is not known or where there is no refresh token that Zoho counts.
+func (k *known) owner() ledger.Owner {
+	if k.RefreshToken == "" {
+		return ledger.Owner{}
+	}
+	return ledger.Owner{ClientID: k.ClientID, DataCenter: k.DataCenter, ZUID: k.Person.ZUID}
+}
