@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || 
 LDFLAGS := -s -w -X vault-plugin-secrets-zoho/internal/release.Version=$(VERSION)
 FUZZTIME ?= 10s
 TARGET ?=
-PACKAGES ?= ./zoho=./zoho,./backend ./backend ./backend/internal/ledger=./backend/internal/ledger,./backend ./backend/internal/consent=./backend/internal/consent,./backend ./backend/internal/store=./backend/internal/store,./backend
+PACKAGES ?= ./zoho=./zoho,./backend ./backend ./backend/internal/ledger=./backend/internal/ledger,./backend ./backend/internal/consent=./backend/internal/consent,./backend ./backend/internal/gate=./backend/internal/gate,./backend ./backend/internal/credential=./backend/internal/credential,./backend ./backend/internal/store=./backend/internal/store,./backend
 MUTANTS ?= 40
 MUTATE ?=
 FAULTS ?= 200

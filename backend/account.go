@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -130,8 +131,8 @@ func (k *known) accountOf(at *zoho.Client, c *client) zoho.Account {
 		Setup: zoho.Fingerprint(string(at.Secret), c.transportID),
 		Grant: zoho.Grant{RefreshToken: k.RefreshToken},
 	}
-	account.ID, account.Variant = k.grant()
-	if k.GrantType == grantClient {
+	account.ID, account.Variant = k.Grant()
+	if k.GrantType == credential.GrantClient {
 		account.Grant = zoho.Grant{Scopes: k.Requested, SOID: k.SOID}
 		account.Connected = time.Time{} // its record is shared, and so never lost alone
 	}

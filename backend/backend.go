@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/internal/release"
 	"vault-plugin-secrets-zoho/zoho"
@@ -57,7 +58,7 @@ type backend struct {
 	storage     logical.Storage // for what no request asks for
 	memory      *memory
 	keeper      *zoho.Keeper
-	credentials *credentials
+	credentials *credential.Store
 	consents    *consent.Consents
 	world       *world
 	ledger      *ledger.Ledger
@@ -76,10 +77,10 @@ type backend struct {
 
 func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) *backend {
 	m := newMemory(transport, remembered)
-	b := &backend{storage: s, memory: m, consents: m.consents, credentials: newCredentials(m), configuring: newConfiguring()}
+	b := &backend{storage: s, memory: m, consents: m.consents, credentials: credential.NewStore(m), configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
-	b.world = &world{b.credentials, b.keeper}
+	b.world = &world{b.credentials, m, b.keeper}
 	b.ledger = ledger.New(b.world, func() hclog.Logger { return b.Logger() })
 	b.Backend = &framework.Backend{
 		BackendType:    logical.TypeLogical,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
@@ -43,8 +44,8 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 	if w.callback.Code == "" {
 		return b.withoutCode(ctx, w)
 	}
-	attempt := b.credentials.begin(w.name)
-	defer b.credentials.end(attempt)
+	attempt := b.credentials.Begin(w.name)
+	defer b.credentials.End(attempt)
 	if err := b.knowOld(ctx, w); err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +56,7 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 		if x.admitted, x.dc, err = w.admitCode(stored); err != nil {
 			return false, err
 		}
-		b.credentials.completing(attempt, x.admitted.Completes())
+		b.credentials.Completing(attempt, x.admitted.Completes())
 		return x.admitted.Completes() != nil, nil
 	})
 	if err != nil {
@@ -69,7 +70,7 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 
 // exchange is one code on its way to Zoho.
 type exchange struct {
-	attempt  *attempt
+	attempt  *credential.Attempt
 	admitted *gate.Admitted
 	dc       zoho.DataCenter
 }
@@ -98,7 +99,7 @@ func (b *backend) exchange(ctx context.Context, w connectRequest, x exchange, cl
 		err = exchangeFailed(w, asked != nil, err)
 	} else {
 		k, warnings, err = b.finish(ctx, w, obtained{
-			attempt: x.attempt, admitted: x.admitted, dc: x.dc, grantType: grantCode, answer: got, code: claim.Code, stored: claim.Spent,
+			attempt: x.attempt, admitted: x.admitted, dc: x.dc, grantType: credential.GrantCode, answer: got, code: claim.Code, stored: claim.Spent,
 		})
 	}
 	if err != nil {

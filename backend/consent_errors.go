@@ -115,7 +115,7 @@ func (b *backend) failure(err error) consent.Outcome {
 // success is the outcome of a consent that connected a credential, or extended it.
 func success(k *known, requested, granted []string) consent.Outcome {
 	o := consent.Outcome{Result: consent.Connected, Status: http.StatusOK, DataCenter: k.DataCenter, Granted: granted}
-	o.GrantID, _ = k.grant()
+	o.GrantID, _ = k.Grant()
 	if len(granted) > 0 {
 		o.Refused = zoho.MissingScopes(requested, granted)
 	}
@@ -127,7 +127,7 @@ func success(k *known, requested, granted []string) consent.Outcome {
 func (b *backend) endConsent(ctx context.Context, s logical.Storage, name string, end func(context.Context, logical.Storage, string) (*consent.Consent, error)) (ended *consent.Consent, err error) {
 	err = b.credentials.Still(name, func() error {
 		if ended, err = end(ctx, s, name); err == nil && ended != nil {
-			b.credentials.cancel(name, ended.ID, fmt.Sprintf("the consent for %q was withdrawn", name))
+			b.credentials.Cancel(name, ended.ID, fmt.Sprintf("the consent for %q was withdrawn", name))
 		}
 		return err
 	})

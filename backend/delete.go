@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -29,7 +30,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 		return nil, err
 	}
 	f.bool("revoke", &revoke)
-	defer b.credentials.deletes(name)()
+	defer b.credentials.Deletes(name)()
 	r, work, cancel, err := b.revocations(ctx, req.Storage)
 	if err != nil {
 		return nil, err
@@ -38,23 +39,23 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	e := &ending{b: b, s: req.Storage, r: r, name: name}
 	var old *known
 	var doubt string
-	err = b.credentials.remove(ctx, req.Storage, name, func(k *known) (err error) {
+	err = b.credentials.Delete(ctx, req.Storage, name, func(stored *credential.Credential) (err error) {
 		// A consent ends too, also one that has no credential yet.
-		if err := b.consents.Drop(ctx, req.Storage, name); err != nil || k == nil {
+		if err := b.consents.Drop(ctx, req.Storage, name); err != nil || stored == nil {
 			return err
 		}
 		doubt, err = b.ledger.Leave(ctx, req.Storage, name, ledger.Sentence{Name: name, Revoke: revoke, AtOnce: true})
 		if errors.Is(err, ledger.ErrRevoking) {
 			err = nil // it is gone before its credential is
 		}
-		old = k
+		old = newKnown(name, stored)
 		return err
 	})
 	if err != nil {
 		if doubt != "" {
 			// What is stored tells whether it is deleted all the same; until that is settled it
 			// would weigh on whatever comes next.
-			id, _ := old.grant()
+			id, _ := old.Grant()
 			_, unsettled := b.ledger.Settle(context.WithoutCancel(ctx), req.Storage, id, name, doubt)
 			err = errors.Join(err, unsettled)
 		}
@@ -88,7 +89,7 @@ func warningOf(warning string) *logical.Response {
 // may be at it still, or have failed.
 func (e *ending) endDeleted(ctx context.Context) (warning string) {
 	ended, err := e.endLeft(ctx)
-	if err = worse(err, ended[e.name].err); err == nil && e.b.credentials.deleting()[e.name] > 1 {
+	if err = worse(err, ended[e.name].err); err == nil && e.b.credentials.Deleting()[e.name] > 1 {
 		err = beingDeleted()
 	}
 	if err != nil {
@@ -100,14 +101,14 @@ func (e *ending) endDeleted(ctx context.Context) (warning string) {
 // endCredential revokes the grants that a deleted credential had, and returns what is
 // left to say of them.
 func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revoke bool) (warning string) {
-	id, variant := k.grant()
+	id, variant := k.Grant()
 	held, err := e.b.ledger.Settle(ctx, e.s, id, k.name, doubt)
 	if !revoke {
 		return ""
 	}
 	var mu sync.Mutex
 	tried := []string{id}
-	former := map[string]former{}
+	former := map[string]credential.Former{}
 	for _, f := range k.Former {
 		former[f.ID+"/"+f.Variant] = f
 		tried = append(tried, f.ID)
@@ -139,7 +140,7 @@ func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revo
 		err = worse(unfinished, ended[e.name].err)
 	}
 	for _, f := range former {
-		if f.GrantType == grantClient {
+		if f.GrantType == credential.GrantClient {
 			_ = e.b.ledger.Unuse(ctx, e.s, f.ID, k.name) // what is left says nothing
 		}
 	}
@@ -154,7 +155,7 @@ const usedWarning = "the credential is deleted, but its access tokens are not re
 // endCurrent revokes the grant that a deleted credential had, or, of client credentials,
 // its access tokens. held and settled are what came of settling the grant.
 func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, held bool, settled error) (warning string, err error) {
-	if k.GrantType == grantClient {
+	if k.GrantType == credential.GrantClient {
 		_, failed := e.revokeVariant(ctx, id, variant)
 		switch {
 		case errors.Is(failed, errUsed):

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -53,8 +54,8 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	if c, err := b.consents.Get(ctx, s, name); err != nil || c == nil || c.Flow != consent.Device || !c.Open() {
 		return unreadableConsent(name, err)
 	}
-	attempt := b.credentials.begin(name)
-	defer b.credentials.end(attempt)
+	attempt := b.credentials.Begin(name)
+	defer b.credentials.End(attempt)
 	var readOnly error
 	if !b.WriteSafeReplicationState() {
 		readOnly = zoho.ErrReadOnly
@@ -64,7 +65,7 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	case err != nil || c == nil:
 		return err
 	case claimed:
-		b.credentials.completing(attempt, c)
+		b.credentials.Completing(attempt, c)
 		return b.pollDevice(ctx, s, name, attempt, c)
 	case !c.Waits(time.Now()):
 		return refuse("the device consent for %q expired at %s before anybody accepted it; start again with authorize/%s flow=device", name, stamp(c.Expires), name)
@@ -73,12 +74,12 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 }
 
 // pollDevice asks Zoho once about a device consent that was claimed.
-func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string, attempt *attempt, c *consent.Consent) error {
+func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string, attempt *credential.Attempt, c *consent.Consent) error {
 	client, err := b.memory.config(ctx, s)
 	if err != nil {
 		return err
 	}
-	w := connectRequest{name: name, client: client, storage: s, center: c.DataCenter, change: func(*settings) error { return nil }}
+	w := connectRequest{name: name, client: client, storage: s, center: c.DataCenter, change: func(*credential.Settings) error { return nil }}
 	// The answer may hold a refresh token that exists nowhere else.
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
@@ -102,7 +103,7 @@ func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string
 	if err != nil {
 		return b.deviceFailed(ctx, w, admitted, c, err)
 	}
-	_, _, err = b.finish(ctx, w, obtained{attempt: attempt, admitted: admitted, dc: dc, grantType: grantDevice, answer: got, stored: c})
+	_, _, err = b.finish(ctx, w, obtained{attempt: attempt, admitted: admitted, dc: dc, grantType: credential.GrantDevice, answer: got, stored: c})
 	if err != nil {
 		b.endFailed(ctx, w, c, c, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -129,10 +130,10 @@ func (e *ending) revokeName(ctx context.Context) (revoked int, err error) {
 // revokeCredential revokes the access tokens of a credential, and those of the grants that
 // it had before with these grants.
 func (e *ending) revokeCredential(ctx context.Context, k *known) (revoked int, err error) {
-	id, variant := k.grant()
+	id, variant := k.Grant()
 	var mu sync.Mutex
 	tasks := []string{id + "/" + variant}
-	former := map[string]former{}
+	former := map[string]credential.Former{}
 	for _, f := range k.Former {
 		task := f.ID + "/" + f.Variant
 		if former[task].ID == "" {
@@ -181,8 +182,8 @@ func (e *ending) revokeForgotten(ctx context.Context) (revoked int, found bool, 
 // endFormer revokes a grant that a credential had before, with its access tokens. Where
 // another credential has the grant too, it revokes the access tokens if they have leaked.
 // It returns how many of them lived.
-func (e *ending) endFormer(ctx context.Context, f former) (revoked int, err error) {
-	if f.GrantType == grantClient {
+func (e *ending) endFormer(ctx context.Context, f credential.Former) (revoked int, err error) {
+	if f.GrantType == credential.GrantClient {
 		return e.revokeVariant(ctx, f.ID, f.Variant)
 	}
 	g, err := e.b.ledger.Hasten(ctx, e.s, f.ID, e.name)
@@ -229,7 +230,7 @@ func (e *ending) endLeft(ctx context.Context, tried ...string) (map[string]left,
 		}
 		of := *e
 		of.name = g.Condemned.Name
-		n, err := of.endFormer(ctx, former{ID: id, ClientID: g.ClientID, AccountsURL: g.AccountsURL})
+		n, err := of.endFormer(ctx, credential.Former{ID: id, ClientID: g.ClientID, AccountsURL: g.AccountsURL})
 		mu.Lock()
 		defer mu.Unlock()
 		ended[of.name] = ended[of.name].and(n, err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/zoho"
@@ -19,7 +20,7 @@ import (
 
 // obtained is an answer of Zoho that may hold a grant, with what led to it.
 type obtained struct {
-	attempt   *attempt
+	attempt   *credential.Attempt
 	admitted  *gate.Admitted
 	dc        zoho.DataCenter
 	grantType string
@@ -31,8 +32,8 @@ type obtained struct {
 }
 
 // credential is what is stored of the grant.
-func (o *obtained) credential(w connectRequest) *credential {
-	next := &credential{
+func (o *obtained) credential(w connectRequest) *credential.Credential {
+	next := &credential.Credential{
 		ClientID: w.client.ClientID, DataCenter: o.dc.Name, AccountsURL: o.dc.AccountsURL, GrantType: o.grantType,
 		RefreshToken: o.answer.RefreshToken, APIDomain: o.answer.Token.APIDomain, Code: o.code,
 		Granted: o.answer.Token.Scopes, Connected: o.answer.Received.UTC(),
@@ -47,7 +48,7 @@ func (o *obtained) credential(w connectRequest) *credential {
 // finish stores a grant that Zoho has given, and its first token.
 func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*known, []string, error) {
 	next := o.credential(w)
-	g := next.ledgerGrant()
+	g := next.LedgerGrant()
 	var doubt string
 	var err error
 	if g.RefreshToken != "" {
@@ -67,7 +68,7 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 	if err != nil {
 		return nil, nil, b.unpointed(ctx, w, o.dc, g, doubt, gateError(err))
 	}
-	k := &known{name: w.name, credential: *next}
+	k := &known{name: w.name, Credential: *next}
 	account := b.account(&derived{account: k.accountOf(w.client.at(o.dc), w.client)}, w.storage)
 	err = b.keeper.Adopt(ctx, account, o.answer, func() (err error) {
 		k, err = b.point(ctx, w, o.attempt, passed, next)
@@ -90,7 +91,7 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 
 // point makes a name's credential point to a grant that passed the gate. The client must
 // be in force still: config may have changed while Zoho was asked.
-func (b *backend) point(ctx context.Context, w connectRequest, attempt *attempt, passed gate.Passed, next *credential) (*known, error) {
+func (b *backend) point(ctx context.Context, w connectRequest, attempt *credential.Attempt, passed gate.Passed, next *credential.Credential) (*known, error) {
 	b.configuring.use()
 	defer b.configuring.used()
 	c, err := b.memory.config(ctx, w.storage)
@@ -100,7 +101,11 @@ func (b *backend) point(ctx context.Context, w connectRequest, attempt *attempt,
 	if c.ClientID != next.ClientID {
 		return nil, refuse("config was given another client_id while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name)
 	}
-	return b.credentials.connect(ctx, w.storage, attempt, passed, next, w.change)
+	connected, err := b.credentials.Connect(ctx, w.storage, attempt, passed, next, w.change)
+	if err != nil {
+		return nil, gateError(err)
+	}
+	return newKnown(w.name, connected), nil
 }
 
 // endOtherConsent ends the consent that still waits for a credential that was just

@@ -11,13 +11,15 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
 // world is the mount as its ledger asks it.
 type world struct {
-	*credentials
+	*credential.Store
+	memory *memory
 	keeper *zoho.Keeper
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/backend/internal/store"
@@ -28,13 +29,13 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if err != nil {
 		return nil, nil, err
 	}
-	attempt := b.credentials.begin(w.name)
-	defer b.credentials.end(attempt)
-	next := &credential{
+	attempt := b.credentials.Begin(w.name)
+	defer b.credentials.End(attempt)
+	next := &credential.Credential{
 		ClientID: w.client.ClientID, DataCenter: dc.Name, AccountsURL: dc.AccountsURL, GrantType: grantType,
 		RefreshToken: w.refreshToken, Requested: w.scopes, SOID: w.soid,
 	}
-	k := &known{name: w.name, credential: *next}
+	k := &known{name: w.name, Credential: *next}
 	d, err := k.derive(w.client)
 	if err != nil {
 		return nil, nil, err
@@ -42,7 +43,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if err := b.knowOld(ctx, w); err != nil {
 		return nil, nil, err
 	}
-	g := next.ledgerGrant()
+	g := next.LedgerGrant()
 	doubt, err := b.ledger.Doubt(ctx, w.storage, g, ledger.Sentence{Name: w.name})
 	if errors.Is(err, ledger.ErrRevoking) {
 		return nil, nil, refuse("this refresh token belonged to a credential of this mount that was deleted or replaced, and is being revoked at %s; obtain another with %s", hostOf(dc), k.again())
@@ -65,7 +66,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
 	if proven.rotated != "" {
-		_, failed := b.ledger.Settle(ctx, w.storage, next.ledgerGrant().ID, w.name, proven.doubt)
+		_, failed := b.ledger.Settle(ctx, w.storage, next.LedgerGrant().ID, w.name, proven.doubt)
 		unsettled = errors.Join(unsettled, failed)
 	}
 	if unsettled != nil {
@@ -88,7 +89,7 @@ func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType s
 		return nil, err
 	}
 	arrived := w.arrived(gate.RefreshToken)
-	if grantType == grantClient {
+	if grantType == credential.GrantClient {
 		arrived.Evidence = gate.ClientCredentials
 	}
 	arrived.DataCenter = dc.Name
@@ -97,8 +98,8 @@ func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType s
 }
 
 // pointImported makes the credential point to a grant that one mint has proven.
-func (b *backend) pointImported(ctx context.Context, w connectRequest, attempt *attempt, admitted *gate.Admitted, dc zoho.DataCenter, next *credential) (*known, error) {
-	id, _ := next.grant()
+func (b *backend) pointImported(ctx context.Context, w connectRequest, attempt *credential.Attempt, admitted *gate.Admitted, dc zoho.DataCenter, next *credential.Credential) (*known, error) {
+	id, _ := next.Grant()
 	passed, err := admitted.Pass(ctx, gate.Obtained{GrantID: id, DataCenter: dc.Name, Granted: next.Granted})
 	if err != nil {
 		return nil, gateError(err)

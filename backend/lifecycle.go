@@ -91,7 +91,7 @@ func (b *backend) spawn(work func(ctx context.Context)) {
 func (b *backend) clean(context.Context) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	b.credentials.obtained(ctx)
+	b.credentials.WaitIdle(ctx)
 	var owed error
 	b.safely(func() { owed = b.ledger.SettleDebts(ctx, b.storage) })
 	b.keeper.Close(ctx)
@@ -157,7 +157,7 @@ func (p *Process) Finish(ctx context.Context) {
 	var mounts sync.WaitGroup
 	for b := range p.mounts {
 		mounts.Go(func() {
-			b.credentials.obtained(ctx)
+			b.credentials.WaitIdle(ctx)
 			b.safely(func() { _ = b.ledger.SettleDebts(ctx, b.storage) }) // there is nobody left to tell
 		})
 	}

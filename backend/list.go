@@ -64,7 +64,7 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, data *fra
 	return b.page(names, data, func(name string) (map[string]any, error) {
 		// Read past the cache: a list must not push out what is in use.
 		k := &known{name: name}
-		c := &k.credential
+		c := &k.Credential
 		if err := store.Get(ctx, req.Storage, credsPrefix+name, c); err != nil {
 			return nil, err
 		}

@@ -19,9 +19,12 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
+
+const credsPrefix = credential.Prefix
 
 // rememberedCredentials bounds each cache: some 10 MB when full.
 const rememberedCredentials = 10_000
@@ -45,12 +48,17 @@ type memory struct {
 
 // known is a credential in memory with what was derived from it.
 type known struct {
-	credential
+	credential.Credential
 	name string
 	// device is a device consent that waits beside this credential; nil without one.
 	device atomic.Pointer[consent.Consent]
 	// derived is the account for one client, remade when the client changes.
 	derived atomic.Pointer[derived]
+}
+
+// newKnown is a credential as it was just stored.
+func newKnown(name string, c *credential.Credential) *known {
+	return &known{name: name, Credential: *c}
 }
 
 func newMemory(transport http.RoundTripper, size int) *memory {
@@ -154,7 +162,7 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	}
 	generation := m.generation()
 	k := &known{name: name}
-	err := store.Get(ctx, s, credsPrefix+name, &k.credential)
+	err := store.Get(ctx, s, credsPrefix+name, &k.Credential)
 	if errors.Is(err, store.ErrAbsent) {
 		return nil, absent("no credential named %q; connect it with authorize/%s first", name, name)
 	}
@@ -172,6 +180,21 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	}
 	return k, nil
 }
+
+// Stored implements credential.Cache.
+func (m *memory) Stored(ctx context.Context, s logical.Storage, name string) (*credential.Credential, error) {
+	k, err := m.credential(ctx, s, name)
+	if isAbsent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &k.Credential, nil
+}
+
+// Forget implements credential.Cache.
+func (m *memory) Forget(name string) { m.forget(credsPrefix + name) }
 
 // tokenFingerprint names a token in logs: the same token gets the same name on
 // this mount, and nobody without the mount's key can check a guess.

@@ -93,7 +93,7 @@ func (b *backend) outcomePage(ctx context.Context, w *connectRequest, c *consent
 func (b *backend) describeConnected(ctx context.Context, w *connectRequest, o *consent.Outcome, p *page.Page) {
 	p.Result, p.DataCenter = page.Connected, titled(w.client, o.DataCenter)
 	k, err := b.memory.credential(ctx, w.storage, w.name)
-	if err != nil || !k.goesOn(o.GrantID) {
+	if err != nil || !k.GoesOn(o.GrantID) {
 		return
 	}
 	p.Account = firstOf(k.Person.Email, k.Person.ZUID)

@@ -216,7 +216,7 @@ func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *fram
 		return nil, refuse("if_state is empty; give that of the consent to end, or leave it out to end whichever waits")
 	}
 	_, err := b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
-		if c, err := b.consents.Get(ctx, s, name); err == nil && c.InProgress() && (state == "" || c.HasState(state)) && b.credentials.completed(name, c.ID) {
+		if c, err := b.consents.Get(ctx, s, name); err == nil && c.InProgress() && (state == "" || c.HasState(state)) && b.credentials.Completed(name, c.ID) {
 			return nil, refuse("the consent for %q was completed before it could be withdrawn: the credential is connected; delete creds/%s to end it", name, name)
 		}
 		return b.consents.Withdraw(ctx, s, name, state)

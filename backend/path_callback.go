@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/internal/page"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -133,7 +134,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	}()
 	w := connectRequest{
 		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived,
-		change: func(*settings) error { return nil },
+		change: func(*credential.Settings) error { return nil },
 	}
 	var err error
 	if w.client, err = b.memory.config(ctx, w.storage); err != nil {
@@ -177,7 +178,7 @@ func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Conse
 	}
 	c, err := look()
 	if c.InProgress() {
-		if b.credentials.obtainingFor(w.name) {
+		if b.credentials.InProgressFor(w.name) {
 			return c, busyPage(w.name), nil
 		}
 		c, err = look() // who spent it has come to an end, or died

@@ -234,7 +234,7 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, data *
 	if err != nil {
 		return nil, fmt.Errorf("listing credentials: %w", err)
 	}
-	if b.credentials.obtaining() > 0 {
+	if b.credentials.InProgress() > 0 {
 		return nil, refuse("config is in use: a grant is being obtained from Zoho right now; delete it when that is done")
 	}
 	if len(names) > 0 {

@@ -111,7 +111,7 @@ func connectedFields() map[string]*framework.FieldSchema {
 func connectedData(k *known, d *derived) map[string]any {
 	return map[string]any{
 		"grant_type":       k.GrantType,
-		"requested_level":  k.level(),
+		"requested_level":  k.Level(),
 		"soid":             k.SOID,
 		"data_center":      k.DataCenter,
 		"accounts_server":  d.dc.AccountsURL,

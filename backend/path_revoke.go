@@ -75,7 +75,7 @@ func (b *backend) revokeOne(ctx context.Context, req *logical.Request, data *fra
 	e := &ending{b: b, s: req.Storage, r: r, name: name, leak: true}
 	done, cause := e.revokeName(ctx)
 	if !isAbsent(cause) {
-		if cause == nil && b.credentials.deleting()[name] > 0 {
+		if cause == nil && b.credentials.Deleting()[name] > 0 {
 			cause = beingDeleted()
 		}
 		b.Logger().Info("access tokens revoked", "credential", name, "revoked", done, "complete", cause == nil)
@@ -130,7 +130,7 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	if err != nil {
 		return nil, err
 	}
-	for name := range b.credentials.deleting() {
+	for name := range b.credentials.Deleting() {
 		t.add(name, 0, beingDeleted())
 	}
 	shown := make(map[string]any, len(t.ended))

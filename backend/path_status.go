@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -129,9 +130,9 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	answer := map[string]any{
 		"state":            stateReady,
 		"grant_type":       k.GrantType,
-		"requested_level":  k.level(),
+		"requested_level":  k.Level(),
 		"soid":             k.SOID,
-		"belongs_to":       k.belongsTo(),
+		"belongs_to":       k.BelongsTo(),
 		"data_center":      k.DataCenter,
 		"accounts_server":  k.AccountsURL,
 		"api_domain":       k.APIDomain,
@@ -224,7 +225,7 @@ func notConnected(c *consent.Consent, about map[string]any, mountPoint, name str
 func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *known, answer map[string]any) error {
 	grants, tokens := 0, 0
 	for _, f := range k.Former {
-		if f.GrantType != grantClient {
+		if f.GrantType != credential.GrantClient {
 			g, err := b.ledger.Condemned(ctx, s, f.ID)
 			if err != nil {
 				return err

@@ -13,38 +13,6 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// Levels of consent, as Zoho tells them apart. Zoho, "instance-level".
-const (
-	levelUser         = "user"
-	levelOrganization = "organization"
-)
-
-// level is the level of consent that was asked for; empty if none was asked for here. A
-// visitor can change the address that they open, and no answer of Zoho's proves the level.
-func (c *credential) level() string {
-	switch {
-	case c.Organization:
-		return levelOrganization
-	case c.GrantType == grantRefresh:
-		return ""
-	}
-	return levelUser
-}
-
-// belongsTo says with whom the grant ends, as far as that is known.
-func (c *credential) belongsTo() string {
-	who := firstOf(c.Person.Email, c.Person.ZUID)
-	switch {
-	case c.Organization:
-		return "asked for as the organization " + firstOf(c.SOID, "of the administrator who consented")
-	case c.GrantType == grantClient:
-		return "the account that owns the client in Zoho's API console"
-	case who != "":
-		return "the person " + who
-	}
-	return "a person who is not known here; a consent with the scope " + gate.ProfileScope + " tells"
-}
-
 // learnPerson notes whose account it is, where the scopes let that be asked: Zoho
 // counts grants per user. person is set if it is known already. Not knowing is no failure.
 func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token, person zoho.Person) {
@@ -63,9 +31,9 @@ func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, d
 
 // notePerson stores whose account a grant is in, if that is news.
 func (b *backend) notePerson(ctx context.Context, s logical.Storage, k *known, person zoho.Person) {
-	same, err := b.credentials.identify(ctx, s, k, person)
+	same, err := b.credentials.Identify(ctx, s, k.name, &k.Credential, person)
 	if err == nil && same && k.RefreshToken != "" {
-		id, _ := k.grant()
+		id, _ := k.Grant()
 		err = b.ledger.Own(ctx, s, id, person.ZUID)
 	}
 	if err != nil {

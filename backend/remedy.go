@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
 // again says how a credential gets a new grant, by how it got the last one.
 func (k *known) again() string {
 	switch {
-	case k.GrantType == grantDevice:
+	case k.GrantType == credential.GrantDevice:
 		return fmt.Sprintf("authorize/%s flow=device", k.name)
-	case k.GrantType == grantClient:
+	case k.GrantType == credential.GrantClient:
 		return fmt.Sprintf("grant_type=client_credentials on creds/%s", k.name)
-	case k.GrantType == grantRefresh:
+	case k.GrantType == credential.GrantRefresh:
 		return fmt.Sprintf("authorize/%s, or import another refresh_token", k.name)
 	case len(k.Requested) == 0:
 		return codeAgain(k.name)
@@ -42,12 +43,12 @@ func (k *known) nextCommand(mountPoint string) string {
 		soid = append(soid, "soid="+k.SOID)
 	}
 	switch {
-	case k.GrantType == grantClient:
-		fields := append([]string{"grant_type=" + grantClient, scopes}, soid...)
+	case k.GrantType == credential.GrantClient:
+		fields := append([]string{"grant_type=" + credential.GrantClient, scopes}, soid...)
 		return vaultCommand("write", creds, append(fields, "data_center="+k.DataCenter)...)
-	case k.GrantType == grantRefresh:
+	case k.GrantType == credential.GrantRefresh:
 		return vaultCommand("write", creds, "refresh_token=-", "data_center="+k.DataCenter)
-	case k.GrantType == grantDevice:
+	case k.GrantType == credential.GrantDevice:
 		return vaultCommand("write", authorize, "flow="+consent.Device, scopes)
 	case len(k.Requested) == 0:
 		return vaultCommand("write", creds, "code=-")
@@ -102,12 +103,12 @@ func (k *known) notProven(err error) error {
 	}
 	what := e.Error()
 	switch {
-	case k.GrantType == grantClient && e.About != zoho.AboutUser && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
+	case k.GrantType == credential.GrantClient && e.About != zoho.AboutUser && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
 		if e.About == zoho.AboutGrant { // there is no refresh token that could be refused
 			what = fmt.Sprintf("client credentials refused by %s (%s)", e.Server, e.Code)
 		}
 		return refuse("%s: client credentials need a client of the type Self Client in Zoho's API console, and this one may be of another type; or client_id, client_secret or data_center is wrong. Use a self client, or connect with authorize/%s", what, k.name)
-	case k.GrantType == grantRefresh && e.About == zoho.AboutGrant:
+	case k.GrantType == credential.GrantRefresh && e.About == zoho.AboutGrant:
 		return refuse("%s: most likely an access token or a code was given in place of the refresh token (all three look alike), or the refresh token belongs to another client or to another data center than %s, or it was revoked; copy refresh_token from Zoho's answer to the code and name its data_center, or connect with authorize/%s", what, k.DataCenter, k.name)
 	}
 	return explain(err, k.again())

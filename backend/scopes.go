@@ -53,7 +53,7 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 func (b *backend) holdsGrant(ctx context.Context, w connectRequest) func(id string) bool {
 	return func(id string) bool {
 		k, err := b.memory.credential(ctx, w.storage, w.name)
-		return err == nil && k.goesOn(id)
+		return err == nil && k.GoesOn(id)
 	}
 }
 
@@ -75,8 +75,8 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *
 		return nil, nil, err
 	}
 	id := d.account.ID
-	if proven.goesOn(id) {
-		id, _ = proven.grant()
+	if proven.GoesOn(id) {
+		id, _ = proven.Grant()
 	}
 	passed, err := admitted.Pass(ctx, gate.Obtained{GrantID: id, DataCenter: d.dc.Name, Granted: token.Scopes})
 	if err != nil {
@@ -84,10 +84,11 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *
 		b.endFailed(ctx, w, c, c, err)
 		return nil, nil, err
 	}
-	k, err := b.credentials.extend(ctx, w.storage, w.name, passed, c.Scopes, token.Scopes, w.change)
+	extended, err := b.credentials.Extend(ctx, w.storage, w.name, passed, c.Scopes, token.Scopes, w.change)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, gateError(err)
 	}
+	k := newKnown(w.name, extended)
 	// Last: there is no code in that address, so it may be written again until its result
 	// is stored.
 	if err := b.consents.Finish(ctx, w.storage, w.name, c, success(k, c.Scopes, token.Scopes)); err != nil {

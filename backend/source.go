@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -19,7 +20,7 @@ type connectRequest struct {
 	storage logical.Storage
 	// mountPoint is where the mount is in Vault, with a slash at the end.
 	mountPoint string
-	change     func(*settings) error
+	change     func(*credential.Settings) error
 
 	callback     zoho.Callback
 	fromCallback bool
@@ -52,7 +53,7 @@ func (w *connectRequest) read(f *fields) (string, error) {
 		callbackURL, code = code, "" // the whole address was pasted
 	}
 	sources := 0
-	for _, given := range []bool{callbackURL != "", code != "", w.refreshToken != "", grantType == grantClient} {
+	for _, given := range []bool{callbackURL != "", code != "", w.refreshToken != "", grantType == credential.GrantClient} {
 		if given {
 			sources++
 		}
@@ -60,12 +61,12 @@ func (w *connectRequest) read(f *fields) (string, error) {
 	switch {
 	case sources > 1:
 		return "", refuse("a write takes one source of a grant; give only one of callback_url, code, refresh_token and grant_type=client_credentials")
-	case grantType != "" && grantType != grantClient:
+	case grantType != "" && grantType != credential.GrantClient:
 		return "", refuse("grant_type %q is not needed or not known; with callback_url, code or refresh_token leave it out, for a self client's own credentials write client_credentials", shorten(grantType))
-	case grantType == grantClient && len(w.scopes) == 0:
+	case grantType == credential.GrantClient && len(w.scopes) == 0:
 		return "", refuse("scopes are missing; client credentials are minted for the scopes named here, such as ZohoCRM.modules.READ")
-	case grantType == grantClient:
-		return grantClient, f.onlyWith("client credentials", "data_center", "scopes", "soid")
+	case grantType == credential.GrantClient:
+		return credential.GrantClient, f.onlyWith("client credentials", "data_center", "scopes", "soid")
 	case callbackURL != "":
 		callback, err := zoho.ParseCallback(callbackURL)
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 )
 
 // checkMetadata bounds what people note down, as Vault's own kv engine does.
@@ -50,7 +52,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
-	change := func(s *settings) error {
+	change := func(s *credential.Settings) error {
 		f.ownDuration("max_age", &s.MaxAge)
 		f.ownDuration("min_ttl", &s.MinTTL)
 		f.bool("leased", &s.Leased)
@@ -64,9 +66,9 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		return f.err
 	}
 	// Tried on a copy first: a code must not be spent for settings that are refused.
-	var tried settings
+	var tried credential.Settings
 	if k, err := b.memory.credential(ctx, req.Storage, name); err == nil {
-		tried = k.settings
+		tried = k.Settings
 	} else if !isAbsent(err) {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	var k *known
 	var warnings []string
 	switch source {
-	case grantRefresh, grantClient:
+	case credential.GrantRefresh, credential.GrantClient:
 		k, warnings, err = b.importGrant(ctx, w, source)
 	case "code":
 		k, warnings, err = b.connect(ctx, w)
@@ -100,6 +102,10 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 }
 
 func (b *backend) changeSettings(ctx context.Context, w connectRequest) (*known, error) {
-	return b.credentials.set(ctx, w.storage, w.name, w.change,
+	changed, err := b.credentials.Change(ctx, w.storage, w.name, w.change,
 		refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name))
+	if err != nil {
+		return nil, err
+	}
+	return newKnown(w.name, changed), nil
 }

@@ -28,7 +28,10 @@ func (r *Refused) Error() string { return r.Text }
 
 func text(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-func refuse(format string, args ...any) error { return &Refused{Text: text(format, args...)} }
+func refuse(format string, args ...any) error { return Refuse(format, args...) }
+
+// Refuse makes a refusal that a caller must act on.
+func Refuse(format string, args ...any) error { return &Refused{Text: text(format, args...)} }
 
 // UsedCode refuses a code that was sent to Zoho before.
 func UsedCode(name string) error {
