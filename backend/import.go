@@ -19,13 +19,9 @@ import (
 // once one mint has proven them. A grant that is not stored is forgotten, not revoked, and
 // only when its calls no longer count.
 func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType string) (*known, []string, error) {
-	dc, err := w.place("")
-	if err != nil {
-		return nil, nil, err
-	}
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
-	admitted, err := b.admitImport(ctx, w, grantType, dc)
+	admitted, dc, err := b.admitImport(ctx, w, grantType)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,8 +39,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if err := b.knowOld(ctx, w); err != nil {
 		return nil, nil, err
 	}
-	g := next.LedgerGrant()
-	doubt, err := b.ledger.Doubt(ctx, w.storage, g, ledger.Sentence{Name: w.name})
+	doubt, err := b.ledger.Doubt(ctx, w.storage, next.LedgerGrant(), ledger.Sentence{Name: w.name})
 	if errors.Is(err, ledger.ErrRevoking) {
 		return nil, nil, refuse("this refresh token belonged to a credential of this mount that was deleted or replaced, and is being revoked at %s; obtain another with %s", hostOf(dc), k.again())
 	}
@@ -64,18 +59,21 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	} else {
 		err = k.notProven(err)
 	}
-	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
+	_, unsettled := b.ledger.Settle(ctx, w.storage, d.account.ID, w.name, doubt)
 	if proven.rotated != "" {
 		_, failed := b.ledger.Settle(ctx, w.storage, next.LedgerGrant().ID, w.name, proven.doubt)
 		unsettled = errors.Join(unsettled, failed)
 	}
-	if unsettled != nil {
+	var warnings []string
+	if err == nil {
+		warnings = append(gate.ScopeWarnings(w.scopes, token.Scopes), b.endOtherConsent(ctx, w, admitted)...)
+	}
+	if unsettled != nil { // last: nothing waits for a log line
 		b.Logger().Warn("who holds a grant was not settled in storage yet", "credential", w.name, "error", unsettled)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	warnings := append(gate.ScopeWarnings(w.scopes, token.Scopes), b.endOtherConsent(ctx, w, admitted)...)
 	b.connected(w.name, dc, grantType, token)
 	b.learnPerson(ctx, w, k, dc, token, zoho.Person{})
 	return k, warnings, nil
@@ -83,10 +81,14 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 
 // admitImport asks the gate before the mint. A consent that cannot be read does not stand
 // in the way: an import needs none.
-func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType string, dc zoho.DataCenter) (*gate.Admitted, error) {
+func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType string) (*gate.Admitted, zoho.DataCenter, error) {
+	dc, err := w.place("")
+	if err != nil {
+		return nil, dc, err
+	}
 	stored, err := b.consents.Get(ctx, w.storage, w.name)
 	if err != nil && !store.Unreadable(err) {
-		return nil, err
+		return nil, dc, err
 	}
 	arrived := w.arrived(gate.RefreshToken)
 	if grantType == credential.GrantClient {
@@ -94,7 +96,7 @@ func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType s
 	}
 	arrived.DataCenter = dc.Name
 	admitted, err := gate.Admit(stored, arrived, time.Now())
-	return admitted, gateError(err)
+	return admitted, dc, gateError(err)
 }
 
 // pointImported makes the credential point to a grant that one mint has proven.

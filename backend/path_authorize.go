@@ -105,42 +105,16 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	p := consent.Consent{
-		ClientID: c.ClientID, Flow: consent.Code, RedirectURI: c.redirectURI(req.MountPoint), Scopes: c.Scopes, DataCenter: c.DataCenter,
-		State: c.states.seal(name), Started: time.Now().UTC().Truncate(time.Second),
-	}
-	p.Starter, p.StartedBy = caller(req)
-	var extra []string
-	var force bool
 	f := newFields(req, data).forAuthorize()
-	if f.sent("if_state") {
-		return nil, refuse("if_state belongs to a delete; leave it out")
-	}
-	f.text("flow", &p.Flow)
-	f.text("redirect_uri", &p.RedirectURI)
-	f.scopes("scopes", &p.Scopes)
-	f.scopes("add_scopes", &extra)
-	f.bool("force", &force)
-	if f.text("data_center", &p.DataCenter); p.DataCenter == "" {
-		p.DataCenter = c.DataCenter
-	}
-	if f.err != nil {
-		return nil, f.err
-	}
-	if err := readLink(&p, c, f, req.MountPoint); err != nil {
-		return nil, err
-	}
-	dc, err := c.dataCenter(p.DataCenter)
+	p, dc, err := readConsentRequest(req, c, f, name)
 	if err != nil {
 		return nil, err
 	}
-	p.DataCenter = dc.Name
-	if c.secret(dc.Name) == "" {
-		return nil, noSecret(dc, name)
-	}
+	var force bool
+	f.bool("force", &force)
 	replaced := ""
 	mayReplace := func(stored *consent.Consent, unreadable error) (err error) {
-		replaced, err = replace(stored, unreadable, &p, name, force)
+		replaced, err = replace(stored, unreadable, p, name, force)
 		return err
 	}
 	// Before Zoho is asked for anything; and again when it is stored.
@@ -150,11 +124,11 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	var address string
 	switch {
 	case f.sent("add_scopes"):
-		address, err = b.beginScopes(ctx, req.Storage, c, name, f, extra, &p)
+		address, err = b.beginScopes(ctx, req.Storage, c, name, f, p)
 	case p.Flow == consent.Device:
-		err = b.beginDevice(ctx, c, dc, f, &p)
+		err = b.beginDevice(ctx, c, dc, f, p)
 	case p.Flow == consent.Code, p.Flow == consent.Organization:
-		address, err = beginCode(c, dc, &p)
+		address, err = beginCode(c, dc, p)
 	default:
 		err = refuse("unknown flow %q; use code, device or organization", shorten(p.Flow))
 	}
@@ -162,13 +136,46 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 		return nil, err
 	}
 	_, err = b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
-		return b.consents.Start(ctx, s, name, &p, mayReplace)
+		return b.consents.Start(ctx, s, name, p, mayReplace)
 	})
 	if err != nil {
 		return nil, err
 	}
 	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
-	return b.startedAnswer(ctx, req, c, &p, name, address, replaced), nil
+	return b.startedAnswer(ctx, req, c, p, name, address, replaced), nil
+}
+
+// readConsentRequest reads what a consent asks for, and where it starts.
+func readConsentRequest(req *logical.Request, c *client, f *fields, name string) (*consent.Consent, zoho.DataCenter, error) {
+	p := &consent.Consent{
+		ClientID: c.ClientID, Flow: consent.Code, RedirectURI: c.redirectURI(req.MountPoint), Scopes: c.Scopes, DataCenter: c.DataCenter,
+		State: c.states.seal(name), Started: time.Now().UTC().Truncate(time.Second),
+	}
+	p.Starter, p.StartedBy = caller(req)
+	if f.sent("if_state") {
+		return nil, zoho.DataCenter{}, refuse("if_state belongs to a delete; leave it out")
+	}
+	f.text("flow", &p.Flow)
+	f.text("redirect_uri", &p.RedirectURI)
+	f.scopes("scopes", &p.Scopes)
+	if f.text("data_center", &p.DataCenter); p.DataCenter == "" {
+		p.DataCenter = c.DataCenter
+	}
+	if f.err != nil {
+		return nil, zoho.DataCenter{}, f.err
+	}
+	if err := readLink(p, c, f, req.MountPoint); err != nil {
+		return nil, zoho.DataCenter{}, err
+	}
+	dc, err := c.dataCenter(p.DataCenter)
+	if err != nil {
+		return nil, dc, err
+	}
+	p.DataCenter = dc.Name
+	if c.secret(dc.Name) == "" {
+		return nil, dc, noSecret(dc, name)
+	}
+	return p, dc, nil
 }
 
 // startedAnswer is what whoever started a consent gets.

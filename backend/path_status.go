@@ -127,25 +127,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		return nil, err
 	}
-	answer := map[string]any{
-		"state":            stateReady,
-		"grant_type":       k.GrantType,
-		"requested_level":  k.Level(),
-		"soid":             k.SOID,
-		"belongs_to":       k.BelongsTo(),
-		"data_center":      k.DataCenter,
-		"accounts_server":  k.AccountsURL,
-		"api_domain":       k.APIDomain,
-		"requested_scopes": list(k.Requested),
-		"granted_scopes":   list(k.Granted),
-		"created_time":     stamp(k.Created),
-		"connected_time":   stamp(k.Connected),
-		"disabled":         k.Disabled,
-		"custom_metadata":  pairs(k.CustomMetadata),
-	}
-	if k.Person.ZUID != "" {
-		answer["zoho_user"], answer["zoho_email"] = k.Person.ZUID, k.Person.Email
-	}
+	answer := describeCredential(k)
 	if err := b.describeFormer(ctx, req.Storage, k, answer); err != nil {
 		return nil, err
 	}
@@ -175,6 +157,30 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
 	}
 	return &logical.Response{Data: answer}, nil
+}
+
+// describeCredential is what is stored of a credential.
+func describeCredential(k *known) map[string]any {
+	answer := map[string]any{
+		"state":            stateReady,
+		"grant_type":       k.GrantType,
+		"requested_level":  k.Level(),
+		"soid":             k.SOID,
+		"belongs_to":       k.BelongsTo(),
+		"data_center":      k.DataCenter,
+		"accounts_server":  k.AccountsURL,
+		"api_domain":       k.APIDomain,
+		"requested_scopes": list(k.Requested),
+		"granted_scopes":   list(k.Granted),
+		"created_time":     stamp(k.Created),
+		"connected_time":   stamp(k.Connected),
+		"disabled":         k.Disabled,
+		"custom_metadata":  pairs(k.CustomMetadata),
+	}
+	if k.Person.ZUID != "" {
+		answer["zoho_user"], answer["zoho_email"] = k.Person.ZUID, k.Person.Email
+	}
+	return answer
 }
 
 // consentStatus returns the stored consent of a name, nil without a readable one, and what

@@ -14,7 +14,11 @@ import (
 )
 
 // beginScopes starts the consent to more scopes and returns the address to open.
-func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client, name string, f *fields, extra []string, p *consent.Consent) (address string, err error) {
+func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client, name string, f *fields, p *consent.Consent) (address string, err error) {
+	var extra []string
+	if f.scopes("add_scopes", &extra); f.err != nil {
+		return "", f.err
+	}
 	if len(extra) == 0 {
 		return "", refuse("add_scopes is empty; name the scopes to add")
 	}

@@ -35,36 +35,15 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	f := newFields(req, data)
-	if f.sent("revoke") {
-		return nil, refuse("revoke belongs to a delete; leave it out")
-	}
-	if f.sent("rejected") {
-		return nil, refuse("rejected belongs to a read (GET with ?rejected=<token_id>); leave it out")
-	}
-	if req.Operation == logical.PatchOperation {
-		// The patch capability changes settings. Connecting needs create or update.
-		if err := f.only("patch", "max_age", "min_ttl", "leased", "disabled", "custom_metadata"); err != nil {
-			return nil, err
-		}
+	if err := checkOperation(req.Operation, f); err != nil {
+		return nil, err
 	}
 	w := connectRequest{name: name, client: c, storage: req.Storage, mountPoint: req.MountPoint}
 	source, err := w.read(f)
 	if err != nil {
 		return nil, err
 	}
-	change := func(s *credential.Settings) error {
-		f.ownDuration("max_age", &s.MaxAge)
-		f.ownDuration("min_ttl", &s.MinTTL)
-		f.bool("leased", &s.Leased)
-		f.bool("disabled", &s.Disabled)
-		if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil && f.given("custom_metadata") {
-			f.err = checkMetadata(s.CustomMetadata)
-		}
-		if f.err == nil && f.given("min_ttl") && *s.MinTTL > c.MaxTokenLifetime-leastUse {
-			return tooLong(c.MaxTokenLifetime)
-		}
-		return f.err
-	}
+	w.change = func(s *credential.Settings) error { return changeSettings(s, f, c) }
 	// Tried on a copy first: a code must not be spent for settings that are refused.
 	var tried credential.Settings
 	if k, err := b.memory.credential(ctx, req.Storage, name); err == nil {
@@ -72,10 +51,9 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	} else if !isAbsent(err) {
 		return nil, err
 	}
-	if err := change(&tried); err != nil {
+	if err := w.change(&tried); err != nil {
 		return nil, err
 	}
-	w.change = change
 	var k *known
 	var warnings []string
 	switch source {
@@ -84,7 +62,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	case "code":
 		k, warnings, err = b.connect(ctx, w)
 	default:
-		k, err = b.changeSettings(ctx, w)
+		k, err = b.storeSettings(ctx, w)
 	}
 	if err != nil {
 		return nil, err
@@ -101,7 +79,36 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	return &logical.Response{Data: connectedData(k, d), Warnings: warnings}, nil
 }
 
-func (b *backend) changeSettings(ctx context.Context, w connectRequest) (*known, error) {
+// checkOperation refuses fields that belong to another operation.
+func checkOperation(op logical.Operation, f *fields) error {
+	switch {
+	case f.sent("revoke"):
+		return refuse("revoke belongs to a delete; leave it out")
+	case f.sent("rejected"):
+		return refuse("rejected belongs to a read (GET with ?rejected=<token_id>); leave it out")
+	case op == logical.PatchOperation:
+		// The patch capability changes settings. Connecting needs create or update.
+		return f.only("patch", "max_age", "min_ttl", "leased", "disabled", "custom_metadata")
+	}
+	return nil
+}
+
+// changeSettings sets what was sent.
+func changeSettings(s *credential.Settings, f *fields, c *client) error {
+	f.ownDuration("max_age", &s.MaxAge)
+	f.ownDuration("min_ttl", &s.MinTTL)
+	f.bool("leased", &s.Leased)
+	f.bool("disabled", &s.Disabled)
+	if f.pairs("custom_metadata", &s.CustomMetadata); f.err == nil && f.given("custom_metadata") {
+		f.err = checkMetadata(s.CustomMetadata)
+	}
+	if f.err == nil && f.given("min_ttl") && *s.MinTTL > c.MaxTokenLifetime-leastUse {
+		return tooLong(c.MaxTokenLifetime)
+	}
+	return f.err
+}
+
+func (b *backend) storeSettings(ctx context.Context, w connectRequest) (*known, error) {
 	changed, err := b.credentials.Change(ctx, w.storage, w.name, w.change,
 		refuse("credential %q is not connected yet, and this write names no source of a grant; give callback_url, code or refresh_token (start with authorize/%s)", w.name, w.name))
 	if err != nil {
