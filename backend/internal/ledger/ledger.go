@@ -411,7 +411,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 	return held, err
 }
 
-// replace makes a credential point to a grant if its own goes on with that one, and returns
+// replace makes a credential point to a grant that replaces its own, if it does, and returns
 // what it points to then. The lock of its name is held.
 func (l *Ledger) replace(ctx context.Context, s logical.Storage, id, name string, current *Grant, former []Former) (*Grant, []Former, error) {
 	g, err := l.find(ctx, s, id)

@@ -296,7 +296,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 			if err != nil {
 				return err
 			}
-			if shared { // the token is another grant's, which goes on using it
+			if shared { // another grant has this token and is in use
 				if err := l.discount(ctx, s, g); err != nil {
 					return err
 				}
