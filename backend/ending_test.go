@@ -217,3 +217,26 @@ func TestRevokingIsDoneManyAtOnceWhereZohoIsSlow(t *testing.T) {
 		}
 	})
 }
+
+// A delete needs config only to revoke, and what it cannot revoke is retried.
+func TestCredentialIsDeletedThoughConfigCannotBeRead(t *testing.T) {
+	for _, how := range []data{nil, {"revoke": false}} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.configure(nil)
+			m.connect("crm")
+			m.restart()
+			m.storage.failing("get", "config")
+			m.do(logical.DeleteOperation, "creds/crm", how)
+			m.storage.working()
+			m.refused(logical.ReadOperation, "creds/crm", nil, 404)
+			passes(2 * time.Minute)
+			m.tick()
+			if n := len(m.zoho.RefreshTokens()); n != len(how) {
+				t.Errorf("deleted with %v, %d grants live", how, n)
+			}
+			for _, rt := range m.zoho.RefreshTokens() {
+				m.zoho.RevokeRefreshToken(rt.Token)
+			}
+		})
+	}
+}

@@ -38,16 +38,20 @@ func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) 
 }
 
 // client returns the client in force, or, where the mount has no config any more, one
-// without an id and a secret, which can still revoke.
+// without an id and a secret.
 func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
 	c, err := w.memory.config(ctx, s)
-	var a *answer
-	if errors.As(err, &a) {
-		without := defaultConfig()
-		without.LogKey = []byte(rand.Text()) // nothing is logged or started with it
-		return newClient(without, w.memory.transport)
+	if errors.As(err, new(*answer)) {
+		return w.unconfigured()
 	}
 	return c, err
+}
+
+// unconfigured returns a client without an id and a secret, which can still revoke.
+func (w *world) unconfigured() (*client, error) {
+	without := defaultConfig()
+	without.LogKey = []byte(rand.Text()) // nothing is logged or started with it
+	return newClient(without, w.memory.transport)
 }
 
 // revoker returns what can revoke tokens of a client at an accounts server. The

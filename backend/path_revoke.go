@@ -61,7 +61,7 @@ func (b *backend) pathRevokeAll() *framework.Path {
 As revoke/<name>, for every access token of the mount, those of deleted credentials
 included, with a result for each credential that had one. Some seconds before the
 request's time is over nothing more is begun; what was not reached then is counted, and
-writing again goes on with it.`,
+writing again continues with it.`,
 	}
 }
 
@@ -168,8 +168,8 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	return resp, nil
 }
 
-// revokeAll revokes every living access token whatever points to it: the records of tokens
-// tell where they came from. Grants that are due to be revoked end whole.
+// revokeAll revokes every living access token, also those that no credential points to: the
+// records of tokens say where they came from. Grants that are due to be revoked end whole.
 func (e *ending) revokeAll(ctx context.Context, t *results) (unfinished, err error) {
 	ids, err := e.s.List(ctx, tokenPrefix)
 	if err != nil {

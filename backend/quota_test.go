@@ -49,7 +49,7 @@ func TestQuotaWarningComesBeforeTheTwentyFirstConsentAndAdvisesADelete(t *testin
 		if warned := warnings(m.connect("app19")); !strings.Contains(warned, user) || !strings.Contains(warned, "delete those") {
 			t.Errorf("the write that connects the twentieth warns %q", warned)
 		}
-		// Whoever may start consents does not learn whose account it is.
+		// A caller that may only start consents does not learn who the user is.
 		warned := warnings(m.write("authorize/app3", nil))
 		if !strings.Contains(warned, "20 grants") || !strings.Contains(warned, "delete those") || strings.Contains(warned, user) {
 			t.Errorf("before a reconnect it warns %q", warned)

@@ -53,6 +53,16 @@ type revocationServer struct {
 // does: it ends a little later than the last call, and not when the caller leaves.
 func (b *backend) revocations(ctx context.Context, s logical.Storage) (*revocations, context.Context, context.CancelFunc, error) {
 	c, err := b.world.client(ctx, s)
+	return limited(ctx, c, err)
+}
+
+// unconfiguredRevocations is revocations where config cannot be read.
+func (b *backend) unconfiguredRevocations(ctx context.Context) (*revocations, context.Context, context.CancelFunc, error) {
+	c, err := b.world.unconfigured()
+	return limited(ctx, c, err)
+}
+
+func limited(ctx context.Context, c *client, err error) (*revocations, context.Context, context.CancelFunc, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -82,7 +82,7 @@ func (h *simulation) learns(r *simRequest) {
 			switch {
 			case strings.Contains(r.text+failure, "Vault's log"): // storage may not say so, which is all that a standby knows
 				h.unmark()
-			case r.text == "": // everything is revoked, whatever it was minted for
+			case r.text == "": // everything is revoked
 				h.learnsRevoked(r, name, true)
 			case told:
 				h.learnsRevoked(r, name, false)

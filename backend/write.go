@@ -73,8 +73,10 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 		d = k.stranded(c)
 		warnings = append(warnings, err.Error())
 	}
-	if warning := b.quotaAfter(ctx, req.Storage, name); warning != "" && source != "" {
-		warnings = append(warnings, warning)
+	if source != "" {
+		if warning := b.quotaAfter(ctx, req.Storage, name); warning != "" {
+			warnings = append(warnings, warning)
+		}
 	}
 	return &logical.Response{Data: connectedData(k, d), Warnings: warnings}, nil
 }

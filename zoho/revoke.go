@@ -111,8 +111,8 @@ func (k *Keeper) revoke(ctx context.Context, a *Account, v Revocation) (done Rev
 	return done, failed
 }
 
-// revokeEach asks Zoho to revoke some tokens: the first alone, and the others if that is
-// not in vain, since a server that hangs is asked once. A refusal keeps no other alive.
+// revokeEach asks Zoho to revoke some tokens: the first alone, and the others if the
+// server answered, since one that hangs is asked once. A refusal keeps no other alive.
 func (k *Keeper) revokeEach(ctx context.Context, v Revocation, r *Record, tokens []*Token) (gone map[Secret]bool, failed error) {
 	call, release := k.calling(ctx)
 	defer release()
@@ -149,7 +149,7 @@ func (k *Keeper) revokeEach(ctx context.Context, v Revocation, r *Record, tokens
 		for _, t := range tokens[:n] {
 			group.Go(func() error {
 				if !one(t) {
-					return errInVain
+					return errNoAnswer
 				}
 				return nil
 			})
@@ -161,7 +161,7 @@ func (k *Keeper) revokeEach(ctx context.Context, v Revocation, r *Record, tokens
 	return gone, failed
 }
 
-var errInVain = errors.New("no use to go on")
+var errNoAnswer = errors.New("the server did not answer")
 
 // replace makes a record the one in memory where there is one already.
 func (k *Keeper) replace(id string, r *Record) {

@@ -365,19 +365,10 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		}
 		points := current != nil && current.ID == id
 		if current != nil && !points {
-			g, err := l.find(ctx, s, id)
-			if err != nil {
+			if current, former, err = l.replace(ctx, s, id, name, current, former); err != nil {
 				return err
 			}
-			if g != nil && g.Replaces == current.ID && (g.Condemned == nil || !g.Condemned.Revoking) {
-				if err := l.world.Replace(ctx, s, name, g); err != nil {
-					return err
-				}
-				if current, former, err = l.world.Grants(ctx, s, name); err != nil {
-					return err
-				}
-				points = current != nil && current.ID == id
-			}
+			points = current != nil && current.ID == id
 		}
 		if points {
 			if err := l.releaseAll(ctx, s, id, former, name, false); err != nil {
@@ -418,6 +409,19 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		})
 	})
 	return held, err
+}
+
+// replace makes a credential point to a grant that replaces its own, if it does, and returns
+// what it points to then. The lock of its name is held.
+func (l *Ledger) replace(ctx context.Context, s logical.Storage, id, name string, current *Grant, former []Former) (*Grant, []Former, error) {
+	g, err := l.find(ctx, s, id)
+	if err != nil || g == nil || g.Replaces != current.ID || g.Condemned != nil && g.Condemned.Revoking {
+		return current, former, err
+	}
+	if err := l.world.Replace(ctx, s, name, g); err != nil {
+		return nil, nil, err
+	}
+	return l.world.Grants(ctx, s, name)
 }
 
 // hold makes a credential a holder of a grant.

@@ -145,24 +145,29 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		if !asked {
 			waiting.add(g)
 		}
-		switch e := zoho.AsError(err); {
+		switch {
 		case err == nil && asked:
 			delete(w.rests, g.AccountsURL)
-		case err == nil:
-		case e == nil || e.Kind == zoho.Refused:
-			// This grant's own trouble: others of the same server are not held up.
-			wait := l.failed(ctx, s, id, err, after)
-			told = append(told, func() {
-				l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "grant", id, "error", err, "again_in", wait.String())
-			})
-		default:
-			length := min(max(2*last.length, firstRest), maxRest)
-			w.rests[g.AccountsURL] = rest{time.Now().Add(length - firstRest/2), length}
-			l.failed(ctx, s, id, err, func(int) time.Duration { return length - firstRetry/2 })
-			told = append(told, func() {
-				l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "error", err, "again_in", length.String())
-			})
+		case err != nil:
+			told = append(told, l.notRevoked(ctx, s, g, err, last))
 		}
+	}
+}
+
+// notRevoked notes that a grant could not be revoked, and returns what tells of it. last
+// is for how long its server rested before.
+func (l *Ledger) notRevoked(ctx context.Context, s logical.Storage, g *Grant, cause error, last rest) (tell func()) {
+	var wait time.Duration
+	if e := zoho.AsError(cause); e == nil || e.Kind == zoho.Refused {
+		// This grant's own trouble: others of the same server are not held up.
+		wait = l.failed(ctx, s, g.ID, cause, after)
+	} else {
+		wait = min(max(2*last.length, firstRest), maxRest)
+		l.sweeping.rests[g.AccountsURL] = rest{time.Now().Add(wait - firstRest/2), wait}
+		l.failed(ctx, s, g.ID, cause, func(int) time.Duration { return wait - firstRetry/2 })
+	}
+	return func() {
+		l.log().Warn("a grant is not yet revoked", "credential", g.Name(), "grant", g.ID, "error", cause, "again_in", wait.String())
 	}
 }
 
@@ -291,7 +296,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 			if err != nil {
 				return err
 			}
-			if shared { // the token is another grant's, which goes on using it
+			if shared { // another grant has this token and is in use
 				if err := l.discount(ctx, s, g); err != nil {
 					return err
 				}

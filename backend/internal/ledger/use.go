@@ -1,5 +1,5 @@
-// Users of client credentials: whoever has the client has the grant, and credentials
-// that ask for the same scopes share access tokens. A presence key for each credential
+// Users of client credentials: every credential of a client has the same grant, and
+// credentials with the same scopes share access tokens. A presence key for each credential
 // tells whether another one uses the tokens that are about to be revoked.
 
 package ledger
@@ -21,7 +21,7 @@ import (
 // counts.
 const UsePrefix = "use/"
 
-// oldest is how long an access token may live, whatever is configured, and a little more.
+// oldest is longer than any access token lives: a day is the most that config allows.
 const oldest = 25 * time.Hour
 
 // Deleted is a credential that had a grant of client credentials, with tokens of a variant
