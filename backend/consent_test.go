@@ -380,6 +380,7 @@ func TestResultPageIsShownForAnHourAndTheResultListedForAWeek(t *testing.T) {
 
 func TestHelpOfTheMountNamesEachWayToConnect(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
+		m.system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "1.21.0"}
 		help := fmt.Sprint(m.do(logical.HelpOperation, "", data{"requestResponsePrefix": "zoho"}).Data["help"])
 		for _, way := range []string{"vault_addr", "callback", "creds/<name>", "flow=device", "self client", "client\ncredentials", "import of a refresh token"} {
 			if !strings.Contains(help, way) {
