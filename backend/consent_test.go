@@ -381,7 +381,11 @@ func TestResultPageIsShownForAnHourAndTheResultListedForAWeek(t *testing.T) {
 func TestHelpOfTheMountNamesEachWayToConnect(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "1.21.0"}
-		help := fmt.Sprint(m.do(logical.HelpOperation, "", data{"requestResponsePrefix": "zoho"}).Data["help"])
+		resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.HelpOperation, Storage: m.storage, Data: map[string]any{"requestResponsePrefix": "zoho"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		help := fmt.Sprint(resp.Data["help"])
 		for _, way := range []string{"vault_addr", "callback", "creds/<name>", "flow=device", "self client", "client\ncredentials", "import of a refresh token"} {
 			if !strings.Contains(help, way) {
 				t.Errorf("the help does not name %q: %s", way, help)
