@@ -35,7 +35,7 @@ func (f *fields) certificates(name string, dst *string) {
 			if slices.Contains(knownBlocks, block.Type) {
 				kind = "the type " + block.Type
 			}
-			f.fail(refuse("field %q has a PEM block of %s, and takes certificates alone; leave that block out", name, kind))
+			f.fail(refuse("field %q has a PEM block of %s, and takes only certificates; leave that block out", name, kind))
 			return
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {

@@ -75,7 +75,7 @@ type exchange struct {
 	dc       zoho.DataCenter
 }
 
-// exchange sends a code to Zoho, once, and stores what came of it.
+// exchange sends a code to Zoho, once, and stores the grant or the failure.
 func (b *backend) exchange(ctx context.Context, w connectRequest, x exchange, claim *consent.Claim) (*known, []string, error) {
 	redirect, verifier := w.redirectURI, ""
 	asked := x.admitted.Completes()
@@ -138,8 +138,8 @@ func notSpent(w connectRequest, err error) error {
 	return unreadableConsent(w.name, err)
 }
 
-// unreadableConsent tells how to go on if the stored consent cannot be read. Other
-// errors stay as they are.
+// unreadableConsent replaces an error of a stored consent that cannot be read by one that
+// says what to do. It returns other errors unchanged.
 func unreadableConsent(name string, err error) error {
 	if !store.Unreadable(err) {
 		return err

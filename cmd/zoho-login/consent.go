@@ -88,7 +88,7 @@ func declined(word string, failed outcome) outcome {
 	end := outcome{Result: resultDeclined, Word: word, sent: failed.sent}
 	end.Problem = fmt.Sprintf("the consent was declined (%s). %s %s", word, problem, next)
 	if !failed.sent {
-		end.Problem += " Vault was not told: " + failed.Problem
+		end.Problem += " Vault did not get this result: " + failed.Problem
 	}
 	return end
 }

@@ -139,7 +139,7 @@ func TestWordOfZohoIsShownThoughVaultCannotBeTold(t *testing.T) {
 	l := start(t, fake, "crm")
 	l.open()
 	l.land("error=no_org&state=" + theState)
-	l.want(exitDeclined).says("no organization", "Vault was not told", "Vault is sealed")
+	l.want(exitDeclined).says("no organization", "Vault did not get this result", "Vault is sealed")
 	fake.withdrew(t, 1)
 }
 

@@ -133,8 +133,8 @@ const (
 	Connected Result = "connected"
 	Declined  Result = "declined"
 	Failed    Result = "failed"
-	// WrongAccount: the account that consented is not the expected one, or cannot
-	// consent at all. A consent in a browser keeps waiting for another account.
+	// WrongAccount: another account than the expected one consented, or the account cannot
+	// consent. A consent in a browser keeps waiting for another account.
 	WrongAccount Result = "wrong_account"
 )
 
@@ -184,7 +184,7 @@ func (c *Consent) HasState(state string) bool {
 	return subtle.ConstantTimeCompare([]byte(c.State), []byte(state)) == 1
 }
 
-// Expected names the account that a consent is for, for people; empty for any.
+// Expected describes the expected account, for a sentence; empty if any account may consent.
 func (c *Consent) Expected() string {
 	var parts []string
 	if c.ExpectedUser != "" {
@@ -201,7 +201,7 @@ func (c *Consent) same(other *Consent) bool {
 	return c.ID == other.ID && c.Spent == other.Spent
 }
 
-// withoutSecrets is what is kept of a consent once it cannot be finished any more.
+// withoutSecrets is the part of a consent that is kept after it ended.
 func (c *Consent) withoutSecrets() *Consent {
 	kept := *c
 	kept.Verifier, kept.DeviceCode, kept.UserCode = "", "", ""
@@ -246,8 +246,8 @@ func (p *Consents) List(ctx context.Context, s logical.Storage) ([]string, error
 }
 
 // Start stores a consent and returns the waiting one whose place it takes, nil without
-// one. mayReplace is asked about the stored consent first. One that is in progress goes on:
-// its code was sent already.
+// one. mayReplace is asked about the stored consent first. A consent in progress
+// continues: its code was already sent.
 func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) (replaced *Consent, err error) {
 	c.ID = rand.Text()
 	err = p.locks.Locked(name, func() error {
@@ -263,7 +263,7 @@ func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c 
 	return replaced, err
 }
 
-// MayStart asks what Start will ask, before work that would be in vain.
+// MayStart checks what Start will check, before work that would be wasted.
 func (p *Consents) MayStart(ctx context.Context, s logical.Storage, name string, mayReplace func(stored *Consent, unreadable error) error) error {
 	_, err := p.mayStart(ctx, s, name, mayReplace)
 	return err

@@ -32,10 +32,9 @@ type Credential struct {
 	GrantType    string      `json:"grant_type"`
 	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
 	APIDomain    string      `json:"api_domain,omitempty"`
-	// SOID is the organisation of a client-credentials grant, or of one that an
-	// organisation gave.
+	// SOID is the organization of client credentials, or the one that consented.
 	SOID string `json:"soid,omitempty"`
-	// Organization tells that an administrator gave the grant for an organisation.
+	// Organization: an administrator gave the grant for an organization.
 	Organization bool      `json:"organization,omitempty"`
 	Requested    []string  `json:"requested_scopes,omitempty"`
 	Granted      []string  `json:"granted_scopes,omitempty"`
@@ -162,11 +161,11 @@ func (c *Credential) BelongsTo() string {
 	who := cmp.Or(c.Person.Email, c.Person.ZUID)
 	switch {
 	case c.Organization:
-		return "asked for as the organization " + cmp.Or(c.SOID, "of the administrator who consented")
+		return "the organization " + cmp.Or(c.SOID, "of the administrator who consented") + ", as requested"
 	case c.GrantType == GrantClient:
 		return "the account that owns the client in Zoho's API console"
 	case who != "":
 		return "the person " + who
 	}
-	return "a person who is not known here; a consent with the scope " + gate.ProfileScope + " tells"
+	return "a person whose account is not known; to see it, connect again with the scope " + gate.ProfileScope
 }

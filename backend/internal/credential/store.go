@@ -211,7 +211,7 @@ func (c *Store) Remember(ctx context.Context, s logical.Storage, name string, f 
 }
 
 // Replace makes a credential, the lock of whose name is held, point to the grant with
-// which its own goes on: Zoho replaced the refresh token.
+// that replaces its own: Zoho replaced the refresh token.
 func (c *Store) Replace(ctx context.Context, s logical.Storage, name string, g *ledger.Grant) error {
 	_, err := c.updateHeld(ctx, s, name, func(old *Credential) (*Credential, error) {
 		if old == nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrHeld means that a credential holds a grant, or is about to.
-var ErrHeld = errors.New("a credential holds the grant, or another request is about to connect one with it")
+var ErrHeld = errors.New("a credential uses the grant, or another request is connecting a credential with it")
 
 // ErrNotRetired means that no such grant waits to be revoked.
 var ErrNotRetired = errors.New("no such grant is retired")
@@ -76,8 +76,8 @@ func (l *Ledger) failed(ctx context.Context, s logical.Storage, id string, cause
 	return waits
 }
 
-// Retired reports whether a grant is retired: nobody holds it or may come to, and it is
-// to be revoked at Zoho.
+// Retired reports whether a grant is retired: no credential uses it or is about to, and it
+// is still to be revoked at Zoho.
 func (g *Grant) Retired() bool { return g.doomed() && g.Condemned.Revoke }
 
 // Retry asks Zoho now to revoke a retired grant, and forgets earlier attempts.

@@ -266,7 +266,7 @@ func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
 // refresh token another held grant has too is only forgotten, and reported as held.
 func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
 	held, err = l.revoke(ctx, s, id)
-	if _, asked := err.(*zoho.Error); asked { // one that wraps it tells why nobody was asked
+	if _, asked := err.(*zoho.Error); asked { // an error that wraps it says why Zoho was not asked
 		l.failed(ctx, s, id, err, nil)
 	}
 	return held, err
@@ -303,7 +303,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 				held, forget = true, id
 				g.Uncounted, g.Condemned.Revoke, g.Condemned.Attempts = false, false, nil
 			} else {
-				// Stored before Zoho is asked: from here on nobody can acquire it.
+				// Stored before Zoho is asked: from here on no credential can acquire it.
 				g.Condemned.Revoking = true
 			}
 			return l.putDue(ctx, s, g)
