@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// knownBlocks are types of PEM blocks that an error may name. Any other type may be
-// anything that somebody pasted.
+// knownBlocks are types of PEM blocks that an error may name. Any other type may contain
+// pasted secrets.
 var knownBlocks = []string{
 	"PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY",
 	"PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", "TRUSTED CERTIFICATE", "X509 CRL",

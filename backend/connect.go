@@ -1,5 +1,5 @@
 // connect.go: an authorization code becomes a grant. The code is sent to Zoho exactly
-// once, and what Zoho gave for it is stored or revoked.
+// once, and the grant is stored or revoked.
 
 package backend
 
@@ -18,7 +18,7 @@ import (
 // code is the fingerprint of the code that was written.
 func (w *connectRequest) code() string { return zoho.Fingerprint(string(w.callback.Code)) }
 
-// arrived describes what was written to the gate.
+// arrived describes the write to the gate.
 func (w *connectRequest) arrived(e gate.Evidence) gate.Arrived {
 	a := gate.Arrived{
 		Name: w.name, Evidence: e, ClientID: w.client.ClientID,

@@ -1,5 +1,5 @@
-// consent_errors.go: the errors of a consent that did not connect a credential, and what is
-// stored and logged of them.
+// consent_errors.go: the errors of a consent that did not connect a credential, and how
+// they are stored and logged.
 
 package backend
 
@@ -18,11 +18,12 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// wordNoOrganization is what Zoho sends instead of a code for an account without an
-// organization in the service. Another account can still consent. Zoho, 2025-02-10.
+// wordNoOrganization is the error word that Zoho sends instead of a code for an account
+// without an organization in the service. Another account can still consent. Zoho, 2025-02-10.
 const wordNoOrganization = "no_org"
 
-// gateError makes an answer of what the gate says; other errors, and nil, stay.
+// gateError turns a refusal of the gate into an answer. It returns other errors, and nil,
+// unchanged.
 func gateError(err error) error {
 	var r *gate.Refused
 	if !errors.As(err, &r) {

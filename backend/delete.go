@@ -87,8 +87,8 @@ func warningOf(warning string) *logical.Response {
 	return resp
 }
 
-// endDeleted revokes what is left of a credential that is deleted already: another delete
-// may be at it still, or have failed.
+// endDeleted revokes the remaining grants of a credential that is already deleted: another
+// delete may still run, or may have failed.
 func (e *ending) endDeleted(ctx context.Context) (warning string) {
 	ended, err := e.endLeft(ctx)
 	if err = worse(err, ended[e.name].err); err == nil && e.b.credentials.Deleting()[e.name] > 1 {
@@ -168,7 +168,7 @@ func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, h
 		return warning, settled
 	}
 	if !held && settled == nil {
-		held, settled = e.b.ledger.Revoke(ctx, e.s, id) // somebody may have begun to import it
+		held, settled = e.b.ledger.Revoke(ctx, e.s, id) // another request may be importing it
 	}
 	if held {
 		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same grant. To end the grant, delete that credential too"

@@ -1,5 +1,5 @@
-// device.go: a device consent is followed to its end. Reading the credential asks Zoho at
-// most once in each interval, and stores what comes of it.
+// device.go: the device consent. A read of the credential asks Zoho at most once in each
+// interval, and stores the result.
 
 package backend
 
@@ -88,7 +88,7 @@ func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string
 		return err
 	}
 	arrived := w.arrived(gate.DeviceAnswer)
-	// Where the person's account is, is known when Zoho gives a token.
+	// The data center of the account is known when Zoho gives a token.
 	arrived.ConsentID = c.ID
 	admitted, err := gate.Admit(c, arrived, time.Now())
 	if err != nil {
@@ -173,7 +173,8 @@ func (b *backend) deviceFailed(ctx context.Context, w connectRequest, admitted *
 	return why
 }
 
-// followDevice asks from now on where the person's account is, if that account is expected.
+// followDevice makes later polls ask the data center of the account, if it is the expected
+// one.
 func (b *backend) followDevice(ctx context.Context, w connectRequest, admitted *gate.Admitted, c *consent.Consent, location string) error {
 	dc, err := w.client.dataCenter(location)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// obtained is an answer of Zoho that may hold a grant, with what led to it.
+// obtained is an answer of Zoho that may hold a grant, with the request that led to it.
 type obtained struct {
 	attempt   *credential.Attempt
 	admitted  *gate.Admitted
@@ -109,8 +109,8 @@ func (b *backend) point(ctx context.Context, w connectRequest, attempt *credenti
 }
 
 // endOtherConsent ends the consent that still waits for a credential that was just
-// connected without it: its link would replace the new grant. One that was started while
-// this one was completed stays. The warnings say so.
+// connected without it: its link could replace the new grant. A consent that was started
+// while this one was completed stays. The warnings name both cases.
 func (b *backend) endOtherConsent(ctx context.Context, w connectRequest, admitted *gate.Admitted) []string {
 	if admitted.Completes() != nil {
 		c, err := b.consents.Get(ctx, w.storage, w.name)
@@ -140,7 +140,7 @@ func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, t
 // unpointed revokes a grant that the ledger has and no credential points to. Settle checks
 // whether the credential was written despite the error.
 func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, doubt string, cause error) error {
-	// Storage that hung has used up the time of the write.
+	// If storage hung, the time of the write is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
 	defer cancel()
 	held, err := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)

@@ -68,7 +68,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if err == nil {
 		warnings = append(gate.ScopeWarnings(w.scopes, token.Scopes), b.endOtherConsent(ctx, w, admitted)...)
 	}
-	if unsettled != nil { // last: nothing waits for a log line
+	if unsettled != nil { // last, so that logging delays nothing
 		b.Logger().Warn("who holds a grant was not settled in storage yet", "credential", w.name, "error", unsettled)
 	}
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 )
 
 // forAuthorize returns the fields of a request that starts a consent. An empty field has
-// its default. A condition that the caller meant to set must not be lost that way.
+// its default. An empty condition is refused, since the caller meant to
+// set it.
 func (f *fields) forAuthorize() *fields {
 	for _, name := range []string{"expected_user", "expected_data_center"} {
 		if f.sent(name) && !f.given(name) {
@@ -32,7 +33,7 @@ func readLink(p *consent.Consent, c *client, f *fields, mountPoint string) error
 	life := consentLife
 	f.duration("ttl", &life, consentLife)
 	f.text("return_url", &p.ReturnURL)
-	f.freeText("return_state", &p.ReturnState) // it stands in addresses alone, escaped
+	f.freeText("return_state", &p.ReturnState) // it appears only in addresses, escaped
 	f.text("expected_user", &p.ExpectedUser)
 	f.text("expected_data_center", &p.ExpectedDataCenter)
 	f.organization("soid", &p.SOID)

@@ -184,7 +184,7 @@ func describeCredential(k *known) map[string]any {
 }
 
 // consentStatus returns the stored consent of a name, nil without a readable one, and what
-// status shows of it. An entry that cannot be read hides nothing else.
+// status shows of it. An unreadable consent does not hide the rest of the status.
 func (b *backend) consentStatus(ctx context.Context, s logical.Storage, name string, now time.Time) (*consent.Consent, map[string]any, error) {
 	c, err := b.consents.Get(ctx, s, name)
 	switch {

@@ -38,7 +38,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	}
 	resp := &logical.Response{Data: map[string]any{}}
 	person, userErr := d.account.Client.UserInfo(ctx, token.AccessToken)
-	if tokenRefused(userErr) { // a second question would say the same
+	if tokenRefused(userErr) { // Zoho CRM would refuse the token, too
 		return b.tokenDead(ctx, resp, account, token)
 	}
 	if userErr == nil {
@@ -63,7 +63,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	}
 	for _, err := range []error{userErr, orgErr} {
 		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused {
-			return nil, explain(err, k.again()) // nothing was learned, for an outage or a throttle
+			return nil, explain(err, k.again()) // an outage or a throttle left both without an answer
 		}
 	}
 	return resp, nil
@@ -87,7 +87,7 @@ func tokenAccepted(err error) bool {
 	return err == nil || e != nil && (e.ScopeMissing() || e.PermissionMissing())
 }
 
-// tokenDead has a token handed out no more.
+// tokenDead stops handing out a token, and reports that.
 func (b *backend) tokenDead(ctx context.Context, resp *logical.Response, account *zoho.Account, token *zoho.Token) (*logical.Response, error) {
 	if err := b.keeper.Reject(ctx, account, token); err != nil {
 		return nil, explain(err, "")

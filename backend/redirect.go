@@ -136,8 +136,8 @@ func (c *config) checkReturn(address string) error {
 	return nil
 }
 
-// queryCharacters are what a query consists of, as RFC 3986 has it. What an address of
-// return_url has is handed back byte for byte.
+// queryCharacters are the characters of a query by RFC 3986. The query of return_url is
+// returned byte for byte.
 const queryCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
 
 // hasParameter reports whether any server would find a parameter in a query: some
@@ -179,7 +179,7 @@ func (c *config) returnTo(address, name string, o consent.Outcome, state string)
 	if u.RawQuery != "" {
 		u.RawQuery += "&"
 	}
-	u.RawQuery += added.Encode() // what the address had stays as it was written
+	u.RawQuery += added.Encode() // the query of return_url stays as it was written
 	return u.String()
 }
 

@@ -103,7 +103,7 @@ func (k *known) notProven(err error) error {
 	}
 	what := e.Error()
 	switch {
-	case k.GrantType == credential.GrantClient && e.About != zoho.AboutUser && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
+	case k.GrantType == credential.GrantClient && e.About != zoho.AboutUser && e.About != zoho.AboutServer && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
 		if e.About == zoho.AboutGrant { // there is no refresh token that could be refused
 			what = fmt.Sprintf("client credentials refused by %s (%s)", e.Server, e.Code)
 		}

@@ -81,8 +81,8 @@ func (c *consent) finish(ctx context.Context, query string) outcome {
 	}
 }
 
-// declined is how a consent ended for which Zoho gave an error word and no code. failed
-// is what Vault answered.
+// declined is the outcome of a consent for which Zoho sent an error word and no code. failed
+// is the answer of Vault.
 func declined(word string, failed outcome) outcome {
 	problem, next := zoho.ConsentErrorText(word)
 	end := outcome{Result: resultDeclined, Word: word, sent: failed.sent}

@@ -42,10 +42,10 @@ type Credential struct {
 	Created      time.Time `json:"created"`
 	// Person is whose account it is, where the scopes let that be asked.
 	Person zoho.Person `json:"person,omitzero"`
-	// Code is the fingerprint of the code that bought the grant: it is spent.
+	// Code is the fingerprint of the code that was exchanged for the grant.
 	Code string `json:"code,omitempty"`
-	// Former are the grants that this one took the place of and that may still live,
-	// with their access tokens.
+	// Former are the grants that this one replaced and that may still be valid, with their
+	// access tokens.
 	Former []Former `json:"former,omitempty"`
 	Settings
 }
@@ -70,7 +70,7 @@ type Former struct {
 type Settings struct {
 	MaxAge *time.Duration `json:"max_age,omitempty"`
 	MinTTL *time.Duration `json:"min_ttl,omitempty"`
-	// Leased adds a lease to reads, for clients that know nothing else.
+	// Leased adds a lease to reads, for clients that renew only by leases.
 	Leased         bool              `json:"leased,omitempty"`
 	Disabled       bool              `json:"disabled,omitempty"`
 	CustomMetadata map[string]string `json:"custom_metadata,omitempty"`
@@ -144,8 +144,8 @@ const (
 	levelOrganization = "organization"
 )
 
-// Level is the level of consent that was asked for; empty if none was asked for here. A
-// visitor can change the address that they open, and no answer of Zoho's proves the level.
+// Level is the level of consent that was requested; empty for an imported refresh token. The
+// person can change the link before opening it, and no answer of Zoho proves the level.
 func (c *Credential) Level() string {
 	switch {
 	case c.Organization:

@@ -1,6 +1,6 @@
 // Package gate decides which grant a credential may point to.
 //
-// A consent asks for a grant: for one flow, and perhaps for one account. A grant
+// A consent asks for a grant, in one flow and perhaps from one account. A grant
 // arrives as evidence: an authorization code, the answer to a device poll, a refresh
 // token. One table says which evidence completes which consent, and one list of
 // conditions applies to all of them.
@@ -19,7 +19,7 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// ProfileScope lets an access token be used to ask whose account it belongs to.
+// ProfileScope allows an access token to ask Zoho for its user.
 const ProfileScope = "AaaServer.profile.READ"
 
 // Evidence is what arrived.
@@ -208,7 +208,7 @@ func (p Passed) Person() zoho.Person { return p.person }
 // Warnings says which scopes were asked for and not granted.
 func (p Passed) Warnings() []string { return p.warnings }
 
-// facts is what the conditions look at.
+// facts are the inputs of the conditions.
 type facts struct {
 	asked   *consent.Consent // nil: the evidence needs no consent
 	arrived *Arrived
@@ -231,7 +231,7 @@ type condition struct {
 	check   func(context.Context, *facts) error
 }
 
-// always and answered are when the input of a condition is known.
+// always and answered report whether the input of a condition is known.
 func always(*facts) bool     { return true }
 func answered(f *facts) bool { return f.got != nil }
 
@@ -283,7 +283,7 @@ func (e Evidence) givesGrant() bool {
 }
 
 // checkState compares the state in constant time, and the identity of a device consent.
-// Zoho does not promise a state with the news of added scopes: there the grant decides.
+// Zoho does not promise a state in a redirect for added scopes: there the grant decides.
 func checkState(_ context.Context, f *facts) error {
 	switch {
 	case f.arrived.Evidence == DeviceAnswer && f.arrived.ConsentID == f.asked.ID:

@@ -22,8 +22,8 @@ var ErrNotRetired = errors.New("no such grant is retired")
 // Attempts is what is known of the attempts to revoke a grant at Zoho.
 type Attempts struct {
 	Count int `json:"count"`
-	// Refusals are those that ended with Zoho's no or with a failure of storage: the wait
-	// doubles with each. How long a server rests that does not answer is not this grant's.
+	// Refusals are the attempts that Zoho refused or that failed in storage: the wait
+	// doubles with each. An outage of the server does not lengthen the wait of a grant.
 	Refusals int       `json:"refusals,omitempty"`
 	Next     time.Time `json:"next,omitzero"` // not before then, but for a retry by hand
 	Error    string    `json:"error"`         // of the last one
