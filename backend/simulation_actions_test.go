@@ -36,6 +36,7 @@ func simActions() []simAction {
 		{"approve", 5, (*simulation).approve},
 		{"add-scopes", 5, (*simulation).addScopes},
 		{"import", 8, (*simulation).imports},
+		{"import-spelt", 6, (*simulation).importsSpelt},
 		{"client-credentials", 3, (*simulation).clientCredentials},
 		{"link", 6, (*simulation).link},
 		{"browser", 12, (*simulation).browser},
@@ -43,6 +44,7 @@ func simActions() []simAction {
 		{"stranger", 5, (*simulation).stranger},
 		{"withdraw", 3, (*simulation).withdraw},
 		{"damage", 1, (*simulation).damage},
+		{"clock", 5, (*simulation).clock},
 		{"settings", 3, (*simulation).settings},
 		{"disable", 2, (*simulation).disable},
 		{"revoke", 7, (*simulation).revoke},
@@ -260,6 +262,26 @@ func (h *simulation) imports(e simEvent) {
 	h.mu.Unlock()
 	d := data{"refresh_token": rt.Token, "data_center": rt.DataCenter}
 	h.asks(e, h.request(e, logical.UpdateOperation, "creds/"+h.nameOf(e), d))
+}
+
+// importsSpelt writes a refresh token that lives, with its accounts server spelt in another
+// way. That makes two grants of one token, which do not know of each other's mints.
+func (h *simulation) importsSpelt(e simEvent) {
+	alive := slices.DeleteFunc(h.zoho.RefreshTokens(), func(rt zohotest.RefreshToken) bool { return rt.DataCenter != "us" })
+	if !h.spelt || h.rotates || len(alive) == 0 {
+		return
+	}
+	rt := alive[int(e.args[simA])%len(alive)]
+	stored := h.contents()
+	h.mu.Lock()
+	if h.forgotten[rt.Token] || h.lost[rt.Token] || !rt.Delivered || !h.outside[rt.Token] && !h.wasUsed(stored, rt.Token) {
+		h.mu.Unlock()
+		return
+	}
+	h.outsideHit = true
+	h.imported[rt.Token], h.grants[rt.Token] = true, true
+	h.mu.Unlock()
+	h.asks(e, h.request(e, logical.UpdateOperation, "creds/"+h.nameOf(e), data{"refresh_token": rt.Token, "data_center": "us2"}))
 }
 
 // wasUsed reports whether a credential has a grant, or had it and gave a token of it.

@@ -199,6 +199,7 @@ func (h *simulation) parent(token string) string {
 }
 
 func (h *simulation) learnsDeleted(r *simRequest) {
+	h.othersLive(r)
 	if r.text == "" && !r.forgets {
 		for token, at := range h.handed[r.name] {
 			if at > r.begun || !h.livesOn(token) {
@@ -212,6 +213,34 @@ func (h *simulation) learnsDeleted(r *simRequest) {
 		}
 	}
 	h.forgetsHanded(r.name, r.over)
+}
+
+// credentialsTokens are the living tokens of client credentials that were handed out for
+// other names than one, with that name, and that live for some minutes yet; h.mu is held.
+func (h *simulation) credentialsTokens(but string) map[string]string {
+	of := map[string]string{}
+	for _, at := range h.zoho.AccessTokens("") {
+		for name, handed := range h.handed {
+			if name != but && handed[at.Token] > 0 && h.exists[name] > 0 && time.Until(at.Expires) > 5*time.Minute {
+				of[at.Token] = name
+			}
+		}
+	}
+	return of
+}
+
+// othersLive checks that a delete ended no token that another name uses; h.mu is held.
+func (h *simulation) othersLive(r *simRequest) {
+	troubled := !r.node.failed.Before(r.began.Add(-time.Minute))
+	besides := slices.ContainsFunc(h.revoking, func(o *simRequest) bool { return o != r && (o.over == 0 || o.over > r.begun) })
+	if troubled || besides || h.outsideHit || r.lags() || time.Since(r.began) > 4*time.Minute {
+		return
+	}
+	for token, name := range r.others {
+		if !h.zoho.Alive(token) && !h.killed[token] && h.exists[name] > 0 && h.barred[token] == 0 {
+			h.wrongf("a delete ends a token that another credential uses", "#%d %s: %s of %q", r.number, r.what, h.label(token), name)
+		}
+	}
 }
 
 // forgetsHanded: what a credential gave goes with it.

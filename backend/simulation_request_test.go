@@ -35,6 +35,8 @@ type simRequest struct {
 	consent  *simConsent
 	visit    *simVisit // of the consent, whose address is brought
 	entity   string    // who asks
+	// others are tokens of client credentials that other names use while one is deleted.
+	others map[string]string
 
 	operations, writes, calls atomic.Int64
 
@@ -163,6 +165,7 @@ func (h *simulation) begins(r *simRequest) {
 	deletes := r.deletes()
 	if deletes {
 		h.exists[r.name] = 0
+		r.others = h.credentialsTokens(r.name)
 	}
 	if c := r.consent; c != nil {
 		c.uses = append(c.uses, r)

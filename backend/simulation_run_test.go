@@ -48,7 +48,8 @@ type simulation struct {
 	killers   bool // the world may revoke
 	outsiders bool // another program mints from the same grants
 	rotates   bool
-	cacheSize int // see factory
+	spelt     bool // refresh tokens are imported with their server spelt in two ways
+	cacheSize int  // see factory
 
 	nodes      int
 	torn       bool         // storage failed, or a process died
@@ -101,7 +102,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 	h := &simulation{
 		t: t, ctx: context.Background(), start: time.Now(), zoho: zohotest.New(), disk: &logical.InmemStorage{}, logs: &syncBuffer{}, shown: &syncBuffer{}, events: logical.NewMockEventSender(),
 		names: []string{"a", "b", "c"}[:1+int(header[0]%3)], level: choose(header[3], byte(3), 3, 2, 1, 0), hurried: header[3]>>4&1 == 1,
-		lag: choose(header[2], 0, 0, 10*time.Millisecond, 2*time.Second), killers: header[4]%3 == 1, outsiders: header[4]%8 == 2, rotates: header[1]>>1&7 == 7,
+		lag: choose(header[2], 0, 0, 10*time.Millisecond, 2*time.Second), killers: header[4]%3 == 1, outsiders: header[4]%8 == 2, spelt: header[4]%8 >= 5, rotates: header[1]>>1&7 == 7,
 		cacheSize: choose(header[6], 100, 2, 1), stale: header[7]&1 == 1, lingers: choose(header[7]>>1, 0, 0, 300*time.Millisecond, 20*time.Second),
 		behind: map[string][]*logical.StorageEntry{},
 		labels: map[string]string{}, grants: map[string]bool{}, received: map[string]simReceipt{}, lost: map[string]bool{}, killed: map[string]bool{}, forgotten: map[string]bool{}, unmarked: map[string]bool{},
@@ -142,6 +143,7 @@ func (h *simulation) wholeConfig(more data) data {
 	d := data{
 		"client_id": c.ID, "client_secret": c.Secret, "redirect_uri": c.RedirectURIs[0], "scopes": "ZohoCRM.modules.ALL ZohoCRM.org.READ AaaServer.profile.READ", "verify": false,
 		"mint_limit": 10, "mint_window": "10m", "live_token_limit": 10, "data_center": "us", "return_urls": returns,
+		"accounts_urls": map[string]any{"us2": "https://accounts.zoho.com:443"},
 	}
 	maps.Copy(d, more)
 	return d

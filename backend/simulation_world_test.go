@@ -4,7 +4,9 @@
 package backend_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -101,6 +103,50 @@ func (h *simulation) damage(e simEvent) {
 	h.sequence++
 	h.changes[name] = append(h.changes[name], &simRequest{h: h, op: logical.UpdateOperation, path: "authorize/" + name, name: name, began: time.Now(), begun: h.sequence, over: h.sequence, status: 200})
 	h.notef("the stored consent of %q is damaged", name)
+}
+
+// clock sets the clock ahead while a grant is being obtained, which waits for Zoho to say
+// whose account it is. Then Vault's minute comes round, twice.
+func (h *simulation) clock(e simEvent) {
+	connecting := e
+	connecting.args[simHow], connecting.args[simTrouble] = 2, 0
+	h.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 4 * time.Second, Endpoint: "api", Times: 1})
+	h.flow(connecting, func() {
+		r := h.request(connecting, logical.UpdateOperation, "authorize/"+h.nameOf(e), data{"expected_user": h.zoho.User("us").Email, "redirect_uri": callbackAddress, "force": true})
+		if c := h.starts(r); c != nil && h.visit(c, zohotest.Consent{}) {
+			h.loads(h.landing(connecting, c, h.last(c), nil))
+		}
+	})
+	h.setAhead()
+	e.args[simHow] = 2
+	h.tick(e)
+	h.tick(e)
+}
+
+// setAhead makes every write that is under way seem to have begun an hour ago.
+func (h *simulation) setAhead() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key, value := range h.contents() {
+		var stored map[string]any
+		if !strings.HasPrefix(key, "due/") || json.Unmarshal([]byte(value), &stored) != nil {
+			continue
+		}
+		holders, _ := stored["holders"].([]any)
+		for _, holder := range holders {
+			if doubt, found := holder.(map[string]any)["doubt"].(map[string]any); found {
+				doubt["since"] = time.Now().Add(-time.Hour)
+			}
+		}
+		entry, err := logical.StorageEntryJSON(key, stored)
+		if err == nil {
+			err = h.disk.Put(h.ctx, entry)
+		}
+		if err != nil {
+			h.t.Error(err)
+		}
+	}
+	h.notef("the clock is set ahead")
 }
 
 func (h *simulation) crash(simEvent) {
