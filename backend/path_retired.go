@@ -160,7 +160,7 @@ func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *
 	case e != nil && e.Kind == zoho.Refused:
 		return nil, refuse("grant %s is not revoked: %s. Vault retries, after a minute at first and up to a day apart later. If this server can never revoke the grant, delete retired/%s to give it up", id, e, id)
 	case e != nil:
-		return nil, busy("grant " + id + " is not revoked yet: " + e.Error() + "; this is retried until Zoho agrees")
+		return nil, busy("grant " + id + " is not revoked yet: " + e.Error() + "; it is retried until Zoho agrees")
 	}
 	return nil, err
 }

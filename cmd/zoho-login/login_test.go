@@ -105,7 +105,7 @@ func TestWordOfZohoIsShownWithWhatToDo(t *testing.T) {
 		shown string
 		says  []string
 	}{
-		"access_denied":          {"access_denied", []string{"chose Reject", "ten authorization codes in ten minutes", "wait ten minutes"}},
+		"access_denied":          {"access_denied", []string{"Reject was not chosen", "ten authorization codes in ten minutes", "wait ten minutes"}},
 		"no_org":                 {"no_org", []string{"no organization", "Sign in to Zoho with an account that belongs to an organization"}},
 		"server_error":           {"server_error", []string{"server_error", "API console"}},
 		"%1B%5B2Jevil%3Cscript>": {"unknown", []string{"unknown"}},
