@@ -167,7 +167,7 @@ func TestRefusedRevocationIsRetriedLessAndLessOftenAndAtOnceByHand(t *testing.T)
 		m.restart()
 		_, details := m.retiredOf("crm")
 		next, err := time.Parse(time.RFC3339, fmt.Sprint(details["next_attempt"]))
-		if attempts := details["attempts"].(int); attempts < 8 || err != nil || !next.After(time.Now()) || next.Sub(time.Now()) > 24*time.Hour || !strings.Contains(fmt.Sprint(details["last_error"]), "invalid_client") {
+		if attempts := details["attempts"].(int); attempts < 8 || err != nil || !next.After(time.Now()) || time.Until(next) > 24*time.Hour || !strings.Contains(fmt.Sprint(details["last_error"]), "invalid_client") {
 			t.Errorf("listed is %v", details)
 		}
 		m.refused(logical.UpdateOperation, "retired/"+id, nil, 400, "invalid_client", "give it up")
