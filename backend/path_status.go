@@ -261,7 +261,7 @@ func nextStep(p *consent.Consent, mountPoint, name string) string {
 		return "open the authorization_url that authorize/" + name + " answered, and consent"
 	}
 	if p.Flow == consent.Device {
-		return "open " + p.VerificationURL + ", type the code that authorize/" + name + " answered and accept; then read creds/" + name
+		return "open " + p.VerificationURL + ", type the code from the answer of authorize/" + name + " and accept; then read creds/" + name
 	}
 	return "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url"
 }
