@@ -26,10 +26,16 @@ const help = `
 The Zoho secrets engine keeps OAuth 2.0 refresh tokens of Zoho accounts and hands
 out short-lived access tokens for Zoho CRM, Books, Desk and the other products.
 
-Store the OAuth client at config, start a consent at authorize/<name>, write what
-the browser landed on to creds/<name>; from then on reading creds/<name> gives an
-access token. Zoho's limits (ten mints in ten minutes, ten live tokens for one
-grant) are kept however many clients read.
+Store the OAuth client at config. With vault_addr there, a consent that you start at
+authorize/<name> is complete when the person has clicked Accept: Zoho sends the browser
+to this mount's callback. Without it, write the address that the browser landed on to
+creds/<name>. A device code (authorize/<name> flow=device), a self client's code, client
+credentials and an import of a refresh token need no browser at Vault.
+
+From then on reading creds/<name> gives an access token. Zoho's limits (ten mints in ten
+minutes, ten live tokens for one grant) are kept however many clients read. status shows
+how a credential is doing, authorize what became of each consent, and retired the grants
+that are still to be revoked at Zoho.
 `
 
 // Factory makes a backend; it is a logical.Factory. A process that serves several

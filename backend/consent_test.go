@@ -359,6 +359,41 @@ func TestEveryEndOfAConsentLeavesATrace(t *testing.T) {
 	}
 }
 
+func TestResultPageIsShownForAnHourAndTheResultListedForAWeek(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.land(landed).shows(t, 200, "Zoho is connected")
+		passes(59 * time.Minute)
+		m.tick()
+		m.land(landed).shows(t, 200, "Zoho is connected")
+		passes(2 * time.Minute)
+		m.tick()
+		m.land(landed).shows(t, 400, "no longer good")
+		passes(6 * 24 * time.Hour)
+		m.tick()
+		if c := m.read("authorize/crm"); c["state"] != "connected" {
+			t.Errorf("authorize/crm: %v", c)
+		}
+	})
+}
+
+func TestHelpOfTheMountNamesEachWayToConnect(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "1.21.0"}
+		resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{Operation: logical.HelpOperation, Storage: m.storage, Data: map[string]any{"requestResponsePrefix": "zoho"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		help := fmt.Sprint(resp.Data["help"])
+		for _, way := range []string{"vault_addr", "callback", "creds/<name>", "flow=device", "self client", "client\ncredentials", "import of a refresh token"} {
+			if !strings.Contains(help, way) {
+				t.Errorf("the help does not name %q: %s", way, help)
+			}
+		}
+	})
+}
+
 func TestListOfConsentsShowsNoSecret(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(data{"pkce": true})
