@@ -148,8 +148,8 @@ func (k *known) stranded(c *client) *derived {
 	}
 }
 
-// want is what a read of the credential asks for. max_token_lifetime may have been
-// lowered since min_ttl was stored, so min_ttl is bounded here.
+// want returns the request of a read of the credential. It bounds min_ttl, because
+// max_token_lifetime may have been lowered since min_ttl was stored.
 func (k *known) want(c *client) zoho.Want {
 	return zoho.Want{
 		MaxAge: orDefault(k.MaxAge, c.MaxAge),

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// knownBlocks are types of PEM blocks that an error may name. Any other type may be
-// anything that somebody pasted.
+// knownBlocks are types of PEM blocks that an error may name. Any other type may contain
+// pasted secrets.
 var knownBlocks = []string{
 	"PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY",
 	"PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", "TRUSTED CERTIFICATE", "X509 CRL",
@@ -35,7 +35,7 @@ func (f *fields) certificates(name string, dst *string) {
 			if slices.Contains(knownBlocks, block.Type) {
 				kind = "the type " + block.Type
 			}
-			f.fail(refuse("field %q has a PEM block of %s, and takes certificates alone; leave that block out", name, kind))
+			f.fail(refuse("field %q has a PEM block of %s, and takes only certificates; leave that block out", name, kind))
 			return
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {

@@ -22,7 +22,7 @@ func vaultCommand(verb, path string, assignments ...string) string {
 // shareAdvice says how readers of a credential, which may not be connected yet, share
 // one access token.
 func shareAdvice(mountPoint, name string) string {
-	return "max_age is 0, so each read asks for a new access token, and Zoho mints ten in ten minutes. If a controller reads, or more than one process, let them share one. For all credentials of this mount, now: " +
-		vaultCommand("write", mountPoint+configKey, "max_age=30m") + "; for this credential alone, after it is connected: " +
+	return "max_age is 0, so each read asks for a new access token, and Zoho mints ten in ten minutes. If a controller reads, or more than one process, let them share one. To set this for all credentials of this mount, run: " +
+		vaultCommand("write", mountPoint+configKey, "max_age=30m") + "; to set it for this credential alone, run after it is connected: " +
 		vaultCommand("write", mountPoint+credsPrefix+name, "max_age=30m")
 }

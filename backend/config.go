@@ -95,7 +95,7 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	case c.ClientID == "":
 		return nil, refuse("client_id is missing; copy it from Zoho's API console")
 	case !identifier(c.ClientID) || len(c.ClientID) > maxIdentifier:
-		return nil, refuse("client_id has spaces, quotes or other characters that no client has; copy it again from Zoho's API console")
+		return nil, refuse("client_id has spaces, quotes or other characters that no client id has; copy it again from Zoho's API console")
 	case c.ClientSecret == "" && len(c.ClientSecrets) == 0:
 		return nil, refuse("client_secret is missing; copy it from Zoho's API console")
 	case c.MintLimit < 1 || c.MintLimit > 1000:
@@ -149,8 +149,8 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	return made, nil
 }
 
-// checkSent refuses what only a request can be blamed for. What is stored must not make a
-// change of another field fail; it is bounded where it is used.
+// checkSent refuses values of this request. A stored value must not make a change of another
+// field fail; it is bounded where it is used.
 func (c *config) checkSent(f *fields) error {
 	if f.given("min_ttl") && c.MinTTL > c.MaxTokenLifetime-leastUse {
 		return tooLong(c.MaxTokenLifetime)
@@ -232,7 +232,7 @@ func (c *client) verifyAt(ctx context.Context, name string) error {
 	case e == nil || e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
 		return nil
 	case e.Kind != zoho.Refused || e.About != zoho.AboutClient:
-		return fmt.Errorf("stored, but the client could not be tried in data center %q: %s", dc.Name, e.Error())
+		return fmt.Errorf("stored, but the client could not be tried in data center %q: %s. Write verify=true to config to try it again", dc.Name, e.Error())
 	case name == c.DataCenter:
 		return fmt.Errorf("stored, but %s does not accept this client (%s): %s. Consents will fail until it is corrected", e.Server, e.Code, remedy(e.Kind, e.About, e.Code, ""))
 	}

@@ -1,5 +1,5 @@
 // connect.go: an authorization code becomes a grant. The code is sent to Zoho exactly
-// once, and what Zoho gave for it is stored or revoked.
+// once, and the grant is stored or revoked.
 
 package backend
 
@@ -18,7 +18,7 @@ import (
 // code is the fingerprint of the code that was written.
 func (w *connectRequest) code() string { return zoho.Fingerprint(string(w.callback.Code)) }
 
-// arrived describes what was written to the gate.
+// arrived describes the write to the gate.
 func (w *connectRequest) arrived(e gate.Evidence) gate.Arrived {
 	a := gate.Arrived{
 		Name: w.name, Evidence: e, ClientID: w.client.ClientID,
@@ -75,7 +75,7 @@ type exchange struct {
 	dc       zoho.DataCenter
 }
 
-// exchange sends a code to Zoho, once, and stores what came of it.
+// exchange sends a code to Zoho, once, and stores the grant or the failure.
 func (b *backend) exchange(ctx context.Context, w connectRequest, x exchange, claim *consent.Claim) (*known, []string, error) {
 	redirect, verifier := w.redirectURI, ""
 	asked := x.admitted.Completes()
@@ -138,8 +138,8 @@ func notSpent(w connectRequest, err error) error {
 	return unreadableConsent(w.name, err)
 }
 
-// unreadableConsent tells how to go on if the stored consent cannot be read. Other
-// errors stay as they are.
+// unreadableConsent replaces an error of a stored consent that cannot be read by one that
+// says what to do. It returns other errors unchanged.
 func unreadableConsent(name string, err error) error {
 	if !store.Unreadable(err) {
 		return err

@@ -1,5 +1,5 @@
-// consent_errors.go: the errors of a consent that did not connect a credential, and what is
-// stored and logged of them.
+// consent_errors.go: the errors of a consent that did not connect a credential, and how
+// they are stored and logged.
 
 package backend
 
@@ -18,11 +18,12 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// wordNoOrganization is what Zoho sends instead of a code for an account without an
-// organization in the service. Another account can still consent. Zoho, 2025-02-10.
+// wordNoOrganization is the error word that Zoho sends instead of a code for an account
+// without an organization in the service. Another account can still consent. Zoho, 2025-02-10.
 const wordNoOrganization = "no_org"
 
-// gateError makes an answer of what the gate says; other errors, and nil, stay.
+// gateError turns a refusal of the gate into an answer. It returns other errors, and nil,
+// unchanged.
 func gateError(err error) error {
 	var r *gate.Refused
 	if !errors.As(err, &r) {
@@ -45,9 +46,9 @@ func (b *backend) declined(ctx context.Context, w connectRequest, c *consent.Con
 		refused.text = fmt.Sprintf("the scopes were not added, and the credential works as before. %s %s (authorize/%s add_scopes=%s)", problem, next, w.name, zoho.FormatScopes(c.Scopes))
 	case refused.word == wordNoOrganization:
 		refused.result, refused.waits = consent.WrongAccount, true
-		refused.text = fmt.Sprintf("%q was not connected (%s). %s Sign in to Zoho with an account that belongs to an organization in that service, or create one there, and open the link again", w.name, refused.word, problem)
+		refused.text = fmt.Sprintf("credential %q was not connected (%s). %s Sign in to Zoho with an account that belongs to an organization in that service, or create one there, and open the same link again", w.name, refused.word, problem)
 	default:
-		refused.text = fmt.Sprintf("%q was not connected (%s). %s %s (%s)", w.name, refused.word, problem, next, again)
+		refused.text = fmt.Sprintf("credential %q was not connected (%s). %s %s (%s)", w.name, refused.word, problem, next, again)
 	}
 	b.endFailed(ctx, w, c, c, refused)
 	return refused
@@ -71,8 +72,8 @@ func (b *backend) endFailed(ctx context.Context, w connectRequest, stored, befor
 	b.logFailed(w.name, o, err)
 }
 
-// noteRefused stores and logs that the gate refused what arrived with the state of a
-// consent, which keeps waiting. Requests without its state leave no trace.
+// noteRefused stores and logs that the gate refused evidence with the state of a consent,
+// which keeps waiting. A request without that state is neither stored nor logged.
 func (b *backend) noteRefused(ctx context.Context, w connectRequest, stored *consent.Consent, cause error) {
 	if !stored.Open() || stored.State == "" || !stored.HasState(w.callback.State) {
 		return
@@ -84,7 +85,7 @@ func (b *backend) noteRefused(ctx context.Context, w connectRequest, stored *con
 	b.logFailed(w.name, o, b.consents.Reopen(ctx, w.storage, w.name, stored, stored, o))
 }
 
-// logFailed logs a failed attempt, last: nothing waits for a log line.
+// logFailed logs a failed attempt. It is called last, so that logging delays nothing.
 func (b *backend) logFailed(name string, o consent.Outcome, unstored error) {
 	attributes := []any{"credential", name, "result", string(o.Result), "reason", o.Detail}
 	if o.Word != "" {
@@ -142,9 +143,9 @@ func startedBy(c *consent.Consent) string {
 	return " by " + shorten(c.StartedBy)
 }
 
-// exchangeFailed says what became of the code. After the request was sent every
-// failure is a 400: API clients send a write again on 429 and 5xx, and a code must
-// not be tried twice. Browsers don't, and are told what it is.
+// exchangeFailed returns the error for a code that was not exchanged. After the request was
+// sent every failure is a 400: API clients send a write again on 429 and 5xx, and a code
+// must not be sent twice. Browsers do not repeat it, so they get the real status.
 func exchangeFailed(w connectRequest, consented bool, err error) error {
 	e := zoho.AsError(err)
 	if e == nil {

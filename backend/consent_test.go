@@ -45,7 +45,7 @@ func TestVisitorCannotRaiseTheLevelOfAConsent(t *testing.T) {
 		started.Data["authorization_url"] = strings.Replace(started.Data["authorization_url"].(string), "/org/auth", "/auth", 1)
 		m.land(m.opens(started, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
 		status := m.read("status/crm")
-		if status["requested_level"] != "organization" || status["belongs_to"] != "asked for as the organization ZohoCRM.600000434" {
+		if status["requested_level"] != "organization" || status["belongs_to"] != "the organization ZohoCRM.600000434, as requested" {
 			t.Errorf("what was asked for is shown as a fact: %v", status)
 		}
 	})
@@ -465,7 +465,7 @@ func TestDeviceReadSaysWhenZohoIsAskedNext(t *testing.T) {
 		}
 		passes(5 * time.Second)
 		next := time.Now().Add(25 * time.Second).UTC().Format(time.RFC3339)
-		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "If that is done, read again", "from "+next+" on")
+		m.refused(logical.ReadOperation, "creds/tv", nil, 400, "After that, read again", "not before "+next)
 		passes(26 * time.Second)
 		m.token("tv")
 	})

@@ -1,5 +1,5 @@
-// delete.go: the delete of a credential: it is forgotten at once, and its grants are
-// revoked at Zoho as soon as Zoho agrees.
+// delete.go: the delete of a credential. It is forgotten at once, and revoking its grants
+// is retried until Zoho agrees.
 
 package backend
 
@@ -32,7 +32,7 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	f.bool("revoke", &revoke)
 	defer b.credentials.Deletes(name)()
 	r, work, cancel, err := b.revocations(ctx, req.Storage)
-	if err != nil { // config cannot be read, and a delete does not wait for that
+	if err != nil { // a delete works without config
 		if r, work, cancel, err = b.unconfiguredRevocations(ctx); err != nil {
 			return nil, err
 		}
@@ -87,8 +87,8 @@ func warningOf(warning string) *logical.Response {
 	return resp
 }
 
-// endDeleted revokes what is left of a credential that is deleted already: another delete
-// may be at it still, or have failed.
+// endDeleted revokes the remaining grants of a credential that is already deleted: another
+// delete may still run, or may have failed.
 func (e *ending) endDeleted(ctx context.Context) (warning string) {
 	ended, err := e.endLeft(ctx)
 	if err = worse(err, ended[e.name].err); err == nil && e.b.credentials.Deleting()[e.name] > 1 {
@@ -100,8 +100,8 @@ func (e *ending) endDeleted(ctx context.Context) (warning string) {
 	return ""
 }
 
-// endCredential revokes the grants that a deleted credential had, and returns what is
-// left to say of them.
+// endCredential revokes the grants that a deleted credential had, and returns a warning if
+// one is not revoked.
 func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revoke bool) (warning string) {
 	id, variant := k.Grant()
 	held, err := e.b.ledger.Settle(ctx, e.s, id, k.name, doubt)
@@ -136,14 +136,14 @@ func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revo
 			err = failed[task]
 		}
 	}
-	// What the name had in an earlier life, or a crash took from it.
+	// Grants of an earlier credential of this name, or that a crash left.
 	ended, unfinished := e.endLeft(ctx, tried...)
 	if err == nil {
 		err = worse(unfinished, ended[e.name].err)
 	}
 	for _, f := range former {
 		if f.GrantType == credential.GrantClient {
-			_ = e.b.ledger.Unuse(ctx, e.s, f.ID, k.name) // what is left says nothing
+			_ = e.b.ledger.Unuse(ctx, e.s, f.ID, k.name) // a key that is left does no harm
 		}
 	}
 	if err != nil {
@@ -152,10 +152,10 @@ func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revo
 	return warning
 }
 
-const usedWarning = "the credential is deleted, but its access tokens are not revoked: another credential of this mount uses the same ones; they expire by themselves, and revoke/<name> of the other one ends them"
+const usedWarning = "the credential is deleted, but its access tokens are not revoked: another credential of this mount uses the same access tokens. They expire by themselves; to end them now, write to revoke/<name> of the other credential"
 
 // endCurrent revokes the grant that a deleted credential had, or, of client credentials,
-// its access tokens. held and settled are what came of settling the grant.
+// its access tokens. held and settled are the result of settling the grant.
 func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, held bool, settled error) (warning string, err error) {
 	if k.GrantType == credential.GrantClient {
 		_, failed := e.revokeVariant(ctx, id, variant)
@@ -163,24 +163,24 @@ func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, h
 		case errors.Is(failed, errUsed):
 			warning = usedWarning
 		case failed != nil:
-			warning = "the credential is deleted, but its access tokens are not all revoked at Zoho: " + e.b.cause(failed) + "; that is not retried, and they run out within " + e.r.client.MaxTokenLifetime.String()
+			warning = "the credential is deleted, but its access tokens are not all revoked at Zoho: " + e.b.cause(failed) + "; Vault does not retry this, and the tokens expire within " + e.r.client.MaxTokenLifetime.String()
 		}
 		return warning, settled
 	}
 	if !held && settled == nil {
-		held, settled = e.b.ledger.Revoke(ctx, e.s, id) // somebody may have begun to import it
+		held, settled = e.b.ledger.Revoke(ctx, e.s, id) // another request may be importing it
 	}
 	if held {
-		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same one"
+		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same grant. To end the grant, delete that credential too"
 	}
 	return warning, settled
 }
 
 func (b *backend) unrevoked(err error) string {
-	return "the credential is deleted, but its grant is not yet revoked at Zoho: " + b.cause(err) + "; this is retried until Zoho agrees, or remove the app under Connected Apps in the Zoho account"
+	return "the credential is deleted, but its grant is not yet revoked at Zoho: " + b.cause(err) + "; this is retried until Zoho agrees. List retired to see the grant; to end it earlier, its user removes the app under Connected Apps in the Zoho account"
 }
 
-// cause is what may be told of why Zoho revoked nothing.
+// cause is why Zoho revoked nothing, as text for an answer.
 func (b *backend) cause(err error) string {
 	if zoho.AsError(err) != nil {
 		return err.Error()

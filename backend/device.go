@@ -1,5 +1,5 @@
-// device.go: a device consent is followed to its end. Reading the credential asks Zoho at
-// most once in each interval, and stores what comes of it.
+// device.go: the device consent. A read of the credential asks Zoho at most once in each
+// interval, and stores the result.
 
 package backend
 
@@ -40,10 +40,10 @@ func (b *backend) beginDevice(ctx context.Context, c *client, dc zoho.DataCenter
 }
 
 // waiting is the answer while the person has not consented. It does not show the user
-// code: a reader who has it could bind the credential to an account of their own, and need
-// not be somebody who may start consents.
+// code: with it a reader, who may lack a policy for authorize, could connect an account of
+// their own.
 func waiting(c *consent.Consent, name string) error {
-	return refuse("the consent for %q is waiting until %s: open %s, type the code that authorize/%s answered and accept. If that is done, read again: Zoho may be asked again from %s on", name, stamp(c.Expires), c.VerificationURL, name, stamp(c.NextPoll.Add(time.Second-1)))
+	return refuse("the consent for %q is waiting until %s: open %s, type the code from the answer of authorize/%s and accept. After that, read again, not before %s", name, stamp(c.Expires), c.VerificationURL, name, stamp(c.NextPoll.Add(time.Second-1)))
 }
 
 // deviceConsent follows a pending device consent one step. It returns nil when
@@ -88,7 +88,7 @@ func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string
 		return err
 	}
 	arrived := w.arrived(gate.DeviceAnswer)
-	// Where the person's account is, is known when Zoho gives a token.
+	// The data center of the account is known when Zoho gives a token.
 	arrived.ConsentID = c.ID
 	admitted, err := gate.Admit(c, arrived, time.Now())
 	if err != nil {
@@ -163,7 +163,7 @@ func (b *backend) deviceFailed(ctx context.Context, w connectRequest, admitted *
 		return b.followDevice(ctx, w, admitted, c, e.UserLocation)
 	}
 	if e.Kind != zoho.Refused || e.About != zoho.AboutCode && e.About != zoho.AboutUser {
-		// No verdict on the consent: config may be corrected while the person may still accept.
+		// This does not end the consent: config may be corrected while the person can still accept.
 		_ = b.askLater(ctx, s, name, c) // if that can't be stored the claim stands, for longer
 		b.Logger().Warn("a device consent could not be asked about", "credential", name, "error", err)
 		return explain(err, consentAgain(name)+" flow=device")
@@ -173,7 +173,8 @@ func (b *backend) deviceFailed(ctx context.Context, w connectRequest, admitted *
 	return why
 }
 
-// followDevice asks from now on where the person's account is, if that account is expected.
+// followDevice makes later polls ask the data center of the account, if it is the expected
+// one.
 func (b *backend) followDevice(ctx context.Context, w connectRequest, admitted *gate.Admitted, c *consent.Consent, location string) error {
 	dc, err := w.client.dataCenter(location)
 	if err != nil {

@@ -40,8 +40,8 @@ func (f *fields) present(name string) bool {
 	return present
 }
 
-// sent reports whether a field is in the request with a value. JSON null is as if the
-// field had been left out, but that a stored setting gets its default back.
+// sent reports whether a field is in the request with a value. JSON null counts as left
+// out, except that it restores the default of a stored setting.
 func (f *fields) sent(name string) bool { return f.Raw[name] != nil }
 
 // given reports whether a field has a value that is not empty. An empty text means what
@@ -50,8 +50,8 @@ func (f *fields) given(name string) bool {
 	return f.sent(name) && !isEmpty(f.Raw[name])
 }
 
-// withoutEmpty returns the request without those of the fields that are empty, so that
-// their defaults count. JSON null is left out for every field.
+// withoutEmpty returns the request without those of the named fields that are empty, so
+// that their defaults apply. It leaves out JSON null for every field.
 func (f *fields) withoutEmpty(names ...string) *fields {
 	filled := &framework.FieldData{Raw: maps.Clone(f.Raw), Schema: f.Schema}
 	maps.DeleteFunc(filled.Raw, func(name string, _ any) bool {
@@ -87,7 +87,7 @@ func (f *fields) text(name string, dst *string) {
 }
 
 // freeText sets dst if the field was sent, to any text without surrounding space. It is
-// for what is never shown to a person, and for what is checked elsewhere.
+// for values that are never shown to a person or that are checked elsewhere.
 func (f *fields) freeText(name string, dst *string) {
 	if f.present(name) {
 		*dst = strings.TrimSpace(f.Get(name).(string))
@@ -277,7 +277,7 @@ func (f *fields) split(name, text string, add func(key string, value any)) {
 	}
 }
 
-// readable refuses texts that a terminal or an editor does not show as they are.
+// readable refuses texts with characters that a terminal or an editor hides or reorders.
 func (f *fields) readable(name string, texts ...string) {
 	for _, text := range texts {
 		if !utf8.ValidString(text) {

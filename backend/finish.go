@@ -1,7 +1,7 @@
-// finish.go: what becomes of a grant that Zoho has just given. It is noted in the ledger,
+// finish.go: a grant that Zoho has just given is stored. It is noted in the ledger,
 // the gate decides, the credential is pointed to it in one write, and its token becomes
 // the first of its record. If any of that fails, Zoho is asked to revoke the grant. Logs
-// and events come last: nothing that must happen waits for them.
+// and events come last, so that they delay nothing.
 
 package backend
 
@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// obtained is an answer of Zoho that may hold a grant, with what led to it.
+// obtained is an answer of Zoho that may hold a grant, with the request that led to it.
 type obtained struct {
 	attempt   *credential.Attempt
 	admitted  *gate.Admitted
@@ -99,7 +99,7 @@ func (b *backend) point(ctx context.Context, w connectRequest, attempt *credenti
 		return nil, err // deleted meanwhile
 	}
 	if c.ClientID != next.ClientID {
-		return nil, refuse("config was given another client_id while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name)
+		return nil, refuse("client_id in config was changed while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name)
 	}
 	connected, err := b.credentials.Connect(ctx, w.storage, attempt, passed, next, w.change)
 	if err != nil {
@@ -109,25 +109,25 @@ func (b *backend) point(ctx context.Context, w connectRequest, attempt *credenti
 }
 
 // endOtherConsent ends the consent that still waits for a credential that was just
-// connected without it: its link would replace the new grant. One that was started while
-// this one was completed stays. The warnings say so.
+// connected without it: its link could replace the new grant. A consent that was started
+// while this one was completed stays. The warnings name both cases.
 func (b *backend) endOtherConsent(ctx context.Context, w connectRequest, admitted *gate.Admitted) []string {
 	if admitted.Completes() != nil {
 		c, err := b.consents.Get(ctx, w.storage, w.name)
 		if err != nil || !c.Waits(time.Now()) {
 			return nil
 		}
-		return []string{fmt.Sprintf("another consent for %q, started at %s%s, waits until %s: its link replaces this grant if it is completed; withdraw it with a delete of authorize/%s if it is not wanted", w.name, stamp(c.Started), startedBy(c), stamp(c.Expires), w.name)}
+		return []string{fmt.Sprintf("another consent for %q, started at %s%s, waits until %s: if a person completes it, its grant replaces this one. To prevent that, withdraw it with a delete of authorize/%s", w.name, stamp(c.Started), startedBy(c), stamp(c.Expires), w.name)}
 	}
 	ended, err := b.endConsent(ctx, w.storage, w.name, b.consents.EndWaiting)
 	switch {
 	case err != nil:
 		b.Logger().Warn("a consent that waits was not ended", "credential", w.name, "error", err)
-		return []string{fmt.Sprintf("a consent for %q may still wait, and its link would replace this grant; withdraw it with a delete of authorize/%s", w.name, w.name)}
+		return []string{fmt.Sprintf("a consent for %q may still wait, because it could not be ended in Vault's storage; if a person completes it, its grant replaces this one. Withdraw it with a delete of authorize/%s", w.name, w.name)}
 	case ended == nil:
 		return nil
 	}
-	return []string{fmt.Sprintf("the consent for %q that was started at %s%s has ended, since the credential was connected without it: its link no longer works", w.name, stamp(ended.Started), startedBy(ended))}
+	return []string{fmt.Sprintf("the consent for %q that was started at %s%s was ended, because the credential was connected without it: its link no longer works", w.name, stamp(ended.Started), startedBy(ended))}
 }
 
 func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, token *zoho.Token) {
@@ -137,10 +137,10 @@ func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, t
 	b.send(eventConnected, name, "data_center", dc.Name, "grant_type", grantType)
 }
 
-// unpointed takes back a grant that the ledger knows and no credential points to.
-// Whether the write was done all the same is for Settle to see.
+// unpointed revokes a grant that the ledger has and no credential points to. Settle checks
+// whether the credential was written despite the error.
 func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, doubt string, cause error) error {
-	// Storage that hung has used up the time of the write.
+	// If storage hung, the time of the write is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
 	defer cancel()
 	held, err := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
@@ -158,10 +158,10 @@ func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataC
 		return refuse("the consent succeeded, and credential %q is connected, but Vault's storage failed on the way; see status/%s", w.name, w.name)
 	case err != nil && told != nil:
 		later := *told
-		later.text += fmt.Sprintf("; the grant that came of it is not yet revoked at %s, which is retried until Zoho agrees", hostOf(dc))
+		later.text += fmt.Sprintf("; the new grant is not yet revoked at %s; this is retried until Zoho agrees, and list retired shows the grant", hostOf(dc))
 		return &later
 	case err != nil:
-		return refuse("the consent succeeded, but Vault could not store the grant, and it is not yet revoked at %s either; that is retried until Zoho agrees. Start again with authorize/%s", hostOf(dc), w.name)
+		return refuse("the consent succeeded, but Vault could not store the grant, and the grant is not yet revoked at %s; this is retried until Zoho agrees. Fix Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
 	case told != nil:
 		return cause
 	}
@@ -169,10 +169,10 @@ func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataC
 }
 
 func takenBack(w connectRequest, dc zoho.DataCenter) error {
-	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; mend Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
+	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; fix Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
 }
 
-// unstored takes back a grant that could not be stored at all.
+// unstored revokes a grant that could not be stored.
 func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
 	defer cancel()
@@ -191,7 +191,7 @@ func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCe
 	}
 	b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
 	if err != nil {
-		return refuse("the consent succeeded, but Vault could not store the grant, and it is not yet revoked at %s either; that is retried until Zoho agrees, for as long as this Vault runs: if it stops before, remove the app under Connected Apps in the Zoho account. Start again with authorize/%s", hostOf(dc), w.name)
+		return refuse("the consent succeeded, but Vault could not store the grant, and the grant is not yet revoked at %s; this is retried until Zoho agrees, but only while this Vault process runs. If it stops before, remove the app under Connected Apps in the Zoho account. Fix Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
 	}
 	return takenBack(w, dc)
 }

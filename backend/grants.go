@@ -1,4 +1,4 @@
-// The mount as its ledger asks it: where a credential points, what its tokens are doing,
+// The mount, as the ledger needs it: the grant of a credential, the state of its tokens,
 // and one call to Zoho that revokes.
 
 package backend
@@ -37,8 +37,8 @@ func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) 
 	return at.Revoke(ctx, g.RefreshToken, zoho.RefreshToken)
 }
 
-// client returns the client in force, or, where the mount has no config any more, one
-// without an id and a secret.
+// client returns the client in force, or one without an id and a secret if the mount no
+// longer has a config.
 func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
 	c, err := w.memory.config(ctx, s)
 	if errors.As(err, new(*answer)) {

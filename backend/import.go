@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// importGrant stores a refresh token that somebody else obtained, or client credentials,
-// once one mint has proven them. A grant that is not stored is forgotten, not revoked, and
+// importGrant stores a refresh token that was obtained elsewhere, or client credentials,
+// after one mint has proven them. A grant that is not stored is forgotten, not revoked, and
 // only when its calls no longer count.
 func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType string) (*known, []string, error) {
 	ctx, cancel := w.detached(ctx)
@@ -68,7 +68,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if err == nil {
 		warnings = append(gate.ScopeWarnings(w.scopes, token.Scopes), b.endOtherConsent(ctx, w, admitted)...)
 	}
-	if unsettled != nil { // last: nothing waits for a log line
+	if unsettled != nil { // last, so that logging delays nothing
 		b.Logger().Warn("who holds a grant was not settled in storage yet", "credential", w.name, "error", unsettled)
 	}
 	if err != nil {
@@ -79,8 +79,8 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	return k, warnings, nil
 }
 
-// admitImport asks the gate before the mint. A consent that cannot be read does not stand
-// in the way: an import needs none.
+// admitImport asks the gate before the mint. A consent that cannot be read is
+// ignored: an import needs none.
 func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType string) (*gate.Admitted, zoho.DataCenter, error) {
 	dc, err := w.place("")
 	if err != nil {

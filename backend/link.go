@@ -17,7 +17,8 @@ import (
 )
 
 // forAuthorize returns the fields of a request that starts a consent. An empty field has
-// its default. A condition that the caller meant to set must not be lost that way.
+// its default. An empty condition is refused, since the caller meant to
+// set it.
 func (f *fields) forAuthorize() *fields {
 	for _, name := range []string{"expected_user", "expected_data_center"} {
 		if f.sent(name) && !f.given(name) {
@@ -32,7 +33,7 @@ func readLink(p *consent.Consent, c *client, f *fields, mountPoint string) error
 	life := consentLife
 	f.duration("ttl", &life, consentLife)
 	f.text("return_url", &p.ReturnURL)
-	f.freeText("return_state", &p.ReturnState) // it stands in addresses alone, escaped
+	f.freeText("return_state", &p.ReturnState) // it appears only in addresses, escaped
 	f.text("expected_user", &p.ExpectedUser)
 	f.text("expected_data_center", &p.ExpectedDataCenter)
 	f.organization("soid", &p.SOID)
@@ -107,14 +108,14 @@ func caller(req *logical.Request) (id, name string) {
 	return "", name
 }
 
-// replace decides whether a consent may take the place of the stored one, nil if there is
-// none. The warning says so if that one still waits: its link may have been sent.
+// replace decides whether a new consent may replace the stored one, which is nil if there is
+// none. It returns a warning if the stored consent still waits: its link may have been sent.
 func replace(stored *consent.Consent, unreadable error, next *consent.Consent, name string, force bool) (warning string, err error) {
 	if unreadable != nil {
 		if !force {
 			return "", refuse("the stored consent for %q cannot be read (%s), and may be waiting; write force=true to replace it", name, unreadable)
 		}
-		return "the stored consent for " + name + " could not be read and is replaced: its link no longer works", nil
+		return "the stored consent for " + name + " could not be read and was replaced: its link no longer works", nil
 	}
 	if !stored.Waits(time.Now()) || stored.ClientID != next.ClientID {
 		return "", nil
@@ -124,5 +125,5 @@ func replace(stored *consent.Consent, unreadable error, next *consent.Consent, n
 	if !same && !force {
 		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link no longer works then", name, stamp(stored.Started), who, stamp(stored.Expires))
 	}
-	return "the consent for " + name + " that was started at " + stamp(stored.Started) + who + " is replaced: its link no longer works", nil
+	return "the consent for " + name + " that was started at " + stamp(stored.Started) + who + " was replaced: its link no longer works", nil
 }

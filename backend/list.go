@@ -43,7 +43,7 @@ func (b *backend) listPath(pattern, suffix, synopsis, description string) *frame
 // pageFields are the parameters of a list.
 func pageFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"after": {Type: framework.TypeString, Query: true, Description: "List the names that come after this one: the last of the page before."},
+		"after": {Type: framework.TypeString, Query: true, Description: "List the names that come after this one. Give the last name of the page before."},
 		"limit": {Type: framework.TypeInt, Query: true, Description: "How many names to list; 0, or left out: all."},
 	}
 }

@@ -169,7 +169,7 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	if err != nil {
 		return nil, err
 	}
-	// A device consent beside the credential is optional: an entry that cannot be read
+	// A device consent of a connected credential is optional: one that cannot be read
 	// counts as none. Storage that does not answer may answer the next read.
 	c, err := m.consents.Get(ctx, s, name)
 	if err == nil && c != nil && c.Flow == consent.Device && c.Open() {

@@ -38,7 +38,7 @@ func TestGrantOfAnOrganizationOutlivesTheAdministrator(t *testing.T) {
 			}
 		}
 		org, person := m.read("status/org"), m.read("status/person")
-		if org["requested_level"] != "organization" || org["soid"] != "ZohoCRM.600000434" || org["belongs_to"] != "asked for as the organization ZohoCRM.600000434" {
+		if org["requested_level"] != "organization" || org["soid"] != "ZohoCRM.600000434" || org["belongs_to"] != "the organization ZohoCRM.600000434, as requested" {
 			t.Errorf("status/org: %v", org)
 		}
 		email := person["zoho_email"].(string)

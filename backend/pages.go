@@ -1,5 +1,5 @@
-// pages.go: what a person reads when their browser has come back, a page for each end of
-// a consent. The person may be a customer who has never heard of Vault, or the operator.
+// pages.go: the pages that the browser shows after a consent, one for each result. The
+// reader may be a customer who does not know Vault, or the operator.
 
 package backend
 
@@ -52,8 +52,8 @@ func busyPage(name string) *logical.Response {
 	return htmlPage(http.StatusServiceUnavailable, page.Page{Result: page.Busy, Credential: name})
 }
 
-// refusalPage says why nothing was connected, and leads back where that is known. What
-// Zoho's servers or Vault's could not do yet may be tried again with the same address.
+// refusalPage says why nothing was connected, and links to back if that is known. After a
+// 429 or 503 the person can load the same address again.
 func refusalPage(name string, err error, back string) *logical.Response {
 	var a *answer
 	errors.As(err, &a)

@@ -69,12 +69,12 @@ func (b *backend) pathAuthorize() *framework.Path {
 				}}}},
 			},
 			logical.ReadOperation: &framework.PathOperation{
-				Callback: b.readConsent, Summary: "Show the consent of a credential: its state, and the result of it.",
+				Callback: b.readConsent, Summary: "Show the state and the result of a credential's consent.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "read", OperationSuffix: "consent"},
 				Responses:    map[int][]framework.Response{http.StatusOK: {{Description: "The consent.", Fields: consentFields()}}},
 			},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.withdraw, Summary: "Withdraw a consent that waits or is in progress; its link no longer works.",
+				Callback: b.withdraw, Summary: "Withdraw a consent that waits or is in progress. Its link then no longer works.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "withdraw", OperationSuffix: "consent"},
 				Responses:    map[int][]framework.Response{http.StatusNoContent: {{Description: "No consent waits."}}},
 			},
@@ -91,8 +91,8 @@ it may start another in its place; another caller needs force=true. A connected
 credential stays as it is until a new consent has succeeded.
 
 Reading shows the state of the consent (waiting, in_progress, connected, declined, failed
-or expired) and the result of the last attempt, for seven days after it ended. Listing
-authorize shows all of them. Deleting withdraws a consent, also one that is in progress.`,
+or expired) and the result of the last attempt, for seven days after it ended or expired. Listing
+authorize shows all consents. Deleting withdraws a consent that waits or is in progress.`,
 	}
 }
 
@@ -178,7 +178,7 @@ func readConsentRequest(req *logical.Request, c *client, f *fields, name string)
 	return p, dc, nil
 }
 
-// startedAnswer is what whoever started a consent gets.
+// startedAnswer is the answer to the caller that started a consent.
 func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *client, p *consent.Consent, name, address, replaced string) *logical.Response {
 	answer := map[string]any{
 		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes,
@@ -220,7 +220,7 @@ func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *fram
 	}
 	var state string
 	if f.text("if_state", &state); f.sent("if_state") && state == "" {
-		return nil, refuse("if_state is empty; give that of the consent to end, or leave it out to end whichever waits")
+		return nil, refuse("if_state is empty; name the state of the consent to withdraw, or leave if_state out to withdraw the consent that waits")
 	}
 	_, err := b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
 		if c, err := b.consents.Get(ctx, s, name); err == nil && c.InProgress() && (state == "" || c.HasState(state)) && b.credentials.Completed(name, c.ID) {
@@ -261,7 +261,7 @@ func beginCode(c *client, dc zoho.DataCenter, p *consent.Consent) (address strin
 // Zoho, "instance-level".
 var commonServices = []string{"ZohoContacts", "ZohoProfile", "ZohoFiles", "AaaServer"}
 
-// oneService refuses what Zoho would with no more than "Invalid OAuth Scope".
+// oneService refuses scopes that Zoho refuses with only the text "Invalid OAuth Scope".
 func oneService(scopes []string) error {
 	first := ""
 	for _, scope := range scopes {
@@ -279,17 +279,17 @@ func oneService(scopes []string) error {
 }
 
 // organizationClientPrefix is what the ids of organization clients begin with, as ten
-// public sources show. No page of Zoho's says so.
+// public sources show. Zoho does not document it.
 const organizationClientPrefix = "1005."
 
-// ordinaryClient warns of a client that Zoho was seen to refuse for an organization.
+// ordinaryClient warns of a client that is no organization client. Zoho refused one on 2026-10-08.
 func ordinaryClient(c *client, dataCenter string) string {
 	console := "the API console of the data center"
 	if dc, found := c.table.ByName(dataCenter); found && dc.ConsoleURL != "" {
 		console = dc.ConsoleURL
 	}
-	return "Zoho was seen to refuse ordinary clients for a consent of an organization, on the page \"Invalid Client\". " +
-		"Organization clients are registered at " + console + "/add?client_type=ORG, and their ids begin with \"" + organizationClientPrefix + "\". The client_id in config does not"
+	return "client_id in config does not begin with \"" + organizationClientPrefix + "\", as the ids of organization clients do. Zoho refuses other clients for flow=organization with the page \"Invalid Client\". " +
+		"Register an organization client at " + console + "/add?client_type=ORG, and configure it on a mount of its own"
 }
 
 func errNoScopes() error {

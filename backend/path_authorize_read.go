@@ -1,6 +1,6 @@
-// path_authorize_read.go: the stored consents, for callers that start them: which wait,
-// how each one ended, and why. They need authorize alone, and see no secret, no state and
-// nothing about the account but what they asked for.
+// path_authorize_read.go: the stored consents, with their status and result, for callers
+// that start them. A policy for authorize is enough. The answers hold no secret and no OAuth
+// state. After wrong_account, result_detail names the account that consented.
 
 package backend
 
@@ -21,17 +21,17 @@ func consentFields() map[string]*framework.FieldSchema {
 		"state":                {Type: framework.TypeString, Description: "waiting, in_progress (its code is being exchanged), connected, declined, failed, expired, or unreadable (stored by a newer release, or damaged)."},
 		"flow":                 {Type: framework.TypeString, Description: "How the person consents: code, device, organization, or scopes for more scopes."},
 		"scopes":               {Type: framework.TypeStringSlice, Description: "The scopes that are asked for."},
-		"soid":                 {Type: framework.TypeString, Description: "The organization that is asked for, if one is."},
-		"data_center":          {Type: framework.TypeString, Description: "Where the consent starts."},
+		"soid":                 {Type: framework.TypeString, Description: "The organization that is asked to consent, if one was named."},
+		"data_center":          {Type: framework.TypeString, Description: "Data center at which the consent starts."},
 		"expected_user":        {Type: framework.TypeString, Description: "The account that must consent, if one is expected."},
 		"expected_data_center": {Type: framework.TypeString, Description: "The data center that the account must be in, if one is expected."},
-		"started_by":           {Type: framework.TypeString, Description: "Display name of the caller that started it."},
-		"started_time":         {Type: framework.TypeTime, Description: "When it was started."},
-		"expire_time":          {Type: framework.TypeTime, Description: "Until when it can be completed."},
-		"result":               {Type: framework.TypeString, Description: "Result of the last attempt to complete it: connected, declined, failed, or wrong_account. Empty if there was none."},
-		"result_time":          {Type: framework.TypeTime, Description: "When that attempt ended."},
-		"result_detail":        {Type: framework.TypeString, Description: "Why it did not connect the credential, and what to do next."},
-		"zoho_error":           {Type: framework.TypeString, Description: "The error that Zoho sent with the browser, such as access_denied or no_org."},
+		"started_by":           {Type: framework.TypeString, Description: "Display name of the caller that started the consent."},
+		"started_time":         {Type: framework.TypeTime, Description: "When the consent was started."},
+		"expire_time":          {Type: framework.TypeTime, Description: "Time until which the consent can be completed."},
+		"result":               {Type: framework.TypeString, Description: "Result of the last attempt to complete the consent: connected, declined, failed or wrong_account. Empty if there was no attempt."},
+		"result_time":          {Type: framework.TypeTime, Description: "When the last attempt to complete the consent ended."},
+		"result_detail":        {Type: framework.TypeString, Description: "Why the last attempt did not connect the credential, and what to do next. After wrong_account it names the account that consented."},
+		"zoho_error":           {Type: framework.TypeString, Description: "The error word that Zoho sent in the redirect instead of a code, such as access_denied or no_org."},
 		"granted_scopes":       {Type: framework.TypeStringSlice, Description: "Scopes that Zoho granted, if its answer listed them."},
 		"refused_scopes":       {Type: framework.TypeStringSlice, Description: "Scopes that were asked for and not granted."},
 	}
@@ -54,7 +54,7 @@ func describeResult(c *consent.Consent, now time.Time) map[string]any {
 	switch {
 	case o != nil:
 	case c.InProgress() && c.Status(now) != consent.InProgress:
-		o = &consent.Outcome{Result: consent.Failed, At: c.SpentAt, Detail: "Vault was interrupted while the code was exchanged; start again"}
+		o = &consent.Outcome{Result: consent.Failed, At: c.SpentAt, Detail: "Vault was interrupted while the code was exchanged, so nothing was connected; start the consent again"}
 	default:
 		return map[string]any{"result": ""}
 	}
@@ -107,8 +107,8 @@ func (b *backend) pathAuthorizeList() *framework.Path {
 				Responses: listResponses("The names that have a consent, with the state and the result of each."),
 			},
 		},
-		HelpSynopsis:    "The consents of this mount: which wait, and how the others ended.",
-		HelpDescription: "A consent is listed for seven days after it ended or expired. Details are in authorize/<name>.",
+		HelpSynopsis:    "List the consents of this mount, with the state and result of each.",
+		HelpDescription: "A consent is listed for seven days after it ended or expired. Read authorize/<name> for one consent.",
 	}
 }
 

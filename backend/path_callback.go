@@ -195,8 +195,8 @@ func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Conse
 // shownFor is how long the result of a consent is shown to a browser that holds its state.
 const shownFor = time.Hour
 
-// outcome is the result of a consent, nil while it has none. If the credential has what
-// the code bought, that is the truth, whatever could be stored of it.
+// outcome is the result of a consent, nil while it has none. If the credential has the grant
+// of the code, the consent succeeded, even if its result could not be stored.
 func (b *backend) outcome(ctx context.Context, w *connectRequest, c *consent.Consent) *consent.Outcome {
 	if c.Spent != "" && (c.Outcome == nil || c.Outcome.Result == consent.Failed) {
 		if k, err := b.memory.credential(ctx, w.storage, w.name); err == nil && k.Code == c.Spent {

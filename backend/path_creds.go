@@ -22,8 +22,8 @@ func (b *backend) pathCreds() *framework.Path {
 		Responses:   map[int][]framework.Response{http.StatusOK: {{Description: "The credential; warnings say where Zoho granted something else than was asked for.", Fields: connectedFields()}}},
 	}
 	patch := *write
-	patch.Summary = "Change settings, and nothing else; null restores the mount's default."
-	patch.Description = "Takes max_age, min_ttl, leased, disabled and custom_metadata. A grant is connected by a write."
+	patch.Summary = "Change only settings; null restores the mount's default."
+	patch.Description = "Takes max_age, min_ttl, leased, disabled and custom_metadata. To connect a grant, write instead."
 	patch.DisplayAttrs = &framework.DisplayAttributes{OperationVerb: "patch"}
 	return &framework.Path{
 		Pattern:      "creds" + nameRegex,
@@ -91,7 +91,7 @@ Deleting revokes the grant at Zoho; if Zoho cannot be reached, that is retried.`
 
 func connectedFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"requested_level":  {Type: framework.TypeString, Description: "The level of consent that was asked for: user, for a grant that ends when that person leaves the organization, or organization, for one that outlives them. Zoho's answer does not say which one it gave. Empty for an imported grant."},
+		"requested_level":  {Type: framework.TypeString, Description: "The level of consent that was requested: user (the grant ends when that person leaves the organization) or organization (the grant stays valid). Zoho's answer does not say which level it granted. Empty for an imported refresh token."},
 		"soid":             {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
 		"grant_type":       {Type: framework.TypeString, Description: "What access tokens are minted from: authorization_code, device_code, refresh_token (imported) or client_credentials."},
 		"data_center":      {Type: framework.TypeString, Description: "Data center of the Zoho account."},

@@ -28,11 +28,11 @@ func retiredFields() map[string]*framework.FieldSchema {
 		"credential":      {Type: framework.TypeString, Description: "Name of the credential that had the grant."},
 		"data_center":     {Type: framework.TypeString, Description: "Data center of the grant."},
 		"accounts_server": {Type: framework.TypeString, Description: "Accounts server that issued the grant and is asked to revoke it."},
-		"retired_time":    {Type: framework.TypeString, Description: "When the last credential stopped using it."},
-		"state":           {Type: framework.TypeString, Description: "waiting: it is revoked when its last access token has expired. retrying: it is due, and tried until Zoho agrees."},
-		"attempts":        {Type: framework.TypeInt, Description: "How many attempts to revoke it failed."},
-		"last_error":      {Type: framework.TypeString, Description: "Why the last attempt failed; left out before the first."},
-		"next_attempt":    {Type: framework.TypeString, Description: "No attempt is made before this time, unless you ask for one; left out if the next minute brings one."},
+		"retired_time":    {Type: framework.TypeString, Description: "When the last credential stopped using the grant."},
+		"state":           {Type: framework.TypeString, Description: "waiting: Vault revokes the grant when its last access token has expired. retrying: Vault asks Zoho to revoke the grant until Zoho agrees."},
+		"attempts":        {Type: framework.TypeInt, Description: "How many attempts to revoke the grant failed."},
+		"last_error":      {Type: framework.TypeString, Description: "Why the last attempt failed. Left out if no attempt failed."},
+		"next_attempt":    {Type: framework.TypeString, Description: "Time of the next attempt, unless you write to retired/<id> earlier. Left out if the next attempt is due within a minute."},
 	}
 }
 
@@ -47,7 +47,7 @@ func (b *backend) pathRetiredList() *framework.Path {
 				Responses: listResponses("The retired grants, with credential, state and attempts of each."),
 			},
 		},
-		HelpSynopsis: "The grants that are still to be revoked at Zoho.",
+		HelpSynopsis: "List the grants that are still to be revoked at Zoho.",
 		HelpDescription: `
 A grant is retired when its credential is deleted or connected with another grant. It
 is revoked at Zoho at once, or when its last access token has expired, and retried
@@ -75,15 +75,15 @@ func (b *backend) pathRetired() *framework.Path {
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback: b.giveUpRetired, Summary: "Forget a retired grant without revoking it at Zoho.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "give-up"},
-				Responses:    map[int][]framework.Response{http.StatusOK: {{Description: "It is forgotten; the warning says what may still live at Zoho."}}},
+				Responses:    map[int][]framework.Response{http.StatusOK: {{Description: "The grant is given up. The warning names the server at which its refresh token may still work."}}},
 			},
 		},
-		HelpSynopsis: "One grant that is still to be revoked at Zoho.",
+		HelpSynopsis: "Show, retry or give up a grant that is still to be revoked at Zoho.",
 		HelpDescription: `
-Write to it, without fields, to ask Zoho now: access tokens of the grant that still
-live end with it. Delete it to give up: the grant is forgotten here, and its refresh
-token may live on at Zoho until the user removes it under Connected Apps. A grant that
-a credential holds cannot be given up.`,
+Write to this path without fields to ask Zoho now to revoke the grant. The access tokens
+of the grant end with it. Delete this path to give the grant up: Vault forgets it without
+revoking it, and its refresh token may still work at Zoho until the user removes the app
+under Connected Apps. A grant that a credential uses cannot be given up.`,
 	}
 }
 
@@ -106,7 +106,7 @@ func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *f
 		switch {
 		case err != nil:
 			b.Logger().Warn("a retired grant cannot be listed", "grant", id, "error", err)
-			ids, info[id] = append(ids, id), map[string]any{"error": "not readable; see Vault's log"}
+			ids, info[id] = append(ids, id), map[string]any{"error": "the stored grant cannot be read; see Vault's log"}
 		case g.Retired():
 			ids, info[id] = append(ids, id), describeRetired(g)
 		}
@@ -114,7 +114,7 @@ func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *f
 	return logical.ListResponseWithInfo(ids, info), nil
 }
 
-// describeRetired is what an operator may know of a retired grant: no secret.
+// describeRetired is what an operator sees of a retired grant. It holds no secret.
 func describeRetired(g *ledger.Grant) map[string]any {
 	c := g.Condemned
 	d := map[string]any{
@@ -146,7 +146,7 @@ func (b *backend) readRetired(ctx context.Context, req *logical.Request, data *f
 }
 
 func notRetired(id string) error {
-	return absent("no retired grant has the id %q: it was revoked at Zoho or given up by now, or it was never retired; list retired for those that wait", shorten(id))
+	return absent("no retired grant has the id %q: it was already revoked at Zoho or given up, or it was never retired; list retired to see the grants that are still to be revoked", shorten(id))
 }
 
 func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -156,9 +156,9 @@ func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *
 	case errors.Is(err, ledger.ErrNotRetired):
 		return nil, notRetired(id)
 	case errors.Is(err, ledger.ErrHeld):
-		return nil, refuse("grant %s is not revoked: %s. Nothing has to be done about it", id, ledger.ErrHeld)
+		return nil, refuse("grant %s is not revoked: %s. No action is needed", id, ledger.ErrHeld)
 	case e != nil && e.Kind == zoho.Refused:
-		return nil, refuse("grant %s is not revoked: %s. It is retried less and less often; if this server will never revoke it, delete retired/%s to give up", id, e, id)
+		return nil, refuse("grant %s is not revoked: %s. Vault retries, after a minute at first and up to a day apart later. If this server can never revoke the grant, delete retired/%s to give it up", id, e, id)
 	case e != nil:
 		return nil, busy("grant " + id + " is not revoked yet: " + e.Error() + "; it is retried until Zoho agrees")
 	}
@@ -182,7 +182,7 @@ func (b *backend) giveUpRetired(ctx context.Context, req *logical.Request, data 
 		host = u.Host
 	}
 	resp := &logical.Response{}
-	resp.AddWarning("the grant of credential " + g.Condemned.Name + " is forgotten here and was not revoked: its refresh token may still live at " + host +
-		". To end it, its user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user")
+	resp.AddWarning("the grant of credential " + g.Condemned.Name + " was given up: Vault does not revoke it, and its refresh token may still work at " + host +
+		". To end it, its Zoho user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user")
 	return resp, nil
 }

@@ -43,9 +43,9 @@ func (b *backend) pathStatus() *framework.Path {
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The state of the credential.", Fields: map[string]*framework.FieldSchema{
 					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, not_connected (no consent succeeded yet), needs_consent, throttled, unavailable or disabled."},
 					"grant_type":          {Type: framework.TypeString, Description: "What access tokens are minted from."},
-					"requested_level":     {Type: framework.TypeString, Description: "The level of consent that was asked for: user, for a grant that ends when that person leaves the organization, or organization, for one that outlives them. Zoho's answer does not say which one it gave. Empty for an imported grant."},
+					"requested_level":     {Type: framework.TypeString, Description: "The level of consent that was requested: user (the grant ends when that person leaves the organization) or organization (the grant stays valid). Zoho's answer does not say which level it granted. Empty for an imported refresh token."},
 					"soid":                {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
-					"belongs_to":          {Type: framework.TypeString, Description: "With whom the grant comes and goes, as far as it is known."},
+					"belongs_to":          {Type: framework.TypeString, Description: "The person, organization or account with which the grant ends, as far as it is known."},
 					"data_center":         {Type: framework.TypeString, Description: "Data center of the Zoho account."},
 					"accounts_server":     {Type: framework.TypeString, Description: "Where its tokens come from."},
 					"api_domain":          {Type: framework.TypeString, Description: "General API gateway of the account."},
@@ -70,12 +70,12 @@ func (b *backend) pathStatus() *framework.Path {
 					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
 					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
 					"next_command":        {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
-					"consent_state":       {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired or unreadable. Shown for seven days after it ended."},
-					"consent_expire_time": {Type: framework.TypeTime, Description: "Until when a consent that waits can be completed."},
-					"consent_result":      {Type: framework.TypeString, Description: "Result of the last attempt to complete it, if there was one: connected, declined, failed or wrong_account."},
-					"consent_result_time": {Type: framework.TypeTime, Description: "When that attempt ended."},
-					"consent_detail":      {Type: framework.TypeString, Description: "Why that attempt did not connect the credential, and what to do next."},
-					"zoho_error":          {Type: framework.TypeString, Description: "The error that Zoho sent with the browser then, such as access_denied or no_org."},
+					"consent_state":       {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired or unreadable. Shown for seven days after the consent ended or expired."},
+					"consent_expire_time": {Type: framework.TypeTime, Description: "Time until which the waiting consent can be completed."},
+					"consent_result":      {Type: framework.TypeString, Description: "Result of the last attempt to complete the consent, if there was one: connected, declined, failed or wrong_account."},
+					"consent_result_time": {Type: framework.TypeTime, Description: "When the last attempt to complete the consent ended."},
+					"consent_detail":      {Type: framework.TypeString, Description: "Why the last attempt did not connect the credential, and what to do next."},
+					"zoho_error":          {Type: framework.TypeString, Description: "The error word that Zoho sent in the redirect instead of a code, such as access_denied or no_org."},
 				}}}},
 			},
 			logical.UpdateOperation: &framework.PathOperation{
@@ -184,7 +184,7 @@ func describeCredential(k *known) map[string]any {
 }
 
 // consentStatus returns the stored consent of a name, nil without a readable one, and what
-// status shows of it. An entry that cannot be read hides nothing else.
+// status shows of it. An unreadable consent does not hide the rest of the status.
 func (b *backend) consentStatus(ctx context.Context, s logical.Storage, name string, now time.Time) (*consent.Consent, map[string]any, error) {
 	c, err := b.consents.Get(ctx, s, name)
 	switch {
@@ -261,7 +261,7 @@ func nextStep(p *consent.Consent, mountPoint, name string) string {
 		return "open the authorization_url that authorize/" + name + " answered, and consent"
 	}
 	if p.Flow == consent.Device {
-		return "open " + p.VerificationURL + ", type the code that authorize/" + name + " answered and accept; then read creds/" + name
+		return "open " + p.VerificationURL + ", type the code from the answer of authorize/" + name + " and accept; then read creds/" + name
 	}
 	return "open the authorization_url that authorize/" + name + " answered, consent, and write the address the browser lands on to creds/" + name + " as callback_url"
 }

@@ -38,7 +38,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	}
 	resp := &logical.Response{Data: map[string]any{}}
 	person, userErr := d.account.Client.UserInfo(ctx, token.AccessToken)
-	if tokenRefused(userErr) { // a second question would say the same
+	if tokenRefused(userErr) { // Zoho CRM would refuse the token, too
 		return b.tokenDead(ctx, resp, account, token)
 	}
 	if userErr == nil {
@@ -52,7 +52,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	case orgErr == nil:
 		resp.Data["organization_id"], resp.Data["organization_name"] = org.ID, org.Name
 	case tokenRefused(orgErr) && scopeMissing(userErr):
-		// The accounts server cannot be asked with this token, so the API is the one witness.
+		// The accounts server cannot be asked with this token, so the API alone decides.
 		return b.tokenDead(ctx, resp, account, token)
 	default:
 		resp.AddWarning(noOrganization(orgErr))
@@ -63,7 +63,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	}
 	for _, err := range []error{userErr, orgErr} {
 		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Refused {
-			return nil, explain(err, k.again()) // nothing was learned, for an outage or a throttle
+			return nil, explain(err, k.again()) // an outage or a throttle left both without an answer
 		}
 	}
 	return resp, nil
@@ -87,7 +87,7 @@ func tokenAccepted(err error) bool {
 	return err == nil || e != nil && (e.ScopeMissing() || e.PermissionMissing())
 }
 
-// tokenDead has a token handed out no more.
+// tokenDead stops handing out a token, and reports that.
 func (b *backend) tokenDead(ctx context.Context, resp *logical.Response, account *zoho.Account, token *zoho.Token) (*logical.Response, error) {
 	if err := b.keeper.Reject(ctx, account, token); err != nil {
 		return nil, explain(err, "")
@@ -100,9 +100,9 @@ func (b *backend) tokenDead(ctx context.Context, resp *logical.Response, account
 // noUser says why the accounts server did not say whose account it is.
 func noUser(err error) string {
 	if scopeMissing(err) {
-		return "the scope " + gate.ProfileScope + " is not granted, so Zoho does not tell more"
+		return "the scope " + gate.ProfileScope + " is not granted, so Zoho does not name the user; to see the user, connect again with this scope"
 	}
-	return "Zoho did not say whose account it is: " + askedInVain(err)
+	return "Zoho did not name the user of the account: " + askedInVain(err)
 }
 
 // noOrganization says why Zoho CRM did not name the organization. None of these answers
@@ -112,11 +112,11 @@ func noOrganization(err error) string {
 	switch {
 	case e == nil:
 	case e.ScopeMissing():
-		return "the scope " + orgScope + " is not granted, so Zoho does not tell more"
+		return "the scope " + orgScope + " is not granted, so Zoho does not name the organization; to see the organization, connect again with this scope"
 	case e.PermissionMissing():
-		return "Zoho CRM refuses the API calls of this account (NO_PERMISSION). The grant is good: an administrator of Zoho CRM has to allow API access in the profile of the user (permission Crm_Implied_Api_Access)"
+		return "Zoho CRM refuses the API calls of this account (NO_PERMISSION). The grant works: an administrator of Zoho CRM must allow API access in the profile of the user (permission Crm_Implied_Api_Access)"
 	case e.Kind == zoho.Refused && e.About == zoho.AboutGrant:
-		return "the API at " + e.Server + " does not accept the access token, and the accounts server does not say that it is dead, so it is handed out as before. Check that api_domain is that of the account's data center, that the scopes are those of Zoho CRM, and that the account may use it"
+		return "the API at " + e.Server + " does not accept the access token, but the accounts server does not refuse it, so Vault still hands it out. Check that api_domain is that of the account's data center, that the scopes are those of Zoho CRM, and that the account may use it"
 	case e.Status == http.StatusNoContent:
 		return "Zoho CRM answered without content (HTTP 204), so the organization is not known. The token is not refused; check in Zoho CRM that the account belongs to an organization there"
 	case e.About == zoho.AboutServer:
@@ -127,11 +127,11 @@ func noOrganization(err error) string {
 	return "Zoho CRM did not name the organization: " + askedInVain(err)
 }
 
-// askedInVain is an error of a probe's question with what to do about it.
+// askedInVain is the error of a probe's question, with what to do.
 func askedInVain(err error) string {
 	e := zoho.AsError(err)
 	if e == nil {
-		return "it could not be asked; probe again"
+		return "the question failed within Vault; probe again"
 	}
 	return e.Error() + ": " + remedy(e.Kind, e.About, e.Code, "")
 }

@@ -26,7 +26,7 @@ func crmAnswers() map[string]struct {
 		fault zohotest.Fault
 		says  []string
 	}{
-		"no API access":     {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 403, Error: "NO_PERMISSION"}, []string{"grant is good", "administrator", "profile", "Crm_Implied_Api_Access"}},
+		"no API access":     {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 403, Error: "NO_PERMISSION"}, []string{"grant works", "administrator", "profile", "Crm_Implied_Api_Access"}},
 		"nothing":           {zohotest.Fault{Kind: zohotest.Empty}, []string{"HTTP 204", "belongs to an organization"}},
 		"a refusal":         {zohotest.Fault{Kind: zohotest.APIRefusal}, []string{"HTTP 400", "www.zohoapis.com"}},
 		"another refusal":   {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 403, Error: "SOMETHING_ELSE"}, []string{"HTTP 403"}},
@@ -34,7 +34,7 @@ func crmAnswers() map[string]struct {
 		"a page, 401":       {zohotest.Fault{Kind: zohotest.HTML, Status: 401}, []string{"HTTP 401", "text/html"}},
 		"a page, 200":       {zohotest.Fault{Kind: zohotest.HTML}, []string{"text/html"}},
 		"a scope":           {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 401, Error: "OAUTH_SCOPE_MISMATCH"}, []string{"ZohoCRM.org.READ is not granted"}},
-		"a dead token":      {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 401, Error: "INVALID_TOKEN"}, []string{"www.zohoapis.com", "handed out as before", "api_domain", "scopes"}},
+		"a dead token":      {zohotest.Fault{Kind: zohotest.APIRefusal, Status: 401, Error: "INVALID_TOKEN"}, []string{"www.zohoapis.com", "still hands it out", "api_domain", "scopes"}},
 		"an error":          {zohotest.Fault{Kind: zohotest.Refuse}, []string{"no organization in the answer"}},
 		"an outage":         {zohotest.Fault{Kind: zohotest.Status5xx}, []string{"HTTP 503", "try again"}},
 		"a throttle":        {zohotest.Fault{Kind: zohotest.Throttle}, []string{"throttled by www.zohoapis.com"}},
@@ -127,7 +127,7 @@ func TestProbeWithoutTheAccountsServerAnswersWhatCRMSays(t *testing.T) {
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.APIRefusal, Status: 401, Error: "INVALID_TOKEN", Path: "/crm/"})
 		m.refused(logical.UpdateOperation, "status/crm", data{"probe": true}, 503, "accounts.zoho.com", "HTTP 503")
 		if m.token("crm") != held {
-			t.Error("the token is handed out no more, on the word of one witness")
+			t.Error("the token is no longer handed out, though only one server refused it")
 		}
 	})
 }

@@ -12,12 +12,12 @@ import (
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
 )
 
-// quotaAdvice is what to do before one more consent.
+// quotaAdvice is the advice in both warnings.
 const quotaAdvice = "Zoho keeps %d for one user and client, and one more consent silently ends the oldest, whichever credential uses it. Before you connect or reconnect a credential for this user, delete those that are no longer needed"
 
 // quotaBefore returns a warning for a consent that is about to start for a name, and ""
-// if none is due. It speaks only of the user of that credential's present grant, and
-// does not say who that is: the caller may only start consents.
+// if none is due. It counts only grants of the user who gave that credential's present
+// grant, and does not name the user: the caller may only start consents.
 func (b *backend) quotaBefore(ctx context.Context, s logical.Storage, c *client, name string) string {
 	k, err := b.memory.credential(ctx, s, name)
 	if err != nil || k.ClientID != c.ClientID {

@@ -83,7 +83,7 @@ func checkVaultAddr(address string) error {
 		return refuse("vault_addr names a loopback address; Zoho takes localhost alone, so write http://localhost:<port>")
 	}
 	if before, _, found := strings.Cut(address+"/", "/v1/"); found {
-		return refuse("vault_addr has /v1, which is added to it together with this mount's callback; write vault_addr=%s", before)
+		return refuse("vault_addr must not contain /v1, because the engine adds /v1 and the path of this mount's callback; write vault_addr=%s", before)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (c *config) checkReturn(address string) error {
 		return err
 	}
 	if strings.Trim(u.RawQuery, queryCharacters) != "" {
-		return refuse("return_url has characters in its query that an address cannot have; write them as %% and two digits, as encodeURIComponent does")
+		return refuse("return_url has characters in its query that an address cannot have; percent-encode them, as encodeURIComponent does")
 	}
 	for _, name := range []string{"credential", "result", "return_state", "error"} {
 		if hasParameter(u.RawQuery, name) {
@@ -136,8 +136,8 @@ func (c *config) checkReturn(address string) error {
 	return nil
 }
 
-// queryCharacters are what a query consists of, as RFC 3986 has it. What an address of
-// return_url has is handed back byte for byte.
+// queryCharacters are the characters of a query by RFC 3986. The query of return_url is
+// returned byte for byte.
 const queryCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
 
 // hasParameter reports whether any server would find a parameter in a query: some
@@ -179,7 +179,7 @@ func (c *config) returnTo(address, name string, o consent.Outcome, state string)
 	if u.RawQuery != "" {
 		u.RawQuery += "&"
 	}
-	u.RawQuery += added.Encode() // what the address had stays as it was written
+	u.RawQuery += added.Encode() // the query of return_url stays as it was written
 	return u.String()
 }
 

@@ -75,7 +75,7 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 	case kind == zoho.Unavailable:
 		return "Zoho is in trouble or out of reach; try again in a moment"
 	case about == zoho.AboutServer:
-		return "this is not an answer of Zoho's OAuth: a proxy or a filter between Vault and Zoho gave it, or data_center or accounts_urls names the wrong accounts server; check these, by the HTTP status and the content type"
+		return "this is not an answer of Zoho's OAuth server: a proxy or a filter between Vault and Zoho answered, or data_center or accounts_urls in config names the wrong accounts server; check both. The HTTP status and the content type help to find out which server answered"
 	case about == zoho.AboutClient:
 		return "wrong client_id, wrong client_secret, wrong data center, a data center that is not enabled for this client in Zoho's API console, or a secret that differs by data center (client_secrets); correct config"
 	case about == zoho.AboutGrant:
@@ -94,8 +94,8 @@ func remedy(kind zoho.Kind, about zoho.Subject, code, again string) string {
 	return "Zoho did not accept the request; check config and the settings of the credential"
 }
 
-// notProven says why a grant that was brought from elsewhere was not accepted. It was
-// never accepted here, so the likeliest causes are others than for a grant that worked.
+// notProven returns the error for an imported grant that Zoho did not accept. The likeliest
+// causes differ from those for a grant that has worked.
 func (k *known) notProven(err error) error {
 	e := zoho.AsError(err)
 	if e == nil || e.Kind != zoho.Refused {
@@ -103,7 +103,7 @@ func (k *known) notProven(err error) error {
 	}
 	what := e.Error()
 	switch {
-	case k.GrantType == credential.GrantClient && e.About != zoho.AboutUser && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
+	case k.GrantType == credential.GrantClient && e.About != zoho.AboutUser && e.About != zoho.AboutServer && !slices.Contains([]string{"missing_org_info", "invalid_scope", "invalid_soid", "restricted_scope"}, e.Code):
 		if e.About == zoho.AboutGrant { // there is no refresh token that could be refused
 			what = fmt.Sprintf("client credentials refused by %s (%s)", e.Server, e.Code)
 		}

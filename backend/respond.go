@@ -32,7 +32,7 @@ type answer struct {
 	result consent.Result
 	// waits: another attempt can complete the consent.
 	waits bool
-	// word is what Zoho sent as error in its redirect, checked.
+	// word is the error word of Zoho's redirect, checked.
 	word string
 	// browser is the status for a person's browser, where that is another one.
 	browser int

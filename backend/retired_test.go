@@ -79,7 +79,7 @@ func TestRetiredGrantThatCannotBeRevokedIsGivenUpAndNotTheLiveOne(t *testing.T) 
 			t.Errorf("it reads %v", read)
 		}
 		given := warnings(m.delete("retired/" + id))
-		for _, word := range []string{"crm", "may still live at accounts.zoho.com", "Connected Apps"} {
+		for _, word := range []string{"crm", "may still work at accounts.zoho.com", "Connected Apps"} {
 			if !strings.Contains(given, word) {
 				t.Errorf("giving up warns %q; it does not say %q", given, word)
 			}
@@ -103,7 +103,7 @@ func TestGrantThatACredentialHoldsIsNotGivenUp(t *testing.T) {
 		m.connect("crm")
 		id := m.heldBy("crm")
 		for _, op := range []logical.Operation{logical.DeleteOperation, logical.UpdateOperation} {
-			m.refused(op, "retired/"+id, nil, 400, "holds the grant")
+			m.refused(op, "retired/"+id, nil, 400, "a credential uses the grant")
 		}
 		m.refused(logical.ReadOperation, "retired/"+id, nil, 404)
 		// An import that is under way is about to hold it.
@@ -114,7 +114,7 @@ func TestGrantThatACredentialHoldsIsNotGivenUp(t *testing.T) {
 		var others sync.WaitGroup
 		others.Go(func() { m.write("creds/other", data{"refresh_token": token}) })
 		synctest.Wait()
-		m.refused(logical.DeleteOperation, "retired/"+id, nil, 400, "about to connect one")
+		m.refused(logical.DeleteOperation, "retired/"+id, nil, 400, "another request is connecting")
 		others.Wait()
 		m.zoho.ClearFaults()
 		m.token("other")
@@ -170,7 +170,7 @@ func TestRefusedRevocationIsRetriedLessAndLessOftenAndAtOnceByHand(t *testing.T)
 		if attempts := details["attempts"].(int); attempts < 8 || err != nil || !next.After(time.Now()) || time.Until(next) > 24*time.Hour || !strings.Contains(fmt.Sprint(details["last_error"]), "invalid_client") {
 			t.Errorf("listed is %v", details)
 		}
-		m.refused(logical.UpdateOperation, "retired/"+id, nil, 400, "invalid_client", "give up")
+		m.refused(logical.UpdateOperation, "retired/"+id, nil, 400, "invalid_client", "give it up")
 		if read := m.read("retired/" + id); read["attempts"] != 1 || read["next_attempt"] != nil {
 			t.Errorf("a retry by hand does not begin anew: %v", read)
 		}

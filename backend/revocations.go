@@ -22,7 +22,7 @@ const (
 	// requestTime is Vault's default_max_request_duration, which it does not tell a plugin:
 	// when it is over the request is cancelled.
 	requestTime = 90 * time.Second
-	// answerTime is what is left of that for what comes after the last call to Zoho.
+	// answerTime is the part of it that is reserved for the work after the last call to Zoho.
 	answerTime = 5 * time.Second
 )
 
@@ -49,8 +49,8 @@ type revocationServer struct {
 	hangs error
 }
 
-// revocations returns the calls of a request that begins now, and the context of what it
-// does: it ends a little later than the last call, and not when the caller leaves.
+// revocations returns the calls of a request that begins now, and the context of its work,
+// which ends shortly after the last call, and not when the caller leaves.
 func (b *backend) revocations(ctx context.Context, s logical.Storage) (*revocations, context.Context, context.CancelFunc, error) {
 	c, err := b.world.client(ctx, s)
 	return limited(ctx, c, err)
@@ -84,7 +84,7 @@ func newRevocations(ctx context.Context, c *client) *revocations {
 	}
 }
 
-// over reports whether nothing more should begin.
+// over reports whether no further call should begin.
 func (r *revocations) over() bool { return !time.Now().Before(r.begin) }
 
 func (r *revocations) server(accountsURL string) *revocationServer {

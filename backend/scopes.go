@@ -61,8 +61,8 @@ func (b *backend) holdsGrant(ctx context.Context, w connectRequest) func(id stri
 	}
 }
 
-// finishScopes mints once, to see what the grant can do now, and stores that. The address
-// that brought the news proves nothing.
+// finishScopes mints once to see the scopes of the grant, and stores them. The redirect
+// itself proves nothing.
 func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *gate.Admitted) (*known, []string, error) {
 	c := admitted.Completes()
 	old, d, err := b.derived(ctx, w.storage, w.name)
@@ -93,8 +93,7 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *
 		return nil, nil, gateError(err)
 	}
 	k := newKnown(w.name, extended)
-	// Last: there is no code in that address, so it may be written again until its result
-	// is stored.
+	// Last: the address has no code, so it may be written again until its result is stored.
 	if err := b.consents.Finish(ctx, w.storage, w.name, c, success(k, c.Scopes, token.Scopes)); err != nil {
 		return nil, nil, err
 	}

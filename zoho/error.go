@@ -37,8 +37,8 @@ const (
 	AboutRequest Subject = "request"
 	// AboutUser: the person said no, or their account is blocked.
 	AboutUser Subject = "user"
-	// AboutServer: the answer is none of Zoho's OAuth. A proxy or a filter gave it, or
-	// the address is not that of the right accounts server.
+	// AboutServer: the answer is not from Zoho's OAuth server. A proxy or a filter sent it,
+	// or the address is that of a wrong server.
 	AboutServer Subject = "server"
 )
 
@@ -195,7 +195,7 @@ func (f failure) described() bool { return f.Status == "failure" || f.Descriptio
 
 // throttle reports whether a failure is the throttle. Its texts are localized, so it is
 // known by its shape (Zoho, "limits", and captures): an error that is no code, or that
-// comes with a description. A word for a refusal is none, whatever comes with it.
+// comes with a description. A known error word of a refusal is never the throttle.
 // access_denied stands for a reject and for the throttle: there the description decides.
 func (f failure) throttle() bool {
 	word, _ := f.Error.(string)
@@ -225,9 +225,8 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 		// not known.
 		e.Kind, e.Answered = Unavailable, false
 	case !json && status >= 400:
-		// A proxy or a filter on the way, or a server that is not the right one. The
-		// accounts pages too: a wrong method or a missing grant_type. Asking again
-		// changes nothing.
+		// A proxy, a filter or a wrong server answered. Zoho's accounts server also answers
+		// with a page, to a wrong method or a missing grant_type. A retry does not help.
 		e.Kind, e.About, e.reason = Refused, AboutServer, "a page instead of JSON, "+mediaType(contentType)
 	case !json:
 		e.Kind, e.Answered, e.reason = Unavailable, false, "a page instead of JSON, "+mediaType(contentType)

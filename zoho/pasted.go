@@ -1,5 +1,5 @@
-// pasted.go: text from outside. What surrounds a secret, a code or an address after copy
-// and paste, and characters that no terminal and no page should be given.
+// pasted.go: text from outside. It removes characters around a pasted secret, code or
+// address, and finds characters that must not reach a terminal or a page.
 
 package zoho
 
@@ -30,7 +30,7 @@ func Invisible(r rune) bool {
 }
 
 // Printable returns s with a question mark in place of each Invisible character, and of
-// what is not UTF-8. It is for texts of others that are shown to people.
+// what is not UTF-8. It is for texts of Zoho and others that are shown to people.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if Invisible(r) || r == utf8.RuneError {

@@ -82,7 +82,7 @@ func (e *Error) PermissionMissing() bool {
 	return e.Status == http.StatusForbidden && e.Code == "NO_PERMISSION"
 }
 
-// apiCodes are the codes of APIs that an error may repeat; others may be anything.
+// apiCodes are the codes of APIs that an error may repeat. Any other text is not repeated.
 var apiCodes = []string{"INVALID_OAUTHSCOPE", "OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "INVALID_TOKEN", "INVALID_OAUTHTOKEN", "AUTHENTICATION_FAILURE"}
 
 // ask makes one GET with a token and returns the fields of the answer.

@@ -29,7 +29,7 @@ type Record struct {
 	// LastMint is when a token was last minted.
 	LastMint time.Time `json:"last_mint,omitzero"`
 	// ClientID and AccountsURL are the client and the accounts server that the tokens came
-	// from, so that they can be revoked when their credential is gone.
+	// from, so that they can be revoked after their credential was deleted.
 	ClientID    string `json:"client_id,omitempty"`
 	AccountsURL string `json:"accounts_url,omitempty"`
 

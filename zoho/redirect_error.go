@@ -32,11 +32,11 @@ func ConsentErrorText(word string) (problem, next string) {
 	switch word {
 	case "access_denied": // Zoho, "authorization" and "limits"
 		return "Reject was chosen on Zoho's page, or Zoho's limit of ten authorization codes in ten minutes for this app was reached.",
-			"Start the consent again and choose Accept. If nobody chose Reject, wait ten minutes first."
+			"Start the consent again and choose Accept. If Reject was not chosen, wait ten minutes first."
 	case "no_org": // Zoho, 2025-02-10
 		return "The Zoho account has no organization in the service whose scopes were asked for, so Zoho's page offered only \"Back to app\".",
 			"Sign in to Zoho with an account that belongs to an organization in that service, or create an organization there. Then start the consent again."
-	// One public client names each of the rest, and no page of Zoho's explains them.
+	// The other words are from one public client; Zoho does not document them.
 	case "access_denied_admin":
 		return "Zoho refused the consent for this account (access_denied_admin). The word suggests that an administrator of its organization does not allow it.",
 			"Ask an administrator of the Zoho organization to allow the app. Then start the consent again."

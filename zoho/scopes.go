@@ -32,8 +32,8 @@ const (
 	maxScope  = 128
 )
 
-// CheckScopes refuses what cannot be a scope: a scope stands in addresses and in
-// commands that people run. Which scopes there are only Zoho knows.
+// CheckScopes refuses text that cannot be a scope, because scopes appear in addresses and
+// in commands that people run. It does not know which scopes Zoho has.
 func CheckScopes(scopes []string) error {
 	if len(scopes) > maxScopes {
 		return fmt.Errorf("%d scopes are too many; give at most %d", len(scopes), maxScopes)
@@ -56,7 +56,7 @@ func FormatScopes(scopes []string) string { return strings.Join(scopes, ",") }
 
 // MissingScopes returns the requested scopes that were not granted. Zoho expands
 // a trailing ALL into its operations and changes case, so either form counts. Which
-// operations a product has is not known: a part of ALL that is not granted is not seen.
+// operations a product has is not known: so a partly granted ALL is not noticed.
 func MissingScopes(requested, granted []string) []string {
 	var missing []string
 	for _, want := range requested {

@@ -23,7 +23,7 @@ type User struct {
 	// "Back to app", and the redirect carries error=no_org.
 	NoOrganization bool `json:"no_organization,omitempty"`
 	// NoAPIAccess: the user's profile in CRM lacks API access. CRM answers every call
-	// 403 NO_PERMISSION; the grant is good.
+	// 403 NO_PERMISSION; the grant works.
 	NoAPIAccess bool `json:"no_api_access,omitempty"`
 }
 

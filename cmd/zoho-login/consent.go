@@ -81,14 +81,14 @@ func (c *consent) finish(ctx context.Context, query string) outcome {
 	}
 }
 
-// declined is how a consent ended for which Zoho gave an error word and no code. failed
-// is what Vault answered.
+// declined is the outcome of a consent for which Zoho sent an error word and no code. failed
+// is the answer of Vault.
 func declined(word string, failed outcome) outcome {
 	problem, next := zoho.ConsentErrorText(word)
 	end := outcome{Result: resultDeclined, Word: word, sent: failed.sent}
 	end.Problem = fmt.Sprintf("the consent was declined (%s). %s %s", word, problem, next)
 	if !failed.sent {
-		end.Problem += " Vault was not told: " + failed.Problem
+		end.Problem += " Vault did not get this result: " + failed.Problem
 	}
 	return end
 }

@@ -24,7 +24,7 @@ type device struct {
 	pending map[string]any  // what status tells while it waits
 }
 
-const waits = `the consent for "crm" is waiting until 2000-01-01T00:05:00Z: open https://accounts.zoho.example/device, type the code that authorize/crm answered and accept; then read again`
+const waits = `the consent for "crm" is waiting until 2000-01-01T00:05:00Z: open https://accounts.zoho.example/device, type the code from the answer of authorize/crm and accept; then read again`
 
 // newDevice waits for the person; poll answers the nth question from Zoho.
 func newDevice(poll func(n int) (int, any)) *device {

@@ -105,7 +105,7 @@ func TestWordOfZohoIsShownWithWhatToDo(t *testing.T) {
 		shown string
 		says  []string
 	}{
-		"access_denied":          {"access_denied", []string{"chose Reject", "ten authorization codes in ten minutes", "wait ten minutes"}},
+		"access_denied":          {"access_denied", []string{"Reject was not chosen", "ten authorization codes in ten minutes", "wait ten minutes"}},
 		"no_org":                 {"no_org", []string{"no organization", "Sign in to Zoho with an account that belongs to an organization"}},
 		"server_error":           {"server_error", []string{"server_error", "API console"}},
 		"%1B%5B2Jevil%3Cscript>": {"unknown", []string{"unknown"}},
@@ -139,7 +139,7 @@ func TestWordOfZohoIsShownThoughVaultCannotBeTold(t *testing.T) {
 	l := start(t, fake, "crm")
 	l.open()
 	l.land("error=no_org&state=" + theState)
-	l.want(exitDeclined).says("no organization", "Vault was not told", "Vault is sealed")
+	l.want(exitDeclined).says("no organization", "Vault did not get this result", "Vault is sealed")
 	fake.withdrew(t, 1)
 }
 

@@ -9,8 +9,8 @@
 //	                      +--------Finish----------> finished: declined, or without a code
 //	                      +--------Withdraw--------> (nothing)
 //
-// A finished consent keeps its result, without secrets, for as long as Kept: so that the
-// caller that sent the link can list it, and the person can load the page again. Sweep
+// A finished consent keeps its result, without secrets, for the time Kept, so that the
+// caller that sent the link can list it and the person can load the page again. Sweep
 // deletes it afterwards. The fingerprint of a code that was sent is kept until the code
 // has certainly expired and its consent is over.
 package consent
@@ -112,7 +112,7 @@ type Outcome struct {
 	Result Result `json:"result"`
 	// Status is the HTTP status of the page for the browser.
 	Status int `json:"status"`
-	// Word is what Zoho sent as error in its redirect, checked by zoho.ParseCallback.
+	// Word is the error word of Zoho's redirect, checked by zoho.ParseCallback.
 	Word string `json:"word,omitempty"`
 	// GrantID is the grant that the credential got.
 	GrantID    string   `json:"grant_id,omitempty"`
@@ -133,8 +133,8 @@ const (
 	Connected Result = "connected"
 	Declined  Result = "declined"
 	Failed    Result = "failed"
-	// WrongAccount: the account that consented is not the expected one, or cannot
-	// consent at all. A consent in a browser keeps waiting for another account.
+	// WrongAccount: another account than the expected one consented, or the account cannot
+	// consent. A consent in a browser keeps waiting for another account.
 	WrongAccount Result = "wrong_account"
 )
 
@@ -184,7 +184,7 @@ func (c *Consent) HasState(state string) bool {
 	return subtle.ConstantTimeCompare([]byte(c.State), []byte(state)) == 1
 }
 
-// Expected names the account that a consent is for, for people; empty for any.
+// Expected describes the expected account, for a sentence; empty if any account may consent.
 func (c *Consent) Expected() string {
 	var parts []string
 	if c.ExpectedUser != "" {
@@ -201,7 +201,7 @@ func (c *Consent) same(other *Consent) bool {
 	return c.ID == other.ID && c.Spent == other.Spent
 }
 
-// withoutSecrets is what is kept of a consent once it cannot be finished any more.
+// withoutSecrets is the part of a consent that is kept after it ended.
 func (c *Consent) withoutSecrets() *Consent {
 	kept := *c
 	kept.Verifier, kept.DeviceCode, kept.UserCode = "", "", ""
@@ -245,9 +245,8 @@ func (p *Consents) List(ctx context.Context, s logical.Storage) ([]string, error
 	return s.List(ctx, Prefix)
 }
 
-// Start stores a consent and returns the waiting one whose place it takes, nil without
-// one. mayReplace is asked about the stored consent first. One that is in progress goes on:
-// its code was sent already.
+// Start stores a consent and returns the waiting one that it replaces, nil without one. mayReplace is asked about the stored consent first. A consent in progress
+// continues: its code was already sent.
 func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) (replaced *Consent, err error) {
 	c.ID = rand.Text()
 	err = p.locks.Locked(name, func() error {
@@ -263,7 +262,7 @@ func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c 
 	return replaced, err
 }
 
-// MayStart asks what Start will ask, before work that would be in vain.
+// MayStart checks what Start will check, before work that would be wasted.
 func (p *Consents) MayStart(ctx context.Context, s logical.Storage, name string, mayReplace func(stored *Consent, unreadable error) error) error {
 	_, err := p.mayStart(ctx, s, name, mayReplace)
 	return err
@@ -379,7 +378,7 @@ func (p *Consents) EndWaiting(ctx context.Context, s logical.Storage, name strin
 	return p.end(ctx, s, name, false, func(c *Consent) bool { return c.Waits(time.Now()) })
 }
 
-// end deletes the consent of a name if that is right, and returns it as it was.
+// end deletes the consent of a name if right accepts it, and returns it as it was.
 func (p *Consents) end(ctx context.Context, s logical.Storage, name string, unreadable bool, right func(*Consent) bool) (was *Consent, err error) {
 	err = p.locks.Locked(name, func() error {
 		stored, err := p.Get(ctx, s, name)

@@ -1,4 +1,4 @@
-// sweep.go: the deletion of consents and codes that nobody asks about any more.
+// sweep.go: the deletion of old consents and codes.
 
 package consent
 

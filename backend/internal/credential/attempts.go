@@ -15,8 +15,8 @@ type Attempt struct {
 	name string
 	// consent is the id of the consent that it completes; Store.mu guards it.
 	consent string
-	// cancelled says why it must not connect the credential any more: the credential was
-	// deleted, or the consent withdrawn, meanwhile. Store.mu guards it.
+	// cancelled says why it must no longer connect the credential: the credential was
+	// deleted or the consent withdrawn. Store.mu guards it.
 	cancelled string
 	// connected: it did. Store.mu guards it.
 	connected bool
@@ -135,7 +135,7 @@ func (c *Store) Completed(name, consentID string) bool {
 	return false
 }
 
-// stopped returns why an attempt must not connect the credential any more, "" if it may.
+// stopped returns why an attempt must no longer connect the credential, "" if it may.
 func (c *Store) stopped(a *Attempt) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

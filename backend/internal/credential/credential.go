@@ -32,10 +32,9 @@ type Credential struct {
 	GrantType    string      `json:"grant_type"`
 	RefreshToken zoho.Secret `json:"refresh_token,omitempty"`
 	APIDomain    string      `json:"api_domain,omitempty"`
-	// SOID is the organisation of a client-credentials grant, or of one that an
-	// organisation gave.
+	// SOID is the organization of client credentials, or the one that consented.
 	SOID string `json:"soid,omitempty"`
-	// Organization tells that an administrator gave the grant for an organisation.
+	// Organization: an administrator gave the grant for an organization.
 	Organization bool      `json:"organization,omitempty"`
 	Requested    []string  `json:"requested_scopes,omitempty"`
 	Granted      []string  `json:"granted_scopes,omitempty"`
@@ -43,10 +42,10 @@ type Credential struct {
 	Created      time.Time `json:"created"`
 	// Person is whose account it is, where the scopes let that be asked.
 	Person zoho.Person `json:"person,omitzero"`
-	// Code is the fingerprint of the code that bought the grant: it is spent.
+	// Code is the fingerprint of the code that was exchanged for the grant.
 	Code string `json:"code,omitempty"`
-	// Former are the grants that this one took the place of and that may still live,
-	// with their access tokens.
+	// Former are the grants that this one replaced and that may still be valid, with their
+	// access tokens.
 	Former []Former `json:"former,omitempty"`
 	Settings
 }
@@ -71,7 +70,7 @@ type Former struct {
 type Settings struct {
 	MaxAge *time.Duration `json:"max_age,omitempty"`
 	MinTTL *time.Duration `json:"min_ttl,omitempty"`
-	// Leased adds a lease to reads, for clients that know nothing else.
+	// Leased adds a lease to reads, for clients that renew only by leases.
 	Leased         bool              `json:"leased,omitempty"`
 	Disabled       bool              `json:"disabled,omitempty"`
 	CustomMetadata map[string]string `json:"custom_metadata,omitempty"`
@@ -145,8 +144,8 @@ const (
 	levelOrganization = "organization"
 )
 
-// Level is the level of consent that was asked for; empty if none was asked for here. A
-// visitor can change the address that they open, and no answer of Zoho's proves the level.
+// Level is the level of consent that was requested; empty for an imported refresh token. The
+// person can change the link before opening it, and no answer of Zoho proves the level.
 func (c *Credential) Level() string {
 	switch {
 	case c.Organization:
@@ -162,11 +161,11 @@ func (c *Credential) BelongsTo() string {
 	who := cmp.Or(c.Person.Email, c.Person.ZUID)
 	switch {
 	case c.Organization:
-		return "asked for as the organization " + cmp.Or(c.SOID, "of the administrator who consented")
+		return "the organization " + cmp.Or(c.SOID, "of the administrator who consented") + ", as requested"
 	case c.GrantType == GrantClient:
 		return "the account that owns the client in Zoho's API console"
 	case who != "":
 		return "the person " + who
 	}
-	return "a person who is not known here; a consent with the scope " + gate.ProfileScope + " tells"
+	return "a person whose account is not known; to see it, connect again with the scope " + gate.ProfileScope
 }

@@ -129,8 +129,8 @@ func (c *Store) Identify(ctx context.Context, s logical.Storage, name string, k 
 	return same, err
 }
 
-// update replaces the credential of a name by what next returns, given what is there:
-// nil where nothing is. It is the only change meanwhile. A nil next changes nothing.
+// update replaces the credential of a name by the result of next, which gets the stored
+// one, or nil. No other change happens at the same time. A nil result changes nothing.
 // done, if not nil, runs when the change is stored, before anything else can change.
 // It is not for other files: a change of the grant belongs to Connect.
 func (c *Store) update(ctx context.Context, s logical.Storage, name string, next func(old *Credential) (*Credential, error), done func()) (k *Credential, err error) {
@@ -158,8 +158,8 @@ func (c *Store) updateHeld(ctx context.Context, s logical.Storage, name string, 
 	return changed, store.Put(ctx, s, Prefix+name, changed)
 }
 
-// Delete deletes the credential of a name after before has run, with what is there,
-// or nil; what is being obtained for the name is not stored.
+// Delete deletes the credential of a name after before has run with the stored one, or nil.
+// It cancels the attempts that obtain a grant for the name.
 func (c *Store) Delete(ctx context.Context, s logical.Storage, name string, before func(old *Credential) error) error {
 	return c.Still(name, func() error {
 		c.Cancel(name, "", fmt.Sprintf("credential %q was deleted", name))
@@ -211,7 +211,7 @@ func (c *Store) Remember(ctx context.Context, s logical.Storage, name string, f 
 }
 
 // Replace makes a credential, the lock of whose name is held, point to the grant with
-// which its own goes on: Zoho replaced the refresh token.
+// that replaces its own: Zoho replaced the refresh token.
 func (c *Store) Replace(ctx context.Context, s logical.Storage, name string, g *ledger.Grant) error {
 	_, err := c.updateHeld(ctx, s, name, func(old *Credential) (*Credential, error) {
 		if old == nil {

@@ -1,6 +1,6 @@
 // Package gate decides which grant a credential may point to.
 //
-// A consent asks for a grant: for one flow, and perhaps for one account. A grant
+// A consent asks for a grant, in one flow and perhaps from one account. A grant
 // arrives as evidence: an authorization code, the answer to a device poll, a refresh
 // token. One table says which evidence completes which consent, and one list of
 // conditions applies to all of them.
@@ -19,7 +19,7 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-// ProfileScope lets an access token be used to ask whose account it belongs to.
+// ProfileScope allows an access token to ask Zoho for its user.
 const ProfileScope = "AaaServer.profile.READ"
 
 // Evidence is what arrived.
@@ -30,10 +30,10 @@ const (
 	CodeWithState Evidence = "an authorization code with its state"
 	CodeAlone     Evidence = "an authorization code without a state"
 	DeviceAnswer  Evidence = "the answer to a device poll"
-	// ScopesAdded is the news that the person accepted more scopes. It proves nothing by
-	// itself: the grant is asked before Pass.
+	// ScopesAdded is a redirect that says that the person accepted more scopes. It proves
+	// nothing: a mint shows the scopes of the grant before Pass.
 	ScopesAdded Evidence = "the news that scopes were added"
-	// Refusal is an answer without a code: the person, or Zoho, said no.
+	// Refusal is an answer without a code: the person or Zoho declined.
 	Refusal           Evidence = "a refusal"
 	RefreshToken      Evidence = "a refresh token"
 	ClientCredentials Evidence = "client credentials"
@@ -54,8 +54,8 @@ const (
 // noConsent is the row of the table for a name for which no consent waits.
 const noConsent = ""
 
-// table says what each kind of evidence does to each kind of consent. What is not in it
-// is refused.
+// table says what each kind of evidence does to each kind of consent. A pair that is not
+// in it is refused.
 var table = map[Evidence]map[string]effect{
 	CodeWithState:     {consent.Code: completes, consent.Organization: completes},
 	CodeAlone:         {noConsent: overrides, consent.Device: overrides},
@@ -208,7 +208,7 @@ func (p Passed) Person() zoho.Person { return p.person }
 // Warnings says which scopes were asked for and not granted.
 func (p Passed) Warnings() []string { return p.warnings }
 
-// facts is what the conditions look at.
+// facts are the inputs of the conditions.
 type facts struct {
 	asked   *consent.Consent // nil: the evidence needs no consent
 	arrived *Arrived
@@ -231,7 +231,7 @@ type condition struct {
 	check   func(context.Context, *facts) error
 }
 
-// always and answered are when the input of a condition is known.
+// always and answered report whether the input of a condition is known.
 func always(*facts) bool     { return true }
 func answered(f *facts) bool { return f.got != nil }
 
@@ -277,13 +277,13 @@ var conditions = []condition{
 	},
 }
 
-// givesGrant reports whether Zoho answers this evidence with a new grant.
+// givesGrant reports whether Zoho gives a new grant for this evidence.
 func (e Evidence) givesGrant() bool {
 	return e == CodeWithState || e == CodeAlone || e == DeviceAnswer
 }
 
 // checkState compares the state in constant time, and the identity of a device consent.
-// Zoho does not promise a state with the news of added scopes: there the grant decides.
+// Zoho does not promise a state in a redirect for added scopes: there the grant decides.
 func checkState(_ context.Context, f *facts) error {
 	switch {
 	case f.arrived.Evidence == DeviceAnswer && f.arrived.ConsentID == f.asked.ID:
@@ -317,11 +317,11 @@ func checkDataCenter(_ context.Context, f *facts) error {
 }
 
 // checkGrant makes sure that added scopes are about the grant that they were asked for,
-// that the credential still has it, and, once it was asked, that it gained one of them.
+// that the credential still has it, and, after the mint, that it gained one of them.
 func checkGrant(_ context.Context, f *facts) error {
 	name, asked := f.arrived.Name, f.asked
 	if !f.arrived.HoldsGrant(asked.GrantID) || f.got != nil && !f.arrived.HoldsGrant(f.got.GrantID) {
-		return &Refused{Text: text("the scopes were added to a grant that credential %q no longer has: it was connected again, or deleted, since; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(asked.Scopes))}
+		return &Refused{Text: text("the scopes were added to a grant that credential %q no longer has: the credential was connected again or deleted; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(asked.Scopes))}
 	}
 	if f.got != nil && len(f.got.Granted) > 0 && len(zoho.MissingScopes(asked.Scopes, f.got.Granted)) == len(asked.Scopes) {
 		return &Refused{
@@ -339,7 +339,7 @@ func checkRefreshToken(_ context.Context, f *facts) error {
 	return refuse("Zoho's accounts server for data center %q gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", f.got.DataCenter, f.arrived.Name)
 }
 
-// checkUser asks Zoho whose account it is. While that is not known the grant is not used.
+// checkUser asks Zoho whose account it is. If Zoho does not say, it refuses the grant.
 func checkUser(ctx context.Context, f *facts) error {
 	name, asked := f.arrived.Name, f.asked
 	person, err := f.got.Identity(ctx)

@@ -1,4 +1,4 @@
-// refused.go: what a person is told when the gate refuses.
+// refused.go: the errors of the gate.
 
 package gate
 
@@ -16,7 +16,7 @@ import (
 type Refused struct {
 	// Text is for an operator: what failed, why, and what to do.
 	Text string
-	// Problem is what the person at the browser reads first; empty for the usual sentence.
+	// Problem is the first sentence of the page in the browser; empty for the default one.
 	Problem string
 	// OtherAccount: the account is not the expected one.
 	OtherAccount bool
@@ -45,8 +45,8 @@ func OtherAccount(name string, c *consent.Consent, got string) error {
 		next = "start again with authorize/" + name + " flow=device"
 	}
 	return &Refused{
-		Text:         text("the consent for %q is for %s, and another account consented (%s), so nothing was connected; sign in to Zoho with the account that is expected and %s", name, c.Expected(), got, next),
-		OtherAccount: true, Waits: c.Flow != consent.Device, // a device code belongs to who typed it
+		Text:         text("the consent for %q is for %s, and another account consented (%s), so nothing was connected; sign in to Zoho with the expected account and %s", name, c.Expected(), got, next),
+		OtherAccount: true, Waits: c.Flow != consent.Device, // a device code belongs to the account that it was typed with
 	}
 }
 
@@ -55,7 +55,7 @@ func belongsToOther(a Arrived) error {
 }
 
 func noState(c *consent.Consent, name string) error {
-	return refuse("a consent for %q is waiting until %s, and what was written carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state. To connect without it, withdraw the consent first with a delete of authorize/%s", name, stamp(c.Expires), name)
+	return refuse("a consent for %q is waiting until %s, and this write carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state. To connect without it, withdraw the consent first with a delete of authorize/%s", name, stamp(c.Expires), name)
 }
 
 // notTheEvidence says why the table refuses evidence for the stored consent.
@@ -69,13 +69,13 @@ func notTheEvidence(stored *consent.Consent, a Arrived, now time.Time) error {
 	case !stored.Waits(now) && a.Evidence == CodeWithState, !stored.Waits(now) && a.State != "":
 		return refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", a.Name, a.Name)
 	case !stored.Waits(now):
-		return refuse("no consent is waiting for %q that %s completes; start one with authorize/%s", a.Name, a.Evidence, a.Name)
+		return refuse("no consent is waiting for %q, so %s connected nothing; start one with authorize/%s", a.Name, a.Evidence, a.Name)
 	case a.Evidence == CodeAlone:
 		return noState(stored, a.Name)
 	case stored.Flow == consent.Scopes:
 		return &Refused{
-			Text:    text("the consent that is waiting for %q adds scopes to the grant that it has, and %s is about another grant, so nothing was changed; open the link of authorize/%s add_scopes=%s, or withdraw it and start a consent from scratch with authorize/%s", a.Name, a.Evidence, a.Name, zoho.FormatScopes(stored.Scopes), a.Name),
-			Problem: "This link adds permissions to an account that is already connected. What you accepted connects an account anew, so nothing was changed.",
+			Text:    text("the consent that is waiting for %q adds scopes to its present grant, and %s would connect another grant, so nothing was changed; open the link of authorize/%s add_scopes=%s, or withdraw it and start a consent from scratch with authorize/%s", a.Name, a.Evidence, a.Name, zoho.FormatScopes(stored.Scopes), a.Name),
+			Problem: "This link adds permissions to an account that is already connected. You accepted a new connection instead, so nothing was changed.",
 		}
 	}
 	return refuse("the consent that is waiting for %q (flow=%s) is not completed by %s, so nothing was changed; complete it, or withdraw it and start again with authorize/%s", a.Name, stored.Flow, a.Evidence, a.Name)

@@ -1,5 +1,5 @@
 // Index of grants by refresh token. One refresh token can be two grants with
-// different ids, if its accounts server is spelt in two ways. Before Zoho is asked to
+// different ids, if its accounts server is spelled in two ways. Before Zoho is asked to
 // revoke a token, the index tells whether another grant with it is in use.
 
 package ledger
@@ -16,8 +16,8 @@ import (
 
 // IndexPrefix is the prefix of presence keys: + fingerprint of a refresh token + / +
 // grant id. It is written after due/<id>, and before a credential can point to the
-// grant; it is deleted before due/<id>. So no key is left without a grant, and a grant
-// without a key is one that a crash left, which nobody uses.
+// grant; it is deleted before due/<id>. So each key has a grant. A grant without a
+// key was left by a crash and is not in use.
 const IndexPrefix = "index/"
 
 func (g *Grant) indexPrefix() string {

@@ -171,8 +171,8 @@ type Ledger struct {
 	// gone are grants that were forgotten a short while ago: a mint that was on its
 	// way must not bring a record back that nobody owns.
 	gone map[string]time.Time
-	// doubts are those of this process that are not settled, with the time when each was
-	// raised, by the monotonic clock. Any other was left by a process that is dead.
+	// doubts are the unsettled doubts of this process, each with the time when it was
+	// raised, by the monotonic clock. Any other doubt was left by an earlier process.
 	doubts map[string]time.Time
 }
 
@@ -338,9 +338,8 @@ func (l *Ledger) ours(doubt string) bool {
 }
 
 // overdue reports whether a doubt is older than any write takes that raises one. Those of
-// this process are judged by the monotonic clock: a clock that is set must not end a write
-// that is under way. One that is dated later than now was noted before the clock was set
-// back.
+// this process are measured by the monotonic clock: a change of the system clock must not end
+// a running write. A doubt that is dated in the future was noted before the clock was set back.
 func (l *Ledger) overdue(d *Doubt) bool {
 	l.mu.Lock()
 	raised, ours := l.doubts[d.ID]

@@ -30,8 +30,8 @@ func (o Owner) prefix() string {
 func (g *Grant) owner() Owner { return Owner{g.ClientID, g.DataCenter, g.ZUID} }
 
 // Owned returns how many grants of an owner are known. A grant that was forgotten
-// without being revoked counts, since Zoho still keeps it. A failure to count is not
-// worth failing for: it returns 0.
+// without being revoked counts, since Zoho still keeps it. If counting
+// fails, it returns 0.
 func (l *Ledger) Owned(ctx context.Context, s logical.Storage, o Owner) int {
 	if o.ZUID == "" {
 		return 0
@@ -46,7 +46,7 @@ func (l *Ledger) Owned(ctx context.Context, s logical.Storage, o Owner) int {
 // count stores that a grant is one of its owner's. If that fails the grant stays due,
 // and the sweep tries again. The grant's lock is held.
 func (l *Ledger) count(ctx context.Context, s logical.Storage, g *Grant) error {
-	if g.Replaces != "" { // Zoho knows that one no more
+	if g.Replaces != "" { // Zoho no longer has that one
 		if err := store.Delete(ctx, s, g.owner().prefix()+g.Replaces); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrHeld means that a credential holds a grant, or is about to.
-var ErrHeld = errors.New("a credential holds the grant, or another request is about to connect one with it")
+var ErrHeld = errors.New("a credential uses the grant, or another request is connecting a credential with it")
 
 // ErrNotRetired means that no such grant waits to be revoked.
 var ErrNotRetired = errors.New("no such grant is retired")
@@ -22,8 +22,8 @@ var ErrNotRetired = errors.New("no such grant is retired")
 // Attempts is what is known of the attempts to revoke a grant at Zoho.
 type Attempts struct {
 	Count int `json:"count"`
-	// Refusals are those that ended with Zoho's no or with a failure of storage: the wait
-	// doubles with each. How long a server rests that does not answer is not this grant's.
+	// Refusals are the attempts that Zoho refused or that failed in storage: the wait
+	// doubles with each. An outage of the server does not lengthen the wait of a grant.
 	Refusals int       `json:"refusals,omitempty"`
 	Next     time.Time `json:"next,omitzero"` // not before then, but for a retry by hand
 	Error    string    `json:"error"`         // of the last one
@@ -76,8 +76,8 @@ func (l *Ledger) failed(ctx context.Context, s logical.Storage, id string, cause
 	return waits
 }
 
-// Retired reports whether a grant is retired: nobody holds it or may come to, and it is
-// to be revoked at Zoho.
+// Retired reports whether a grant is retired: no credential uses it or is about to, and it
+// is still to be revoked at Zoho.
 func (g *Grant) Retired() bool { return g.doomed() && g.Condemned.Revoke }
 
 // Retry asks Zoho now to revoke a retired grant, and forgets earlier attempts.

@@ -159,7 +159,7 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 func (l *Ledger) notRevoked(ctx context.Context, s logical.Storage, g *Grant, cause error, last rest) (tell func()) {
 	var wait time.Duration
 	if e := zoho.AsError(cause); e == nil || e.Kind == zoho.Refused {
-		// This grant's own trouble: others of the same server are not held up.
+		// Only this grant failed: other grants of the same server are not delayed.
 		wait = l.failed(ctx, s, g.ID, cause, after)
 	} else {
 		wait = min(max(2*last.length, firstRest), maxRest)
@@ -262,11 +262,11 @@ func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
 }
 
 // Revoke has Zoho revoke a condemned grant, and forgets it when Zoho agrees. It does
-// nothing to a grant that somebody holds, or may come to hold, and reports that. One whose
-// refresh token another held grant has too is only forgotten, and reported as held.
+// nothing to a grant that a credential holds, or may come to hold, and reports that. A grant whose
+// refresh token another held grant also has is only forgotten, and reported as held.
 func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
 	held, err = l.revoke(ctx, s, id)
-	if _, asked := err.(*zoho.Error); asked { // one that wraps it tells why nobody was asked
+	if _, asked := err.(*zoho.Error); asked { // an error that wraps it says why Zoho was not asked
 		l.failed(ctx, s, id, err, nil)
 	}
 	return held, err
@@ -303,7 +303,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 				held, forget = true, id
 				g.Uncounted, g.Condemned.Revoke, g.Condemned.Attempts = false, false, nil
 			} else {
-				// Stored before Zoho is asked: from here on nobody can acquire it.
+				// Stored before Zoho is asked: from here on no credential can acquire it.
 				g.Condemned.Revoking = true
 			}
 			return l.putDue(ctx, s, g)

@@ -17,8 +17,8 @@ import (
 )
 
 // UsePrefix is the prefix of presence keys: + grant id + / + variant + / + name. A key is
-// written before the credential's first mint. It is a hint: what the credential points to
-// counts.
+// written before the credential's first mint. It is a hint: the grant
+// that the credential points to decides.
 const UsePrefix = "use/"
 
 // oldest is longer than any access token lives: a day is the most that config allows.
@@ -52,9 +52,9 @@ func (l *Ledger) use(ctx context.Context, s logical.Storage, g *Grant, name stri
 	return store.Put(ctx, s, UsePrefix+g.ID+"/"+g.Variant+"/"+name, &store.Versioned{})
 }
 
-// Used reports whether another credential than the one named uses the tokens of a variant
-// of client credentials, or is about to. It is right while nothing is minted from the grant:
-// one that is about to use them has noted that before its mint.
+// Used reports whether a credential other than the named one uses the tokens of a variant
+// of client credentials, or is about to. It is exact while nothing is minted from the grant,
+// because a credential that is about to use them stores its key before its mint.
 func (l *Ledger) Used(ctx context.Context, s logical.Storage, id, variant, except string) (bool, error) {
 	names, err := s.List(ctx, UsePrefix+id+"/"+variant+"/")
 	if err != nil {
