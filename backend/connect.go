@@ -56,7 +56,6 @@ func (b *backend) connect(ctx context.Context, w connectRequest) (*known, []stri
 		if x.admitted, x.dc, err = w.admitCode(stored); err != nil {
 			return false, err
 		}
-		b.credentials.Completing(attempt, x.admitted.Completes())
 		return x.admitted.Completes() != nil, nil
 	})
 	if err != nil {

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
@@ -31,7 +29,7 @@ func gateError(err error) error {
 	}
 	a := &answer{status: http.StatusBadRequest, text: r.Text, problem: r.Problem, waits: r.Waits}
 	if r.OtherAccount {
-		a.result = consent.WrongAccount
+		a.result, a.public = consent.WrongAccount, r.Public
 	}
 	return a
 }
@@ -72,6 +70,9 @@ func (b *backend) endFailed(ctx context.Context, w connectRequest, stored, befor
 	b.logFailed(w.name, o, err)
 }
 
+// noteInterval is the least time between two refusals of one consent that are noted.
+const noteInterval = time.Minute
+
 // noteRefused stores and logs that the gate refused evidence with the state of a consent,
 // which keeps waiting. A request without that state is neither stored nor logged.
 func (b *backend) noteRefused(ctx context.Context, w connectRequest, stored *consent.Consent, cause error) {
@@ -79,8 +80,9 @@ func (b *backend) noteRefused(ctx context.Context, w connectRequest, stored *con
 		return
 	}
 	o := b.failure(cause)
-	if last := stored.Outcome; last != nil && last.Result == o.Result && last.Detail == o.Detail {
-		return // the same page was loaded again
+	// The same page may be loaded again, and a visitor may send another address each second.
+	if last := stored.Outcome; last != nil && (last.Result == o.Result && last.Detail == o.Detail || time.Since(last.At).Abs() < noteInterval) {
+		return
 	}
 	b.logFailed(w.name, o, b.consents.Reopen(ctx, w.storage, w.name, stored, stored, o))
 }
@@ -102,7 +104,7 @@ func (b *backend) failure(err error) consent.Outcome {
 	o := consent.Outcome{Result: consent.Failed, Status: http.StatusServiceUnavailable, Detail: b.told(err)}
 	var a *answer
 	if errors.As(err, &a) {
-		o.Status, o.Word = a.status, a.word
+		o.Status, o.Word, o.Public = a.status, a.word, a.public
 		if a.result != "" {
 			o.Result = a.result
 		}
@@ -123,16 +125,20 @@ func success(k *known, requested, granted []string) consent.Outcome {
 	return o
 }
 
-// endConsent ends the consent of a name, which end chooses, and cancels the attempt that
-// is completing it. It returns the consent as it was, nil if none was ended.
-func (b *backend) endConsent(ctx context.Context, s logical.Storage, name string, end func(context.Context, logical.Storage, string) (*consent.Consent, error)) (ended *consent.Consent, err error) {
-	err = b.credentials.Still(name, func() error {
-		if ended, err = end(ctx, s, name); err == nil && ended != nil {
-			b.credentials.Cancel(name, ended.ID, fmt.Sprintf("the consent for %q was withdrawn", name))
+// stillClaimed returns a function that fails if the consent that a grant answers was
+// withdrawn, replaced or ended since; nil if the grant needs none. It is called under the
+// lock of the name, as every write that ends a consent is made.
+func (b *backend) stillClaimed(ctx context.Context, w connectRequest, claimed *consent.Consent) func() error {
+	if claimed == nil {
+		return nil
+	}
+	return func() error {
+		err := b.consents.Claimed(ctx, w.storage, w.name, claimed)
+		if errors.Is(err, consent.ErrEnded) {
+			return refuse("the consent for %q was withdrawn or replaced while Zoho was asked, so nothing was changed; start again with authorize/%s", w.name, w.name)
 		}
-		return err
-	})
-	return ended, err
+		return unreadableConsent(w.name, err)
+	}
 }
 
 // startedBy names who started a consent, for a sentence.

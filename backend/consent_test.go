@@ -103,28 +103,246 @@ func TestConnectingWithoutTheConsentThatWaitsEndsIt(t *testing.T) {
 				if m.held("crm") != now || now != "" && !m.lives(now) {
 					t.Error("the consent that waited replaced the grant")
 				}
-				m.refused(logical.ReadOperation, "authorize/crm", nil, 404)
+				if state := m.read("authorize/crm")["state"]; state != "superseded" {
+					t.Errorf("the consent is %v", state)
+				}
 			})
 		})
 	}
 }
 
-func TestConsentThatWasStartedMeanwhileIsWarnedOf(t *testing.T) {
+func TestConsentInProgressIsReplacedLikeOneThatWaits(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
+		ann, bob := logical.Request{EntityID: "e-1", DisplayName: "ann"}, logical.Request{EntityID: "e-2", DisplayName: "bob"}
+		started, err := m.startBy(ann, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		landed := m.opens(started, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() {
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "withdrawn or replaced while Zoho was asked")
+		})
+		synctest.Wait()
+		if _, err := m.startBy(bob, nil); err == nil || !strings.Contains(err.Error(), "force=true") {
+			t.Errorf("somebody else replaces it: %v", err)
+		}
+		if again, err := m.startBy(ann, nil); err != nil || len(again.Warnings) != 1 || !strings.Contains(again.Warnings[0], "no longer works") {
+			t.Errorf("the same caller: %v, %v", again, err)
+		}
+		others.Wait()
+		m.settled(0)
+	})
+}
+
+func TestImportBeatsTheCodeThatIsBeingExchanged(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		imported := m.anotherGrant()
 		landed := m.consent("crm", nil, zohotest.Consent{})
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
-		var resp *logical.Response
 		var others sync.WaitGroup
-		others.Go(func() { resp = m.write("creds/crm", data{"callback_url": landed}) })
+		others.Go(func() {
+			m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "withdrawn or replaced while Zoho was asked")
+		})
 		synctest.Wait()
-		m.write("authorize/crm", data{"ttl": "7d"})
+		resp := m.write("creds/crm", data{"refresh_token": imported})
 		others.Wait()
-		if len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "another consent") || !strings.Contains(resp.Warnings[0], "withdraw") {
-			t.Errorf("warnings: %v", resp.Warnings)
+		if m.held("crm") != imported || len(resp.Warnings) != 1 {
+			t.Errorf("the link replaced what was imported; warnings: %v", resp.Warnings)
 		}
-		if state := m.read("authorize/crm")["state"]; state != "waiting" {
-			t.Errorf("the consent that was started last is %v", state)
+		if c := m.read("authorize/crm"); c["state"] != "superseded" || !strings.Contains(c["result_detail"].(string), "connected without this consent") {
+			t.Errorf("authorize/crm: %v", c)
+		}
+		m.delete("creds/other")
+		m.settled(1)
+	})
+}
+
+func TestDeviceThatHasConnectedCannotBeWithdrawn(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.becomes(zohotest.Device)
+		m.configure(nil)
+		m.acceptsOnDevice("crm")
+		release := m.storage.blocking("put", "token/")
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.ReadOperation, "creds/crm", nil) })
+		synctest.Wait()
+		m.refused(logical.DeleteOperation, "authorize/crm", nil, 400, "completed before it could be withdrawn")
+		release()
+		others.Wait()
+		m.token("crm")
+	})
+}
+
+func TestScopesOfAConsentThatWasWithdrawnAreNotAdded(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": "ZohoCRM.modules.READ"})
+		m.clicks("crm")
+		landed := m.opens(m.write("authorize/crm", data{"add_scopes": "ZohoCRM.users.READ"}), zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { m.land(landed).shows(t, 400, "withdrawn or replaced while Zoho was asked") })
+		synctest.Wait()
+		m.delete("authorize/crm")
+		others.Wait()
+		if got := m.read("status/crm")["requested_scopes"].([]string); len(got) != 1 {
+			t.Errorf("scopes were added: %v", got)
+		}
+	})
+}
+
+func TestForgedNewsOfScopesIsNoConsent(t *testing.T) {
+	for name, c := range map[string]struct{ had, asked string }{
+		"a part of .ALL":    {"ZohoCRM.modules.READ", "ZohoCRM.modules.ALL"},
+		"one of two scopes": {"ZohoCRM.modules.READ ZohoCRM.org.READ", "ZohoCRM.org.READ ZohoCRM.users.READ"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.behindVault(data{"scopes": c.had, "max_age": "30m"})
+				m.clicks("crm")
+				started := m.write("authorize/crm", data{"add_scopes": c.asked})
+				news := callbackAddress + "?" + url.Values{"state": {started.Data["state"].(string)}, "status": {"success"}, "scope_enhanced": {"true"}}.Encode()
+				m.land(news).shows(t, 400, "has none of the scopes")
+				mints := m.zoho.Counts().TokenCalls
+				for range 20 { // each proof is a mint, and needs no Vault token
+					passes(10 * time.Second)
+					m.land(news).shows(t, 400, "can be checked again from")
+				}
+				if n := m.zoho.Counts().TokenCalls - mints; n != 0 {
+					t.Errorf("%d mints for an address that anybody can load", n)
+				}
+				if got := m.read("authorize/crm"); got["state"] != "waiting" || got["result"] != "failed" {
+					t.Errorf("authorize/crm: %v", got)
+				}
+				passes(3 * time.Minute)
+				m.land(m.opens(started, zohotest.Consent{})).shows(t, 200, "Zoho is connected")
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		m.refused(logical.UpdateOperation, "authorize/crm", data{"add_scopes": "ZohoCRM.org.read"}, 400, "already")
+	})
+}
+
+func TestProofOfScopesThatFailsLeavesATrace(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": "ZohoCRM.modules.READ"})
+		m.clicks("crm")
+		landed := m.opens(m.write("authorize/crm", data{"add_scopes": "ZohoCRM.users.READ"}), zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "token"})
+		log := strings.Join(m.logged(func() { m.land(landed) }), "")
+		m.zoho.ClearFaults()
+		if c := m.read("authorize/crm"); c["state"] != "waiting" || c["result"] != "failed" || !strings.Contains(log, "a consent did not connect the credential") {
+			t.Errorf("authorize/crm: %v; logged %s", c, log)
+		}
+		passes(6 * time.Minute)
+		m.land(landed).shows(t, 200, "Zoho is connected")
+	})
+}
+
+func TestCallerOfAuthorizeDoesNotSeeTheAccountThatConsented(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes})
+		started := m.write("authorize/crm", data{"expected_user": "somebody@example.com"})
+		email := m.zoho.User("us").Email
+		m.land(m.opens(started, zohotest.Consent{})).shows(t, 400, email)
+		if shown := fmt.Sprint(m.read("authorize/crm"), m.list("authorize/")); strings.Contains(shown, email) || !strings.Contains(shown, "another account consented") {
+			t.Errorf("authorize shows %s", shown)
+		}
+		if status := fmt.Sprint(m.read("status/crm")); !strings.Contains(status, email) {
+			t.Errorf("status does not name the account: %s", status)
+		}
+	})
+}
+
+func TestVisitorDoesNotFillTheLog(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(nil)
+		landed := m.opens(m.write("authorize/crm", data{"ttl": "1h"}), zohotest.Consent{})
+		lines := m.logged(func() {
+			for i := range 60 {
+				passes(time.Second)
+				m.land(altered(t, landed, map[string]string{"accounts-server": "", "location": fmt.Sprint("mars", i%2)}))
+			}
+		})
+		if n := strings.Count(strings.Join(lines, ""), "did not connect"); n < 1 || n > 2 {
+			t.Errorf("%d lines in a minute", n)
+		}
+	})
+}
+
+func TestReadsAreWarmAgainWhenADeviceConsentHasExpired(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		deviceClient(m)
+		m.byDevice("tv")
+		m.write("authorize/tv", data{"flow": "device"})
+		m.read("creds/tv")
+		passes(6 * time.Minute)
+		for range 2 {
+			m.read("creds/tv")
+			synctest.Wait()
+		}
+		before := m.storage.operations.Load()
+		m.read("creds/tv")
+		if n := m.storage.operations.Load() - before; n != 0 {
+			t.Errorf("a read makes %d storage operations", n)
+		}
+		if _, warm := m.backend.(interface {
+			WarmRead(path string, room []byte) ([]byte, bool)
+		}).WarmRead("creds/tv", nil); !warm {
+			t.Error("a read does not take the short way")
+		}
+	})
+}
+
+func TestCreateReplacesNoCredentialThatWasConnectedMeanwhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		imported := m.anotherGrant()
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+		var others sync.WaitGroup
+		others.Go(func() { // nothing is connected yet, so that Vault asks for create
+			m.refused(logical.UpdateOperation, "creds/crm", data{"refresh_token": imported}, 400, "create capability replaces none")
+		})
+		synctest.Wait()
+		m.write("creds/crm", data{"callback_url": landed})
+		linked := m.held("crm")
+		others.Wait()
+		if m.held("crm") != linked || !m.lives(imported) {
+			t.Error("the create capability replaced a credential")
+		}
+	})
+}
+
+func TestConsentIsNotStoredForAConfigThatIsBeingDeleted(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		open := make(chan struct{})
+		once := sync.OnceFunc(func() { <-open })
+		late := func(op, key string) error {
+			if op == "get" && key == "pending/crm" {
+				once()
+			}
+			return nil
+		}
+		m.storage.after.Store(&late)
+		var err error
+		var others sync.WaitGroup
+		others.Go(func() { _, err = m.try(logical.UpdateOperation, "authorize/crm", nil) })
+		synctest.Wait()
+		m.storage.after.Store(nil)
+		m.delete("config")
+		close(open)
+		others.Wait()
+		if left := m.storage.keys(t); err == nil || len(left) != 0 {
+			t.Errorf("%v; stored are %v", err, left)
 		}
 	})
 }
@@ -209,7 +427,7 @@ func TestConsentThatIsWithdrawnInProgressConnectsNothing(t *testing.T) {
 					landed := m.consent("crm", nil, zohotest.Consent{})
 					m.zoho.Fault(late)
 					others.Go(func() {
-						m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "withdrawn while Zoho was asked")
+						m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "withdrawn or replaced while Zoho was asked")
 					})
 				} else {
 					m.becomes(zohotest.Device)

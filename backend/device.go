@@ -65,7 +65,6 @@ func (b *backend) deviceConsent(ctx context.Context, s logical.Storage, name str
 	case err != nil || c == nil:
 		return err
 	case claimed:
-		b.credentials.Completing(attempt, c)
 		return b.pollDevice(ctx, s, name, attempt, c)
 	case !c.Waits(time.Now()):
 		return refuse("the device consent for %q expired at %s before anybody accepted it; start again with authorize/%s flow=device", name, stamp(c.Expires), name)
@@ -127,7 +126,11 @@ func (b *backend) pollAside(k *known, s logical.Storage) error {
 	if p == nil {
 		return nil
 	}
-	if now := time.Now(); now.Before(p.NextPoll) || !now.Before(p.Expires) {
+	switch now := time.Now(); {
+	case !now.Before(p.Expires):
+		k.device.CompareAndSwap(p, nil) // reads of the credential need nothing else
+		return nil
+	case now.Before(p.NextPoll):
 		return nil
 	}
 	if !b.WriteSafeReplicationState() {

@@ -15,6 +15,7 @@ import (
 	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -68,10 +69,11 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 	if err != nil {
 		return nil, nil, b.unpointed(ctx, w, o.dc, g, doubt, gateError(err))
 	}
-	k := &known{name: w.name, Credential: *next}
+	var warnings []string
+	k := newKnown(w.name, next)
 	account := b.account(&derived{account: k.accountOf(w.client.at(o.dc), w.client)}, w.storage)
 	err = b.keeper.Adopt(ctx, account, o.answer, func() (err error) {
-		k, err = b.point(ctx, w, o.attempt, passed, next)
+		k, warnings, err = b.point(ctx, w, o.attempt, passed, next, o.stored)
 		return err
 	})
 	if err != nil {
@@ -79,7 +81,7 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
 	unfinished := b.consents.Finish(ctx, w.storage, w.name, o.stored, success(k, next.Requested, o.answer.Token.Scopes))
-	warnings := append(passed.Warnings(), b.endOtherConsent(ctx, w, o.admitted)...)
+	warnings = append(passed.Warnings(), warnings...)
 	if err := errors.Join(unsettled, unfinished); err != nil {
 		// The sweep brings both to their end.
 		b.Logger().Warn("a consent was not finished in storage yet", "credential", w.name, "error", err)
@@ -89,45 +91,61 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 	return k, warnings, nil
 }
 
-// point makes a name's credential point to a grant that passed the gate. The client must
-// be in force still: config may have changed while Zoho was asked.
-func (b *backend) point(ctx context.Context, w connectRequest, attempt *credential.Attempt, passed gate.Passed, next *credential.Credential) (*known, error) {
+// point makes a name's credential point to a grant that passed the gate. claimed is the
+// consent that the grant answers, nil if it needs none.
+func (b *backend) point(ctx context.Context, w connectRequest, attempt *credential.Attempt, passed gate.Passed, next *credential.Credential, claimed *consent.Consent) (k *known, warnings []string, err error) {
+	con := credential.Connection{Passed: passed, Create: w.create, Edit: w.change, Claimed: b.stillClaimed(ctx, w, claimed)}
+	superseded := ""
+	if claimed != nil {
+		con.ConsentID = claimed.ID
+	} else {
+		con.Connected = func() { superseded = b.supersede(ctx, w) }
+	}
+	err = b.whileInForce(ctx, w, func() error {
+		connected, err := b.credentials.Connect(ctx, w.storage, attempt, next, con)
+		if err == nil {
+			k = newKnown(w.name, connected)
+		}
+		return gateError(err)
+	})
+	if superseded != "" {
+		warnings = []string{superseded}
+		b.spawn(func(context.Context) {
+			b.Logger().Warn("a consent was superseded", "credential", w.name, "reason", superseded)
+		})
+	}
+	return k, warnings, err
+}
+
+// whileInForce runs work while config names the client of a request: it may have changed
+// while Zoho was asked.
+func (b *backend) whileInForce(ctx context.Context, w connectRequest, work func() error) error {
 	b.configuring.use()
 	defer b.configuring.used()
 	c, err := b.memory.config(ctx, w.storage)
 	if err != nil {
-		return nil, err // deleted meanwhile
+		return err // deleted meanwhile
 	}
-	if c.ClientID != next.ClientID {
-		return nil, refuse("client_id in config was changed while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name)
+	if c.ClientID != w.client.ClientID {
+		return refuse("client_id in config was changed while Zoho was asked, so nothing was connected; start again with authorize/%s", w.name)
 	}
-	connected, err := b.credentials.Connect(ctx, w.storage, attempt, passed, next, w.change)
-	if err != nil {
-		return nil, gateError(err)
-	}
-	return newKnown(w.name, connected), nil
+	return work()
 }
 
-// endOtherConsent ends the consent that still waits for a credential that was just
-// connected without it: its link could replace the new grant. A consent that was started
-// while this one was completed stays. The warnings name both cases.
-func (b *backend) endOtherConsent(ctx context.Context, w connectRequest, admitted *gate.Admitted) []string {
-	if admitted.Completes() != nil {
-		c, err := b.consents.Get(ctx, w.storage, w.name)
-		if err != nil || !c.Waits(time.Now()) {
-			return nil
-		}
-		return []string{fmt.Sprintf("another consent for %q, started at %s%s, waits until %s: if a person completes it, its grant replaces this one. To prevent that, withdraw it with a delete of authorize/%s", w.name, stamp(c.Started), startedBy(c), stamp(c.Expires), w.name)}
-	}
-	ended, err := b.endConsent(ctx, w.storage, w.name, b.consents.EndWaiting)
+// supersede ends the consent of a name that was just connected without it: its link, or
+// the code that is being exchanged for it, would replace the new grant. The lock of the
+// name is held. It returns a warning for the caller, empty if there was no such consent.
+func (b *backend) supersede(ctx context.Context, w connectRequest) string {
+	ended, err := b.consents.Supersede(ctx, w.storage, w.name)
 	switch {
+	case store.Unreadable(err): // nothing can complete it
+		return ""
 	case err != nil:
-		b.Logger().Warn("a consent that waits was not ended", "credential", w.name, "error", err)
-		return []string{fmt.Sprintf("a consent for %q may still wait, because it could not be ended in Vault's storage; if a person completes it, its grant replaces this one. Withdraw it with a delete of authorize/%s", w.name, w.name)}
+		return fmt.Sprintf("a consent for %q may still wait, because it could not be ended in Vault's storage (%s); if a person completes it, its grant replaces this one. Withdraw it with a delete of authorize/%s", w.name, b.told(err), w.name)
 	case ended == nil:
-		return nil
+		return ""
 	}
-	return []string{fmt.Sprintf("the consent for %q that was started at %s%s was ended, because the credential was connected without it: its link no longer works", w.name, stamp(ended.Started), startedBy(ended))}
+	return fmt.Sprintf("the consent for %q that was started at %s%s was ended, because the credential was connected without it: its link no longer works", w.name, stamp(ended.Started), startedBy(ended))
 }
 
 func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, token *zoho.Token) {

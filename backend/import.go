@@ -49,13 +49,14 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	account := b.account(d, w.storage)
 	proven := account.Shelf.(*shelf)
 	proven.proving = true
+	var warnings []string
 	token, err := b.keeper.Prove(ctx, account)
 	if proven.rotated != "" {
 		next.RefreshToken = proven.rotated
 	}
 	if err == nil {
 		next.APIDomain, next.Granted, next.Connected = token.APIDomain, token.Scopes, time.Now().UTC()
-		k, err = b.pointImported(ctx, w, attempt, admitted, dc, next)
+		k, warnings, err = b.pointImported(ctx, w, attempt, admitted, dc, next)
 	} else {
 		err = k.notProven(err)
 	}
@@ -63,10 +64,6 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if proven.rotated != "" {
 		_, failed := b.ledger.Settle(ctx, w.storage, next.LedgerGrant().ID, w.name, proven.doubt)
 		unsettled = errors.Join(unsettled, failed)
-	}
-	var warnings []string
-	if err == nil {
-		warnings = append(gate.ScopeWarnings(w.scopes, token.Scopes), b.endOtherConsent(ctx, w, admitted)...)
 	}
 	if unsettled != nil { // last, so that logging delays nothing
 		b.Logger().Warn("who holds a grant was not settled in storage yet", "credential", w.name, "error", unsettled)
@@ -76,7 +73,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	}
 	b.connected(w.name, dc, grantType, token)
 	b.learnPerson(ctx, w, k, dc, token, zoho.Person{})
-	return k, warnings, nil
+	return k, append(gate.ScopeWarnings(w.scopes, token.Scopes), warnings...), nil
 }
 
 // admitImport asks the gate before the mint. A consent that cannot be read is
@@ -100,11 +97,11 @@ func (b *backend) admitImport(ctx context.Context, w connectRequest, grantType s
 }
 
 // pointImported makes the credential point to a grant that one mint has proven.
-func (b *backend) pointImported(ctx context.Context, w connectRequest, attempt *credential.Attempt, admitted *gate.Admitted, dc zoho.DataCenter, next *credential.Credential) (*known, error) {
+func (b *backend) pointImported(ctx context.Context, w connectRequest, attempt *credential.Attempt, admitted *gate.Admitted, dc zoho.DataCenter, next *credential.Credential) (*known, []string, error) {
 	id, _ := next.Grant()
 	passed, err := admitted.Pass(ctx, gate.Obtained{GrantID: id, DataCenter: dc.Name, Granted: next.Granted})
 	if err != nil {
-		return nil, gateError(err)
+		return nil, nil, gateError(err)
 	}
-	return b.point(ctx, w, attempt, passed, next)
+	return b.point(ctx, w, attempt, passed, next, nil)
 }

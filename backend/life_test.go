@@ -323,7 +323,7 @@ func TestAddedScopesShowInStatusAndKeepTheGrant(t *testing.T) {
 		if granted := fmt.Sprint(m.read("status/crm")["granted_scopes"]); !strings.Contains(granted, "ZohoCRM.coql.READ") {
 			t.Errorf("granted scopes are %s", granted)
 		}
-		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.settings.READ"}, zohotest.Consent{Reject: true})
+		landed = m.consent("crm", data{"add_scopes": "ZohoCRM.files.READ"}, zohotest.Consent{Reject: true})
 		m.refused(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}, 400, "works as before")
 		m.token("crm")
 	})

@@ -117,7 +117,10 @@ func replace(stored *consent.Consent, unreadable error, next *consent.Consent, n
 		}
 		return "the stored consent for " + name + " could not be read and was replaced: its link no longer works", nil
 	}
-	if !stored.Waits(time.Now()) || stored.ClientID != next.ClientID {
+	if stored == nil || stored.ClientID != next.ClientID {
+		return "", nil
+	}
+	if status := stored.Status(time.Now()); status != consent.Waiting && status != consent.InProgress {
 		return "", nil
 	}
 	who := startedBy(stored)

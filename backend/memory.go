@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -89,7 +90,7 @@ func (m *memory) forget(key string) {
 
 // consented drops a credential when the device consent beside it changed.
 func (m *memory) consented(name string, c *consent.Consent) {
-	device := c.Open() && c.Flow == consent.Device
+	device := c.Waits(time.Now()) && c.Flow == consent.Device
 	if k, known := m.creds.Peek(name); known && k.device.Load() == nil && !device {
 		return // readers of this credential go on
 	}
@@ -172,7 +173,7 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	// A device consent of a connected credential is optional: one that cannot be read
 	// counts as none. Storage that does not answer may answer the next read.
 	c, err := m.consents.Get(ctx, s, name)
-	if err == nil && c != nil && c.Flow == consent.Device && c.Open() {
+	if err == nil && c != nil && c.Flow == consent.Device && c.Waits(time.Now()) {
 		k.device.Store(c)
 	}
 	if err == nil || store.Unreadable(err) {

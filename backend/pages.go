@@ -80,6 +80,8 @@ func (b *backend) outcomePage(ctx context.Context, w *connectRequest, c *consent
 	switch o.Result {
 	case consent.Connected:
 		b.describeConnected(ctx, w, o, &p)
+	case consent.Superseded:
+		p.Result = page.Over
 	case consent.Declined:
 		p.Result = page.Declined
 		p.Problem, p.Next = zoho.ConsentErrorText(o.Word)

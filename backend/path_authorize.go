@@ -135,14 +135,22 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	_, err = b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
-		return b.consents.Start(ctx, s, name, p, mayReplace)
-	})
-	if err != nil {
+	if err := b.storeConsent(ctx, req.Storage, c, name, p, mayReplace); err != nil {
 		return nil, err
 	}
 	b.Logger().Info("consent started", "credential", name, "flow", p.Flow, "data_center", p.DataCenter, "expire_time", stamp(p.Expires))
 	return b.startedAnswer(ctx, req, c, p, name, address, replaced), nil
+}
+
+// storeConsent stores a consent, while config names its client, and under the lock of the
+// name: a grant that answers the consent whose place it takes is not stored any more.
+func (b *backend) storeConsent(ctx context.Context, s logical.Storage, c *client, name string, p *consent.Consent, mayReplace func(*consent.Consent, error) error) error {
+	return b.whileInForce(ctx, connectRequest{name: name, client: c, storage: s}, func() error {
+		return b.credentials.Still(name, func() error {
+			_, err := b.consents.Start(ctx, s, name, p, mayReplace)
+			return err
+		})
+	})
 }
 
 // readConsentRequest reads what a consent asks for, and where it starts.
@@ -222,11 +230,15 @@ func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *fram
 	if f.text("if_state", &state); f.sent("if_state") && state == "" {
 		return nil, refuse("if_state is empty; name the state of the consent to withdraw, or leave if_state out to withdraw the consent that waits")
 	}
-	_, err := b.endConsent(ctx, req.Storage, name, func(ctx context.Context, s logical.Storage, name string) (*consent.Consent, error) {
-		if c, err := b.consents.Get(ctx, s, name); err == nil && c.InProgress() && (state == "" || c.HasState(state)) && b.credentials.Completed(name, c.ID) {
-			return nil, refuse("the consent for %q was completed before it could be withdrawn: the credential is connected; delete creds/%s to end it", name, name)
+	err := b.credentials.Still(name, func() error {
+		c, err := b.consents.Get(ctx, req.Storage, name)
+		if err == nil && (c.Open() || c.InProgress()) && (state == "" || c.HasState(state)) {
+			if k, err := b.credentials.Stored(ctx, req.Storage, name); err == nil && k != nil && k.Consent == c.ID {
+				return refuse("the consent for %q was completed before it could be withdrawn: the credential is connected; delete creds/%s to end it", name, name)
+			}
 		}
-		return b.consents.Withdraw(ctx, s, name, state)
+		_, err = b.consents.Withdraw(ctx, req.Storage, name, state)
+		return err
 	})
 	if err != nil && state != "" {
 		err = unreadableConsent(name, err)

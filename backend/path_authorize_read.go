@@ -18,7 +18,7 @@ import (
 
 func consentFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"state":                {Type: framework.TypeString, Description: "waiting, in_progress (its code is being exchanged), connected, declined, failed, expired, or unreadable (stored by a newer release, or damaged)."},
+		"state":                {Type: framework.TypeString, Description: "waiting, in_progress (its code is being exchanged), connected, declined, failed, expired, superseded (the credential was connected without it), or unreadable (stored by a newer release, or damaged)."},
 		"flow":                 {Type: framework.TypeString, Description: "How the person consents: code, device, organization, or scopes for more scopes."},
 		"scopes":               {Type: framework.TypeStringSlice, Description: "The scopes that are asked for."},
 		"soid":                 {Type: framework.TypeString, Description: "The organization that is asked to consent, if one was named."},
@@ -58,7 +58,7 @@ func describeResult(c *consent.Consent, now time.Time) map[string]any {
 	default:
 		return map[string]any{"result": ""}
 	}
-	data := map[string]any{"result": string(o.Result), "result_detail": o.Detail}
+	data := map[string]any{"result": string(o.Result), "result_detail": firstOf(o.Public, o.Detail)}
 	if !o.At.IsZero() {
 		data["result_time"] = stamp(o.At)
 	}

@@ -133,7 +133,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 		}
 	}()
 	w := connectRequest{
-		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived,
+		name: name, storage: req.Storage, mountPoint: req.MountPoint, callback: arrived, visitor: true,
 		change: func(*credential.Settings) error { return nil },
 	}
 	var err error

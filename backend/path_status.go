@@ -70,7 +70,7 @@ func (b *backend) pathStatus() *framework.Path {
 					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
 					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
 					"next_command":        {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
-					"consent_state":       {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired or unreadable. Shown for seven days after the consent ended or expired."},
+					"consent_state":       {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired, superseded or unreadable. Shown for seven days after the consent ended or expired."},
 					"consent_expire_time": {Type: framework.TypeTime, Description: "Time until which the waiting consent can be completed."},
 					"consent_result":      {Type: framework.TypeString, Description: "Result of the last attempt to complete the consent, if there was one: connected, declined, failed or wrong_account."},
 					"consent_result_time": {Type: framework.TypeTime, Description: "When the last attempt to complete the consent ended."},
@@ -200,6 +200,9 @@ func (b *backend) consentStatus(ctx context.Context, s logical.Storage, name str
 	result := describeResult(c, now)
 	if result["result"] != "" {
 		about["consent_result"], about["consent_detail"] = result["result"], result["result_detail"]
+		if c.Outcome != nil {
+			about["consent_detail"] = c.Outcome.Detail // who reads status may know the account
+		}
 	}
 	for from, to := range map[string]string{"result_time": "consent_result_time", "zoho_error": "zoho_error"} {
 		if value, known := result[from]; known {

@@ -185,7 +185,7 @@ func (c *config) returnTo(address, name string, o consent.Outcome, state string)
 
 // returned is the result that an application is sent: connected, declined or failed.
 func returned(r consent.Result) string {
-	if r == consent.WrongAccount {
+	if r == consent.WrongAccount || r == consent.Superseded {
 		r = consent.Failed
 	}
 	return string(r)

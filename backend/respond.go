@@ -32,6 +32,8 @@ type answer struct {
 	result consent.Result
 	// waits: another attempt can complete the consent.
 	waits bool
+	// public is the text for callers that only start consents, where that is another one.
+	public string
 	// word is the error word of Zoho's redirect, checked.
 	word string
 	// browser is the status for a person's browser, where that is another one.

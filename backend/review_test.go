@@ -471,6 +471,7 @@ func TestTokenOfAGrantThatIsReplacedAtOnceLivesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		self := m.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
 		m.write("config", data{"client_id": self.ID, "client_secret": self.Secret, "max_age": "50m"})
+		m.write("creds/crm", data{"code": m.selfCode()})
 		first, second := data{"code": m.selfCode()}, data{"code": m.selfCode()}
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 		var others sync.WaitGroup

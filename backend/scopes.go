@@ -5,10 +5,16 @@ package backend
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -44,12 +50,22 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 	if err := checkRedirect(p.RedirectURI); err != nil {
 		return "", err
 	}
-	p.Flow, p.Scopes, p.DataCenter, p.GrantID = consent.Scopes, extra, k.DataCenter, d.account.ID
+	if len(k.Granted) > 0 && len(newScopes(extra, k.Granted)) == 0 {
+		return "", refuse("credential %q has the scopes %s already; name the ones to add", name, zoho.FormatScopes(extra))
+	}
+	p.Flow, p.Scopes, p.DataCenter, p.GrantID, p.Had = consent.Scopes, extra, k.DataCenter, d.account.ID, k.Granted
 	address, err = d.account.Client.ExtraScopesURL(ctx, k.RefreshToken, p.RedirectURI, p.State, extra)
 	if err != nil {
 		return "", explain(err, k.again())
 	}
 	return address, nil
+}
+
+// newScopes are those that a grant does not have word for word.
+func newScopes(asked, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(asked), func(scope string) bool {
+		return slices.ContainsFunc(granted, func(g string) bool { return strings.EqualFold(g, scope) })
+	})
 }
 
 // holdsGrant returns a function that reports whether the credential has a grant now,
@@ -61,22 +77,48 @@ func (b *backend) holdsGrant(ctx context.Context, w connectRequest) func(id stri
 	}
 }
 
+// proofInterval is the least time between two mints that prove added scopes for a visitor.
+// The callback needs no Vault token, and each proof is one of ten mints.
+const proofInterval = 5 * time.Minute
+
 // finishScopes mints once to see the scopes of the grant, and stores them. The redirect
 // itself proves nothing.
 func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *gate.Admitted) (*known, []string, error) {
 	c := admitted.Completes()
+	if last := c.Outcome; w.visitor && last != nil && time.Since(last.At).Abs() < proofInterval {
+		return nil, nil, &answer{status: http.StatusBadRequest, waits: true, text: fmt.Sprintf("the scopes of credential %q were checked at %s, and the check failed: %s. They can be checked again from %s on, with the same address", w.name, stamp(last.At), last.Detail, stamp(last.At.Add(proofInterval)))}
+	}
+	k, token, warnings, err := b.extend(ctx, w, admitted)
+	if err != nil {
+		b.scopesFailed(ctx, w, c, err)
+		return nil, nil, err
+	}
+	// Last: the address has no code, so it may be written again until its result is stored.
+	if err := b.consents.Finish(ctx, w.storage, w.name, c, success(k, c.Scopes, token.Scopes)); err != nil {
+		return nil, nil, err
+	}
+	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(c.Scopes))
+	if dc, err := w.client.dataCenter(k.DataCenter); err == nil {
+		b.learnPerson(ctx, w, k, dc, token, zoho.Person{})
+	}
+	return k, warnings, nil
+}
+
+// extend proves that the grant gained scopes, and stores them.
+func (b *backend) extend(ctx context.Context, w connectRequest, admitted *gate.Admitted) (*known, *zoho.Token, []string, error) {
+	c := admitted.Completes()
 	old, d, err := b.derived(ctx, w.storage, w.name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	token, err := b.keeper.Prove(ctx, b.account(d, w.storage))
 	if err != nil {
-		return nil, nil, explain(err, old.again())
+		return nil, nil, nil, explain(err, old.again())
 	}
 	// Zoho may have replaced the refresh token with that mint.
 	proven, err := b.memory.credential(ctx, w.storage, w.name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	id := d.account.ID
 	if proven.GoesOn(id) {
@@ -84,20 +126,23 @@ func (b *backend) finishScopes(ctx context.Context, w connectRequest, admitted *
 	}
 	passed, err := admitted.Pass(ctx, gate.Obtained{GrantID: id, DataCenter: d.dc.Name, Granted: token.Scopes})
 	if err != nil {
-		err = gateError(err)
-		b.endFailed(ctx, w, c, c, err)
-		return nil, nil, err
+		return nil, nil, nil, gateError(err)
 	}
-	extended, err := b.credentials.Extend(ctx, w.storage, w.name, passed, c.Scopes, token.Scopes, w.change)
-	if err != nil {
-		return nil, nil, gateError(err)
-	}
-	k := newKnown(w.name, extended)
-	// Last: the address has no code, so it may be written again until its result is stored.
-	if err := b.consents.Finish(ctx, w.storage, w.name, c, success(k, c.Scopes, token.Scopes)); err != nil {
-		return nil, nil, err
-	}
-	b.Logger().Info("scopes added", "credential", w.name, "scopes", zoho.FormatScopes(c.Scopes))
-	b.learnPerson(ctx, w, k, d.dc, token, zoho.Person{})
-	return k, passed.Warnings(), nil
+	con := credential.Connection{Passed: passed, ConsentID: c.ID, Edit: w.change, Claimed: b.stillClaimed(ctx, w, c)}
+	var k *known
+	err = b.whileInForce(ctx, w, func() error {
+		extended, err := b.credentials.Extend(ctx, w.storage, w.name, c.Scopes, token.Scopes, con)
+		if err == nil {
+			k = newKnown(w.name, extended)
+		}
+		return gateError(err)
+	})
+	return k, token, passed.Warnings(), err
+}
+
+// scopesFailed stores and logs why scopes were not added. The consent keeps waiting, since
+// the person may accept yet, unless it can never be completed.
+func (b *backend) scopesFailed(ctx context.Context, w connectRequest, c *consent.Consent, cause error) {
+	o := b.failure(cause)
+	b.logFailed(w.name, o, b.consents.Reopen(ctx, w.storage, w.name, c, c, o))
 }

@@ -21,6 +21,10 @@ type connectRequest struct {
 	// mountPoint is where the mount is in Vault, with a slash at the end.
 	mountPoint string
 	change     func(*credential.Settings) error
+	// visitor: the request came to the callback, without a Vault token.
+	visitor bool
+	// create: the caller may connect a new credential, and replace none.
+	create bool
 
 	callback     zoho.Callback
 	fromCallback bool

@@ -38,7 +38,7 @@ func (b *backend) writeCreds(ctx context.Context, req *logical.Request, data *fr
 	if err := checkOperation(req.Operation, f); err != nil {
 		return nil, err
 	}
-	w := connectRequest{name: name, client: c, storage: req.Storage, mountPoint: req.MountPoint}
+	w := connectRequest{name: name, client: c, storage: req.Storage, mountPoint: req.MountPoint, create: req.Operation == logical.CreateOperation}
 	source, err := w.read(f)
 	if err != nil {
 		return nil, err

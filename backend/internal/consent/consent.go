@@ -38,6 +38,9 @@ const (
 	SpentPrefix = "spent/"
 )
 
+// ErrEnded means that a consent was withdrawn or replaced, or has ended.
+var ErrEnded = errors.New("the consent was withdrawn or replaced")
+
 // ErrSpent means that a code was sent to Zoho before.
 var ErrSpent = errors.New("the code was sent before")
 
@@ -76,8 +79,10 @@ type Consent struct {
 	Expires     time.Time   `json:"expires"`
 	// Flow is how the person consents.
 	Flow string `json:"flow,omitempty"`
-	// GrantID is the grant that gains scopes.
-	GrantID string `json:"grant_id,omitempty"`
+	// GrantID is the grant that gains scopes. Had are the scopes that it is known to have
+	// had when the consent was started.
+	GrantID string   `json:"grant_id,omitempty"`
+	Had     []string `json:"had,omitempty"`
 	// Spent is the fingerprint of the code that was sent to finish this consent, at SpentAt.
 	Spent   string    `json:"spent,omitempty"`
 	SpentAt time.Time `json:"spent_at,omitzero"`
@@ -119,8 +124,10 @@ type Outcome struct {
 	DataCenter string   `json:"data_center,omitempty"`
 	Granted    []string `json:"granted,omitempty"`
 	Refused    []string `json:"refused,omitempty"`
-	// Detail is the error text for an operator.
+	// Detail is the error text for the person and for operators. Public is the same without
+	// the account that consented, for callers that start consents; empty if it is the same.
 	Detail string `json:"detail,omitempty"`
+	Public string `json:"public,omitempty"`
 	// At is when the attempt ended.
 	At time.Time `json:"at,omitzero"`
 }
@@ -136,6 +143,8 @@ const (
 	// WrongAccount: another account than the expected one consented, or the account cannot
 	// consent. A consent in a browser keeps waiting for another account.
 	WrongAccount Result = "wrong_account"
+	// Superseded: the credential was connected without this consent.
+	Superseded Result = "superseded"
 )
 
 // Values of Status, besides Connected, Declined and Failed.
@@ -201,6 +210,15 @@ func (c *Consent) same(other *Consent) bool {
 	return c.ID == other.ID && c.Spent == other.Spent
 }
 
+// ended is a consent with its final result.
+func (c *Consent) ended(o Outcome) *Consent {
+	ended := c.withoutSecrets()
+	ended.Ended = time.Now().UTC().Truncate(time.Second)
+	o.Code, o.At = c.Spent, ended.Ended
+	ended.Outcome = &o
+	return ended
+}
+
 // withoutSecrets is the part of a consent that is kept after it ended.
 func (c *Consent) withoutSecrets() *Consent {
 	kept := *c
@@ -245,8 +263,8 @@ func (p *Consents) List(ctx context.Context, s logical.Storage) ([]string, error
 	return s.List(ctx, Prefix)
 }
 
-// Start stores a consent and returns the waiting one that it replaces, nil without one. mayReplace is asked about the stored consent first. A consent in progress
-// continues: its code was already sent.
+// Start stores a consent and returns the one whose place it takes, if that waited or was
+// in progress. mayReplace is asked about the stored consent first.
 func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) (replaced *Consent, err error) {
 	c.ID = rand.Text()
 	err = p.locks.Locked(name, func() error {
@@ -254,7 +272,7 @@ func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c 
 		if err != nil {
 			return err
 		}
-		if stored.Waits(time.Now()) {
+		if stored.Waits(time.Now()) || stored.InProgress() {
 			replaced = stored
 		}
 		return p.put(ctx, s, name, c)
@@ -357,11 +375,7 @@ func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c
 	if c == nil {
 		return nil
 	}
-	ended := c.withoutSecrets()
-	ended.Ended = time.Now().UTC().Truncate(time.Second)
-	o.Code, o.At = c.Spent, ended.Ended
-	ended.Outcome = &o
-	return p.swap(ctx, s, name, c, ended)
+	return p.swap(ctx, s, name, c, c.ended(o))
 }
 
 // Withdraw ends the consent of a name that waits or is in progress, the one with a
@@ -373,9 +387,30 @@ func (p *Consents) Withdraw(ctx context.Context, s logical.Storage, name, state 
 	})
 }
 
-// EndWaiting ends the consent of a name that waits, and returns it; nil if none does.
-func (p *Consents) EndWaiting(ctx context.Context, s logical.Storage, name string) (*Consent, error) {
-	return p.end(ctx, s, name, false, func(c *Consent) bool { return c.Waits(time.Now()) })
+// Supersede ends the consent of a name that waits or is in progress, since the credential
+// was connected without it, and returns it as it was; nil if there was none.
+func (p *Consents) Supersede(ctx context.Context, s logical.Storage, name string) (was *Consent, err error) {
+	err = p.locks.Locked(name, func() error {
+		stored, err := p.Get(ctx, s, name)
+		if err != nil || !stored.Waits(time.Now()) && !stored.InProgress() {
+			return err
+		}
+		was = stored
+		return p.put(ctx, s, name, stored.ended(Outcome{
+			Result: Superseded, Status: 400, Detail: "the credential was connected without this consent; start another one if it is still wanted",
+		}))
+	})
+	return was, err
+}
+
+// Claimed fails with ErrEnded if a consent is no longer the stored one in the state in
+// which the caller claimed it.
+func (p *Consents) Claimed(ctx context.Context, s logical.Storage, name string, claimed *Consent) error {
+	stored, err := p.Get(ctx, s, name)
+	if err == nil && (stored == nil || !stored.same(claimed) || !stored.Ended.IsZero()) {
+		err = ErrEnded
+	}
+	return err
 }
 
 // end deletes the consent of a name if right accepts it, and returns it as it was.
@@ -448,7 +483,7 @@ func (p *Consents) swap(ctx context.Context, s logical.Storage, name string, c, 
 	}
 	return p.locks.Locked(name, func() error {
 		stored, err := p.Get(ctx, s, name)
-		if err != nil || stored == nil || !stored.same(c) {
+		if err != nil || stored == nil || !stored.same(c) || !stored.Ended.IsZero() {
 			return err
 		}
 		return p.put(ctx, s, name, next)

@@ -1,25 +1,18 @@
-// attempts.go: the requests that obtain a grant from Zoho right now, so that a delete or a
-// withdrawal can stop them, and those that delete a name.
+// attempts.go: the requests that obtain a grant from Zoho right now, so that a delete can
+// stop them, and those that delete a name.
 
 package credential
 
 import (
 	"context"
 	"maps"
-
-	"vault-plugin-secrets-zoho/backend/internal/consent"
 )
 
 // Attempt is a request that obtains a grant for a name from Zoho.
 type Attempt struct {
 	name string
-	// consent is the id of the consent that it completes; Store.mu guards it.
-	consent string
-	// cancelled says why it must no longer connect the credential: the credential was
-	// deleted or the consent withdrawn. Store.mu guards it.
-	cancelled string
-	// connected: it did. Store.mu guards it.
-	connected bool
+	// cancelled: the credential was deleted since. Store.mu guards it.
+	cancelled bool
 }
 
 // Begin announces that a grant is being obtained for a name; End has to follow.
@@ -101,50 +94,20 @@ func (c *Store) InProgressFor(name string) bool {
 	return false
 }
 
-// Completing notes which consent an attempt completes, nil if none.
-func (c *Store) Completing(a *Attempt, asked *consent.Consent) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if asked != nil {
-		a.consent = asked.ID
-	}
-}
-
-// Cancel ends the attempts for a name, whose lock is held: those that complete one
-// consent, or all if that is empty.
-func (c *Store) Cancel(name, consentID, why string) {
+// cancel ends the attempts for a name, whose lock is held.
+func (c *Store) cancel(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for a := range c.attempts {
-		if a.name == name && (consentID == "" || a.consent == consentID) {
-			a.cancelled = why
+		if a.name == name {
+			a.cancelled = true
 		}
 	}
 }
 
-// Completed reports whether a consent has connected the credential already, by an attempt
-// that has not returned yet. The lock of the name is held.
-func (c *Store) Completed(name, consentID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for a := range c.attempts {
-		if a.name == name && a.consent == consentID && a.connected {
-			return true
-		}
-	}
-	return false
-}
-
-// stopped returns why an attempt must no longer connect the credential, "" if it may.
-func (c *Store) stopped(a *Attempt) string {
+// stopped reports whether the credential of an attempt was deleted since it began.
+func (c *Store) stopped(a *Attempt) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return a.cancelled
-}
-
-// succeeded notes that an attempt has connected its credential.
-func (c *Store) succeeded(a *Attempt) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a.connected = true
 }

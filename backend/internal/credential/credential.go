@@ -44,6 +44,8 @@ type Credential struct {
 	Person zoho.Person `json:"person,omitzero"`
 	// Code is the fingerprint of the code that was exchanged for the grant.
 	Code string `json:"code,omitempty"`
+	// Consent is the id of the consent that connected the credential, or extended it, last.
+	Consent string `json:"consent,omitempty"`
 	// Former are the grants that this one replaced and that may still be valid, with their
 	// access tokens.
 	Former []Former `json:"former,omitempty"`

@@ -48,44 +48,93 @@ func NewStore(cache Cache) *Store {
 	return &Store{cache: cache, locks: store.NewLocks(), attempts: map[*Attempt]bool{}, deletions: map[string]int{}}
 }
 
+// Stored returns the credential of a name, nil without one.
+func (c *Store) Stored(ctx context.Context, s logical.Storage, name string) (*Credential, error) {
+	return c.cache.Stored(ctx, s, name)
+}
+
 // Still runs work while the credential of a name does not change.
 func (c *Store) Still(name string, work func() error) error {
 	return c.locks.Locked(name, work)
 }
 
+// Connection is a write of a grant.
+type Connection struct {
+	// Passed is the permission of the gate.
+	Passed gate.Passed
+	// ConsentID is the consent that the grant answers, empty if it needs none. Claimed fails
+	// if that consent has ended since; nil without one.
+	ConsentID string
+	Claimed   func() error
+	// Create: a credential that exists is not replaced.
+	Create bool
+	// Edit changes the settings of the credential.
+	Edit func(*Settings) error
+	// Connected runs when the credential is stored, before it can change again; nil: nothing.
+	Connected func()
+}
+
+// claimed fails if the consent has ended. The lock of the name is held, as it is when a
+// consent is withdrawn.
+func (w *Connection) claimed() error {
+	if w.Claimed == nil {
+		return nil
+	}
+	return w.Claimed()
+}
+
 // Connect makes a name's credential point to a grant that passed the gate. It keeps the
-// settings of the credential, changed by edit.
-func (c *Store) Connect(ctx context.Context, s logical.Storage, a *Attempt, passed gate.Passed, next *Credential, edit func(*Settings) error) (*Credential, error) {
-	return c.update(ctx, s, a.name, func(old *Credential) (*Credential, error) {
-		if why := c.stopped(a); why != "" {
-			return nil, gate.Refuse("%s while Zoho was asked, so nothing was connected; start again with authorize/%s", why, a.name)
+// settings of the credential, changed by Edit.
+func (c *Store) Connect(ctx context.Context, s logical.Storage, a *Attempt, next *Credential, w Connection) (connected *Credential, err error) {
+	err = c.Still(a.name, func() error {
+		connected, err = c.updateHeld(ctx, s, a.name, c.connecting(a, next, w))
+		if err == nil && w.Connected != nil {
+			w.Connected()
 		}
-		if id, _ := next.Grant(); !passed.Allows(a.name, id) {
+		return err
+	})
+	return connected, err
+}
+
+// connecting returns the change that Connect makes.
+func (c *Store) connecting(a *Attempt, next *Credential, w Connection) func(old *Credential) (*Credential, error) {
+	return func(old *Credential) (*Credential, error) {
+		id, _ := next.Grant()
+		switch {
+		case c.stopped(a):
+			return nil, gate.Refuse("credential %q was deleted while Zoho was asked, so nothing was connected; start again with authorize/%s", a.name, a.name)
+		case !w.Passed.Allows(a.name, id):
 			return nil, fmt.Errorf("a grant for %q did not pass the gate", a.name)
+		case w.Create && old != nil:
+			return nil, gate.Refuse("credential %q was connected by another request while Zoho was asked, and the create capability replaces none, so nothing was changed; write again with the update capability to replace it", a.name)
 		}
-		if old == nil {
-			next.succeed(nil, true)
-		} else {
-			next.succeed(old, true)
+		if err := w.claimed(); err != nil {
+			return nil, err
 		}
-		if err := edit(&next.Settings); err != nil {
+		next.Consent = w.ConsentID
+		next.succeed(old, true)
+		if err := w.Edit(&next.Settings); err != nil {
 			return nil, err
 		}
 		return next, nil
-	}, func() { c.succeeded(a) })
+	}
 }
 
 // Extend notes that the grant of a name's credential gained scopes.
-func (c *Store) Extend(ctx context.Context, s logical.Storage, name string, passed gate.Passed, requested, granted []string, edit func(*Settings) error) (*Credential, error) {
+func (c *Store) Extend(ctx context.Context, s logical.Storage, name string, requested, granted []string, w Connection) (*Credential, error) {
 	return c.update(ctx, s, name, func(old *Credential) (*Credential, error) {
 		if old == nil {
 			return nil, gate.Refuse("credential %q was deleted while Zoho was asked; connect it again with authorize/%s", name, name)
 		}
 		id, _ := old.Grant()
-		if !passed.Allows(name, id) {
+		if !w.Passed.Allows(name, id) {
 			return nil, gate.Refuse("credential %q was connected again while Zoho was asked, so the scopes were added to a grant that it no longer has; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(requested))
 		}
+		if err := w.claimed(); err != nil {
+			return nil, err
+		}
 		next := *old
+		next.Consent = w.ConsentID
 		for _, scope := range requested {
 			if !slices.ContainsFunc(next.Requested, func(s string) bool { return strings.EqualFold(s, scope) }) {
 				next.Requested = append(slices.Clone(next.Requested), scope)
@@ -94,11 +143,11 @@ func (c *Store) Extend(ctx context.Context, s logical.Storage, name string, pass
 		if len(granted) > 0 {
 			next.Granted = granted
 		}
-		if err := edit(&next.Settings); err != nil {
+		if err := w.Edit(&next.Settings); err != nil {
 			return nil, err
 		}
 		return &next, nil
-	}, nil)
+	})
 }
 
 // Change changes the settings of a name's credential. absent is the error without one.
@@ -112,7 +161,7 @@ func (c *Store) Change(ctx context.Context, s logical.Storage, name string, edit
 			return nil, err
 		}
 		return &next, nil
-	}, nil)
+	})
 }
 
 // Identify notes whose account the grant of a credential is in, and reports whether the
@@ -125,20 +174,16 @@ func (c *Store) Identify(ctx context.Context, s logical.Storage, name string, k 
 		next := *now
 		next.Person = person
 		return &next, nil
-	}, nil)
+	})
 	return same, err
 }
 
 // update replaces the credential of a name by the result of next, which gets the stored
 // one, or nil. No other change happens at the same time. A nil result changes nothing.
-// done, if not nil, runs when the change is stored, before anything else can change.
 // It is not for other files: a change of the grant belongs to Connect.
-func (c *Store) update(ctx context.Context, s logical.Storage, name string, next func(old *Credential) (*Credential, error), done func()) (k *Credential, err error) {
+func (c *Store) update(ctx context.Context, s logical.Storage, name string, next func(old *Credential) (*Credential, error)) (k *Credential, err error) {
 	err = c.Still(name, func() error {
 		k, err = c.updateHeld(ctx, s, name, next)
-		if err == nil && done != nil {
-			done()
-		}
 		return err
 	})
 	return k, err
@@ -162,7 +207,7 @@ func (c *Store) updateHeld(ctx context.Context, s logical.Storage, name string, 
 // It cancels the attempts that obtain a grant for the name.
 func (c *Store) Delete(ctx context.Context, s logical.Storage, name string, before func(old *Credential) error) error {
 	return c.Still(name, func() error {
-		c.Cancel(name, "", fmt.Sprintf("credential %q was deleted", name))
+		c.cancel(name)
 		old, err := c.cache.Stored(ctx, s, name)
 		if err != nil {
 			return err
@@ -206,7 +251,7 @@ func (c *Store) Remember(ctx context.Context, s logical.Storage, name string, f 
 			ID: f.ID, ClientID: f.ClientID, AccountsURL: f.AccountsURL, DataCenter: f.DataCenter, Revoke: f.Revoke, Until: time.Now().UTC(),
 		})
 		return &next, nil
-	}, nil)
+	})
 	return err
 }
 

@@ -4,6 +4,7 @@ package credential_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -50,18 +51,30 @@ func TestOnlyWhatPassedTheGateIsConnected(t *testing.T) {
 		s := &logical.InmemStorage{}
 		store := credential.NewStore(none{})
 		a := store.Begin(c.name)
-		_, err := store.Connect(ctx, s, a, c.passed, next, edit)
+		_, err := store.Connect(ctx, s, a, next, credential.Connection{Passed: c.passed, Edit: edit})
 		store.End(a)
 		keys, _ := s.List(ctx, credential.Prefix)
 		if (err == nil) != c.ok || len(keys) != map[bool]int{true: 1}[c.ok] {
 			t.Errorf("%s: %v, stored are %v", name, err, keys)
 		}
 	}
-	// A request that was stopped meanwhile connects nothing.
-	store, s := credential.NewStore(none{}), &logical.InmemStorage{}
-	a := store.Begin("crm")
-	store.Cancel("crm", "", "it was deleted")
-	if _, err := store.Connect(ctx, s, a, passed, next, edit); err == nil {
-		t.Error("a stopped attempt connects the credential")
+	// A credential that exists is not replaced by the create capability, nor one whose consent
+	// has ended.
+	for name, w := range map[string]credential.Connection{
+		"create":  {Passed: passed, Edit: edit, Create: true},
+		"claimed": {Passed: passed, Edit: edit, Claimed: func() error { return errors.New("withdrawn") }},
+	} {
+		store, s := credential.NewStore(one{next}), &logical.InmemStorage{}
+		if _, err := store.Connect(ctx, s, store.Begin("crm"), next, w); err == nil {
+			t.Errorf("%s: it is connected", name)
+		}
 	}
 }
+
+// one is a cache with one credential of every name.
+type one struct{ c *credential.Credential }
+
+func (o one) Stored(context.Context, logical.Storage, string) (*credential.Credential, error) {
+	return o.c, nil
+}
+func (one) Forget(string) {}

@@ -13,6 +13,8 @@ package gate
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
@@ -313,7 +315,8 @@ func checkDataCenter(_ context.Context, f *facts) error {
 	if f.dataCenter() == f.asked.ExpectedDataCenter {
 		return nil
 	}
-	return OtherAccount(f.arrived.Name, f.asked, "data center "+f.dataCenter())
+	where := "data center " + f.dataCenter()
+	return OtherAccount(f.arrived.Name, f.asked, where, where)
 }
 
 // checkGrant makes sure that added scopes are about the grant that they were asked for,
@@ -323,13 +326,22 @@ func checkGrant(_ context.Context, f *facts) error {
 	if !f.arrived.HoldsGrant(asked.GrantID) || f.got != nil && !f.arrived.HoldsGrant(f.got.GrantID) {
 		return &Refused{Text: text("the scopes were added to a grant that credential %q no longer has: the credential was connected again or deleted; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(asked.Scopes))}
 	}
-	if f.got != nil && len(f.got.Granted) > 0 && len(zoho.MissingScopes(asked.Scopes, f.got.Granted)) == len(asked.Scopes) {
+	if f.got != nil && len(f.got.Granted) > 0 && !gained(asked, f.got.Granted) {
 		return &Refused{
 			Text:  text("the grant of credential %q has none of the scopes %s, so the person has not accepted them yet; open the link of authorize/%s again, or start again with authorize/%s add_scopes=%s", name, zoho.FormatScopes(asked.Scopes), name, name, zoho.FormatScopes(asked.Scopes)),
 			Waits: true,
 		}
 	}
 	return nil
+}
+
+// gained reports whether a grant has one of the scopes that were asked for, and that it was
+// not known to have when the consent was started.
+func gained(asked *consent.Consent, granted []string) bool {
+	since := slices.DeleteFunc(slices.Clone(granted), func(scope string) bool {
+		return slices.ContainsFunc(asked.Had, func(had string) bool { return strings.EqualFold(had, scope) })
+	})
+	return len(zoho.MissingScopes(asked.Scopes, since)) < len(asked.Scopes)
 }
 
 func checkRefreshToken(_ context.Context, f *facts) error {
@@ -354,7 +366,7 @@ func checkUser(ctx context.Context, f *facts) error {
 		if who == "" {
 			who = person.ZUID
 		}
-		return OtherAccount(name, asked, who)
+		return OtherAccount(name, asked, who, "")
 	}
 	f.person = person
 	return nil

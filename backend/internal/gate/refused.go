@@ -16,6 +16,8 @@ import (
 type Refused struct {
 	// Text is for an operator: what failed, why, and what to do.
 	Text string
+	// Public is Text without the account that consented, where Text names it.
+	Public string
 	// Problem is the first sentence of the page in the browser; empty for the default one.
 	Problem string
 	// OtherAccount: the account is not the expected one.
@@ -38,14 +40,21 @@ func UsedCode(name string) error {
 	return refuse("this code was used already, and a code can be used once; get a new one with authorize/%s, or in the self client tab of Zoho's API console", name)
 }
 
-// OtherAccount refuses an account that is not the one that a consent is for.
-func OtherAccount(name string, c *consent.Consent, got string) error {
+// OtherAccount refuses an account that is not the one that a consent is for. got names it
+// for those who may know it, public for callers that only start consents.
+func OtherAccount(name string, c *consent.Consent, got, public string) error {
 	next := "open the link again"
 	if c.Flow == consent.Device {
 		next = "start again with authorize/" + name + " flow=device"
 	}
+	said := func(who string) string {
+		if who != "" {
+			who = " (" + who + ")"
+		}
+		return text("the consent for %q is for %s, and another account consented%s, so nothing was connected; sign in to Zoho with the expected account and %s", name, c.Expected(), who, next)
+	}
 	return &Refused{
-		Text:         text("the consent for %q is for %s, and another account consented (%s), so nothing was connected; sign in to Zoho with the expected account and %s", name, c.Expected(), got, next),
+		Text: said(got), Public: said(public),
 		OtherAccount: true, Waits: c.Flow != consent.Device, // a device code belongs to the account that it was typed with
 	}
 }
