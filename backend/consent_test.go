@@ -490,3 +490,67 @@ func TestReadOfAnUnknownNameIsNoAttemptToObtainAGrant(t *testing.T) {
 		others.Wait()
 	})
 }
+
+func TestClientThatIsReplacedWhileZohoIsAskedConnectsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		held := m.held("crm")
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		imported := m.anotherGrant()
+		passes(61 * time.Minute)
+		for _, d := range []data{{"callback_url": landed}, {"refresh_token": imported}} {
+			m.configure(nil)
+			if d["callback_url"] != nil {
+				d["callback_url"] = m.consent("crm", nil, zohotest.Consent{})
+			}
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+			var others sync.WaitGroup
+			others.Go(func() {
+				m.refused(logical.UpdateOperation, "creds/crm", d, 400, "another client_id while Zoho was asked", "nothing was connected")
+			})
+			synctest.Wait()
+			c := m.zoho.AddClient(zohotest.Client{RedirectURIs: []string{"https://app.example.com/callback"}})
+			m.write("config", data{"client_id": c.ID, "client_secret": c.Secret, "verify": false})
+			others.Wait()
+		}
+		m.configure(nil)
+		m.hours()
+		if m.held("crm") != held || !m.lives(held) || !m.lives(imported) {
+			t.Error("a grant was replaced, or revoked")
+		}
+		m.token("crm")
+		m.settled(2)
+	})
+}
+
+func TestListsAndReadsSayWhenStorageFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.write("authorize/crm", nil)
+		m.connect("books")
+		m.connect("books")
+		id, _ := m.retiredOf("books")
+		for _, c := range []struct {
+			op, key string
+			ask     logical.Operation
+			path    string
+		}{
+			{"list", "pending/", logical.ListOperation, "authorize/"},
+			{"get", "pending/", logical.ReadOperation, "authorize/crm"},
+			{"list", "due/", logical.ListOperation, "retired/"},
+			{"get", "due/", logical.ReadOperation, "retired/" + id},
+		} {
+			m.storage.failing(c.op, c.key)
+			m.refused(c.ask, c.path, nil, 500, "Vault's log")
+			m.storage.working()
+		}
+		m.storage.failing("get", "pending/")
+		if info := m.list("authorize/")["key_info"].(map[string]any)["crm"].(map[string]any); info["error"] == nil {
+			t.Errorf("listed as %v", info)
+		}
+		m.storage.working()
+		m.refused(logical.ListOperation, "retired/", data{"limit": -1}, 400, "limit")
+		m.refused(logical.ReadOperation, "authorize/..", nil, 400, "not a usable name")
+	})
+}
