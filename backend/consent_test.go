@@ -507,7 +507,7 @@ func TestClientThatIsReplacedWhileZohoIsAskedConnectsNothing(t *testing.T) {
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 			var others sync.WaitGroup
 			others.Go(func() {
-				m.refused(logical.UpdateOperation, "creds/crm", d, 400, "another client_id while Zoho was asked", "nothing was connected")
+				m.refused(logical.UpdateOperation, "creds/crm", d, 400, "client_id in config was changed while Zoho was asked", "nothing was connected")
 			})
 			synctest.Wait()
 			c := m.zoho.AddClient(zohotest.Client{RedirectURIs: []string{"https://app.example.com/callback"}})
