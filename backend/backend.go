@@ -30,12 +30,12 @@ Store the OAuth client at config. With vault_addr there, a consent that you star
 authorize/<name> is complete when the person has clicked Accept: Zoho sends the browser
 to this mount's callback. Without it, write the address that the browser landed on to
 creds/<name>. A device code (authorize/<name> flow=device), a self client's code, client
-credentials and an import of a refresh token need no browser at Vault.
+credentials and an import of a refresh token do not use the callback.
 
 From then on reading creds/<name> gives an access token. Zoho's limits (ten mints in ten
 minutes, ten live tokens for one grant) are kept however many clients read. status shows
-how a credential is doing, authorize what became of each consent, and retired the grants
-that are still to be revoked at Zoho.
+the state of each credential, authorize shows the state and result of each consent, and
+retired shows the grants that are still to be revoked at Zoho.
 `
 
 // Factory makes a backend; it is a logical.Factory. A process that serves several

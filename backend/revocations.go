@@ -155,13 +155,13 @@ func (s *revocationServer) note(err error) {
 type notAsked struct{ cause error }
 
 func (n notAsked) Error() string {
-	return n.cause.Error() + "; it was not asked again for the others"
+	return n.cause.Error() + "; this server was not called again in this request, so its other tokens are not revoked yet"
 }
 
 func (n notAsked) Unwrap() error { return n.cause }
 
 // errUnreached says that a request's time was not enough.
-var errUnreached error = &answer{status: http.StatusServiceUnavailable, text: "the request's time was over before this was reached; write again to go on"}
+var errUnreached error = &answer{status: http.StatusServiceUnavailable, text: "the time limit of the request ended before this was revoked; write again to continue"}
 
 // revocationsKey is the context key of a request's revocations.
 type revocationsKey struct{}
