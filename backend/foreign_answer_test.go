@@ -3,7 +3,9 @@
 package backend_test
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +24,11 @@ func TestAnswerThatIsNotZohosNamesProxyAndServer(t *testing.T) {
 		"a page, 403": {fault: zohotest.Fault{Kind: zohotest.HTML, Status: 403}, kind: "text/html"},
 		"a page, 400": {fault: zohotest.Fault{Kind: zohotest.HTML, Status: 400}, kind: "text/html"},
 		"JSON, 403":   {body: `{"message":"Forbidden"}`, kind: "application/json"},
+		// These were taken for Zoho's throttle, which waits instead of naming the cause.
+		"JSON, with a status":        {body: `{"timestamp":"2026-11-30T12:00:00","status":403,"error":"Forbidden","path":"/oauth/v2/token"}`, kind: "application/json"},
+		"JSON, one word":             {body: `{"error":"Unauthorized"}`, kind: "application/json"},
+		"JSON, one upper-case word":  {body: `{"error":"FORBIDDEN"}`, kind: "application/json"},
+		"JSON, the name of a status": {body: `{"status":404,"error":"Not Found"}`, kind: "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, m *mount) {
@@ -54,4 +61,26 @@ func TestAnswerThatIsNotZohosNamesProxyAndServer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A text of Zoho's is stored, shown and logged; see zoho/answer_test.go for all texts.
+func TestInvisibleCharactersInZohosScopesAreReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		landed := m.consent("crm", nil, zohotest.Consent{})
+		m.tap(func(r *http.Request, _ string) (int, string) {
+			if strings.HasSuffix(r.URL.Path, "/oauth/v2/token") {
+				return 200, `{"access_token":"1000.a.b","refresh_token":"1000.c.d","expires_in":3600,"token_type":"Bearer\u001b[31m","scope":"a\u001b[31mb c\u202ed","api_domain":"https://www.zohoapis.com\u202e"}`
+			}
+			return 0, ""
+		})
+		m.write("creds/crm", data{"callback_url": landed})
+		status, creds := m.read("status/crm"), m.read("creds/crm")
+		if shown := fmt.Sprint(status, creds, m.logs.String()); strings.ContainsAny(shown, "\x1b\u202e") {
+			t.Errorf("shown: %q", shown)
+		}
+		if creds["api_domain"] != "https://www.zohoapis.com" || !slices.Equal(status["granted_scopes"].([]string), []string{"a?[31mb", "c?d"}) {
+			t.Errorf("api_domain is %q, granted_scopes %q", creds["api_domain"], status["granted_scopes"])
+		}
+	})
 }

@@ -38,7 +38,7 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	}
 	resp := &logical.Response{Data: map[string]any{}}
 	person, userErr := d.account.Client.UserInfo(ctx, token.AccessToken)
-	if tokenRefused(userErr) { // Zoho CRM would refuse the token, too
+	if tokenInvalid(userErr) {
 		return b.tokenDead(ctx, resp, account, token)
 	}
 	if userErr == nil {
@@ -51,11 +51,13 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	switch {
 	case orgErr == nil:
 		resp.Data["organization_id"], resp.Data["organization_name"] = org.ID, org.Name
-	case tokenRefused(orgErr) && scopeMissing(userErr):
-		// The accounts server cannot be asked with this token, so the API alone decides.
-		return b.tokenDead(ctx, resp, account, token)
+	case tokenRefused(orgErr) && userErr != nil:
+		resp.AddWarning(refusedByAPI(name, orgErr))
 	default:
 		resp.AddWarning(noOrganization(orgErr))
+	}
+	if tokenRefused(orgErr) && scopeMissing(userErr) {
+		return resp, nil // the servers disagree, so token_accepted is left out
 	}
 	if tokenAccepted(userErr) || tokenAccepted(orgErr) {
 		resp.Data["token_accepted"] = true
@@ -69,7 +71,21 @@ func (b *backend) probe(ctx context.Context, req *logical.Request, data *framewo
 	return resp, nil
 }
 
-// tokenRefused reports whether a server says that a token is dead.
+// tokenInvalid reports whether the accounts server says that a token is invalid. Only such an
+// answer discards a token.
+//
+// Known about Zoho: without the profile scope the accounts server answers a valid token with
+// INVALID_OAUTHSCOPE. Not known: whether it also answers INVALID_OAUTHSCOPE for an invalid
+// token without that scope, which words it uses for an invalid token, and what a 401 in other
+// words means. In doubt the token is kept: a reader that gets a 401 reports it with rejected.
+func tokenInvalid(userErr error) bool {
+	e := zoho.AsError(userErr)
+	return tokenRefused(userErr) && (e.Code == "INVALID_TOKEN" || e.Code == "INVALID_OAUTHTOKEN")
+}
+
+// tokenRefused reports whether a server refuses a token with a 401, or calls it invalid. An
+// API does so for a token of another data center, for a missing scope, and for a missing
+// permission too.
 func tokenRefused(err error) bool {
 	e := zoho.AsError(err)
 	return e != nil && e.Kind == zoho.Refused && e.About == zoho.AboutGrant
@@ -99,10 +115,22 @@ func (b *backend) tokenDead(ctx context.Context, resp *logical.Response, account
 
 // noUser says why the accounts server did not say whose account it is.
 func noUser(err error) string {
+	if tokenRefused(err) {
+		return "Zoho did not name the user of the account: " + zoho.AsError(err).Error() + ". The answer does not say that the access token is invalid, so Vault does not discard it. Check that data_center is that of the account, and whether a proxy or a filter answered in Zoho's place"
+	}
 	if scopeMissing(err) {
 		return "the scope " + gate.ProfileScope + " is not granted, so Zoho does not name the user; to see the user, connect again with this scope"
 	}
 	return "Zoho did not name the user of the account: " + askedInVain(err)
+}
+
+// refusedByAPI says that the API of Zoho CRM refuses a token that the accounts server neither
+// accepts for certain nor calls invalid.
+func refusedByAPI(name string, orgErr error) string {
+	e := zoho.AsError(orgErr)
+	return "the API at " + e.Server + " does not accept the access token, and the accounts server did not say whether the token is valid, so Vault does not discard it. " +
+		"Check that api_domain is that of the account's data center, that the scopes are those of Zoho CRM, and that the account may use it. " +
+		"If a program gets a 401 with this token, let it read creds/" + name + " with rejected=<token_id>"
 }
 
 // noOrganization says why Zoho CRM did not name the organization. None of these answers

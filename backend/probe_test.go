@@ -95,21 +95,78 @@ func TestUserWithoutAPIAccessInCRMIsToldWhoCanAllowIt(t *testing.T) {
 	})
 }
 
-// With no scope to ask the accounts server with, CRM's word counts.
-func TestTokenThatOnlyTheAPICanJudgeIsRejectedByIt(t *testing.T) {
-	inBubble(t, func(t *testing.T, m *mount) {
-		m.configure(data{"scopes": "ZohoCRM.org.READ", "max_age": "30m"})
-		m.connect("crm")
-		held := m.token("crm")
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.APIRefusal, Status: 401, Error: "INVALID_TOKEN", Path: "/crm/", Times: 1})
-		resp := m.write("status/crm", data{"probe": true})
-		if resp.Data["token_accepted"] != false || !strings.Contains(fmt.Sprint(resp.Warnings), "handed out no more") {
-			t.Errorf("the probe answers %v and warns %q", resp.Data, resp.Warnings)
+// The accounts server says only that the scope is missing. One API's 401 does not prove that
+// the token is invalid.
+func TestProbeKeepsATokenThatOnlyAnAPIRefuses(t *testing.T) {
+	for name, scopes := range map[string]string{"without the profile scope": "ZohoCRM.org.READ", "without both scopes": "ZohoCRM.modules.READ"} {
+		for _, code := range []string{"INVALID_TOKEN", "INVALID_OAUTHTOKEN", "AUTHENTICATION_FAILURE", "SOMETHING_ELSE"} {
+			t.Run(name+", "+code, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, m *mount) {
+					m.configure(data{"scopes": scopes, "max_age": "30m"})
+					m.connect("crm")
+					held := m.do(logical.ReadOperation, "creds/crm", nil).Data
+					m.zoho.Fault(zohotest.Fault{Kind: zohotest.APIRefusal, Status: 401, Error: code, Path: "/crm/"})
+					resp := m.write("status/crm", data{"probe": true})
+					said := strings.Join(resp.Warnings, " ")
+					if _, told := resp.Data["token_accepted"]; told || len(resp.Warnings) != 2 {
+						t.Errorf("the probe answers %v and warns %q", resp.Data, resp.Warnings)
+					}
+					for _, text := range []string{"AaaServer.profile.READ is not granted", "www.zohoapis.com", "api_domain", "data center", "scopes", "may use it", "read creds/crm with rejected=<token_id>"} {
+						if !strings.Contains(said, text) {
+							t.Errorf("the warnings do not say %q: %q", text, resp.Warnings)
+						}
+					}
+					if m.token("crm") != held["access_token"] || m.read("status/crm")["rejected_time"] != nil {
+						t.Error("the probe discarded the token")
+					}
+					if again := m.readWith("creds/crm", data{"rejected": held["token_id"]}); again["access_token"] == held["access_token"] {
+						t.Error("a token that a reader rejects is handed out again")
+					}
+				})
+			})
 		}
-		if m.token("crm") == held {
-			t.Error("the token is handed out as before")
+	}
+}
+
+// A 401 at the accounts server's address that does not call the token invalid may be the
+// answer of a gateway.
+func TestProbeDiscardsOnlyATokenThatTheAccountsServerCallsInvalid(t *testing.T) {
+	for body, dead := range map[string]bool{
+		`{"response":"error","cause":"INVALID_OAUTHTOKEN"}`: true,
+		`{"code":"INVALID_TOKEN"}`:                          true,
+		`{"response":"error","cause":"INVALID_OAUTHSCOPE"}`: false,
+		`{"error":"Unauthorized"}`:                          false,
+		`{"status":401,"error":"Unauthorized"}`:             false,
+		`{"code":"AUTHENTICATION_FAILURE"}`:                 false,
+		`{}`:                                                false,
+	} {
+		for _, api := range []string{"", `{"code":"INVALID_TOKEN"}`} {
+			t.Run(body+api, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, m *mount) {
+					m.configure(data{"scopes": bothScopes, "max_age": "30m"})
+					m.connect("crm")
+					held := m.token("crm")
+					m.tap(func(r *http.Request, _ string) (int, string) {
+						switch {
+						case strings.HasSuffix(r.URL.Path, "/oauth/user/info"):
+							return 401, body
+						case api != "" && strings.Contains(r.URL.Path, "/crm/"):
+							return 401, api
+						}
+						return 0, ""
+					})
+					resp := m.write("status/crm", data{"probe": true})
+					accepted := resp.Data["token_accepted"]
+					if dead && accepted != false || !dead && api == "" && accepted != true || !dead && api != "" && accepted != nil {
+						t.Errorf("token_accepted is %v, warnings %q", accepted, resp.Warnings)
+					}
+					if kept := m.token("crm") == held; kept == dead {
+						t.Errorf("the token is kept: %v; warnings %q", kept, resp.Warnings)
+					}
+				})
+			})
 		}
-	})
+	}
 }
 
 // What the accounts server could not say, CRM says alone; its refusal is no proof then.

@@ -5,6 +5,7 @@ package zoho
 
 import (
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ const (
 	msThreshold = 86_400
 )
 
-// tokenAnswer is a success as Zoho writes it.
+// tokenAnswer is a success as Zoho writes it. Its texts, but for the two tokens, are
+// Printable: they are stored, shown and logged.
 type tokenAnswer struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -40,9 +42,9 @@ func parseTokenAnswer(status int, contentType string, body []byte, maxLifetime t
 	answer := tokenAnswer{
 		AccessToken:  text(fields["access_token"]),
 		RefreshToken: text(fields["refresh_token"]),
-		TokenType:    text(fields["token_type"]),
-		APIDomain:    strings.TrimRight(text(fields["api_domain"]), "/"),
-		Scope:        text(fields["scope"]),
+		TokenType:    Printable(text(fields["token_type"])),
+		APIDomain:    apiDomain(text(fields["api_domain"])),
+		Scope:        Printable(FormatScopes(ParseScopes(text(fields["scope"])))),
 		Lifetime:     lifetime(fields["expires_in_sec"], fields["expires_in"], maxLifetime),
 	}
 	// An access token beside a 4xx or 5xx is no success that anyone documented;
@@ -59,6 +61,18 @@ func text(raw json.RawMessage) string {
 	var s string
 	_ = json.Unmarshal(raw, &s) // anything but a string counts as absent
 	return s
+}
+
+// apiDomain returns the address in api_domain without its last slash, or "" if it is no
+// http or https address in ASCII. Tokens are sent there, and people are shown it. Callers use
+// the data center's own API domain instead of "".
+func apiDomain(address string) string {
+	u, err := url.Parse(address)
+	odd := strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' })
+	if err != nil || odd || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(address, "?#") {
+		return ""
+	}
+	return strings.TrimRight(address, "/")
 }
 
 // lifetime applies the rule for Zoho's two expiry fields: expires_in_sec wins;

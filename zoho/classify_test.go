@@ -200,9 +200,30 @@ func TestObjectWithoutAnErrorIsNoThrottle(t *testing.T) {
 
 // Translations of "Access Denied" that are written in plain letters are the throttle too.
 func TestThrottleInAnyLanguageIsKnownByItsErrorAlone(t *testing.T) {
-	for _, text := range []string{"Access Denied", "ACCESS_DENIED", "Acceso denegado", "Acesso negado", "Zugriff verweigert", "Accès refusé", "Toegang geweigerd", "拒绝访问", "拒绝"} {
+	for _, text := range []string{"Access Denied", "Acceso denegado", "Acesso negado", "Zugriff verweigert", "Accès refusé", "Toegang geweigerd", "拒绝访问", "拒绝"} {
 		for _, beside := range besides {
 			failsAs(t, &answering{status: 400, contentType: "application/json", body: fmt.Sprintf(`{"error":%q%s}`, text, beside)}, zoho.Throttled, "")
+		}
+	}
+}
+
+// A gateway between Vault and Zoho has errors of its own in JSON. Zoho's throttle alone, without
+// a description, is two words in English, and no other captured text is one ASCII word.
+func TestErrorOfAGatewayInJSONIsNoThrottle(t *testing.T) {
+	for _, word := range []string{
+		"Forbidden", "Unauthorized", "FORBIDDEN", "forbidden", "Blocked", "AccessDenied", "ACCESS_DENIED", "Access-Denied", "403", "E1020", " Forbidden ",
+		"Not Found", "Bad Request", "Method Not Allowed", "NOT FOUND", "not_found", "Payment Required",
+	} {
+		for _, beside := range []string{``, `,"status":403`, `,"status":"error"`, `,"timestamp":"2026-11-30T12:00:00","status":403,"path":"/oauth/v2/token"`, `,"error_description":null`} {
+			for _, status := range []int{200, 400, 401, 403, 404} {
+				e := failsAs(t, &answering{status: status, contentType: "application/json", body: fmt.Sprintf(`{"error":%q%s}`, word, beside)}, zoho.Refused, zoho.AboutServer)
+				if e != nil && (!strings.Contains(e.Error(), "unlike those of Zoho's OAuth") || strings.Contains(e.Error(), word) && word != "403") {
+					t.Errorf("the text is %s", e.Error())
+				}
+			}
+		}
+		for _, beside := range []string{`,"status":"failure"`, `,"error_description":"Please try again after some time."`} {
+			failsAs(t, &answering{status: 400, contentType: "application/json", body: fmt.Sprintf(`{"error":%q%s}`, word, beside)}, zoho.Throttled, "")
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Kind says who can mend a failure.
@@ -197,19 +199,34 @@ func (f failure) described() bool { return f.Status == "failure" || f.Descriptio
 // known by its shape (Zoho, "limits", and captures): an error that is no code, or that
 // comes with a description. A known error word of a refusal is never the throttle.
 // access_denied stands for a reject and for the throttle: there the description decides.
+// The description also decides for the errors of other servers; see foreign.
 func (f failure) throttle() bool {
 	word, _ := f.Error.(string)
 	switch {
 	case word == "":
 		return false
-	case word == "access_denied":
-		return f.described()
-	case known(word) != "", strings.HasPrefix(letters(word), "invalid"):
+	case known(word) != "" && word != "access_denied", strings.HasPrefix(letters(word), "invalid"):
 		return false
-	case lowerCode(word):
+	case lowerCode(word), foreign(word):
 		return f.described()
 	}
 	return !upperCode(word)
+}
+
+// foreign reports whether an error text is that of a gateway or another web server: the name
+// of an HTTP status, or one ASCII word that is no code. All captured texts of the throttle
+// without a description are two words, or not ASCII.
+func foreign(word string) bool {
+	word = strings.TrimSpace(word)
+	for status := 400; status < 500; status++ {
+		if name := http.StatusText(status); name != "" && status != http.StatusTooManyRequests && letters(name) == letters(word) {
+			return true
+		}
+	}
+	if lowerCode(word) || upperCode(word) || strings.HasPrefix(letters(word), "invalid") {
+		return false
+	}
+	return !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsSpace(r) || r > unicode.MaxASCII })
 }
 
 // classify turns an answer without an access token into an Error. json tells
@@ -240,6 +257,8 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 		e.Code = known(word)
 		e.Kind, e.About = verdicts[e.Code].kind, verdicts[e.Code].about
 		e.UserLocation, _ = f.UserLocation.(string)
+	case foreign(word):
+		e.Kind, e.About, e.reason = Refused, AboutServer, "an error unlike those of Zoho's OAuth, "+mediaType(contentType)
 	default:
 		e.Kind, e.About, e.reason = Refused, AboutRequest, "an error word this engine does not know"
 		if len(word) <= 32 && (lowerCode(word) || upperCode(word)) {

@@ -60,6 +60,21 @@ func over(waiting context.Context) outcome {
 	return interrupted()
 }
 
+// again tells the person that an attempt failed and that the same link can still be used.
+func (c *consent) again(waiting context.Context, attempt outcome) {
+	fmt.Fprintf(c.t.stderr, "zoho-login: %s\n", plain(attempt.Problem))
+	c.sayUntil(waiting)
+}
+
+// after adds the last failed attempt to the outcome of a consent that was not completed.
+func (o outcome) after(attempt outcome) outcome {
+	if attempt.waits {
+		o.Word = attempt.Word
+		o.Problem += ". The last attempt failed: " + attempt.Problem
+	}
+	return o
+}
+
 func interrupted() outcome {
 	return outcome{Result: resultInterrupted, Problem: "interrupted; nothing was connected"}
 }
@@ -70,6 +85,7 @@ func (c *consent) finish(ctx context.Context, query string) outcome {
 	if err != nil {
 		end := failed("%v", err)
 		end.sent = statusOf(err) == http.StatusBadRequest
+		end.waits = end.sent && c.v.stillWaits(ctx, c.started, err)
 		if q, _ := url.ParseQuery(query); q.Get("error") != "" {
 			end = declined(zoho.CleanRedirectWord(q.Get("error")), end)
 		}
@@ -85,6 +101,10 @@ func (c *consent) finish(ctx context.Context, query string) outcome {
 // is the answer of Vault.
 func declined(word string, failed outcome) outcome {
 	problem, next := zoho.ConsentErrorText(word)
+	if failed.waits { // such as no_org: the text of Vault says which account can consent
+		failed.Word = word
+		return failed
+	}
 	end := outcome{Result: resultDeclined, Word: word, sent: failed.sent}
 	end.Problem = fmt.Sprintf("the consent was declined (%s). %s %s", word, problem, next)
 	if !failed.sent {

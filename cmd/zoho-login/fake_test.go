@@ -28,7 +28,7 @@ const (
 
 // fakeVault answers what a test says, and counts.
 type fakeVault struct {
-	authorize, creds, status, read, end answer
+	authorize, creds, status, read, end, consent answer
 
 	mu       sync.Mutex
 	requests []request
@@ -55,6 +55,8 @@ func newFake() *fakeVault {
 		status: always(200, map[string]any{"state": "ready", "zoho_email": "user@zylker.example", "zoho_user": "4711"}),
 		read:   always(404, nil),
 		end:    always(204, nil),
+		// No consent is stored.
+		consent: always(404, nil),
 	}
 }
 
@@ -77,7 +79,7 @@ func (f *fakeVault) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.requests = append(f.requests, got)
 	f.mu.Unlock()
 	how := map[string]answer{
-		"PUT authorize": f.authorize, "PUT creds": f.creds, "GET creds": f.read, "GET status": f.status, "DELETE authorize": f.end,
+		"PUT authorize": f.authorize, "PUT creds": f.creds, "GET creds": f.read, "GET status": f.status, "DELETE authorize": f.end, "GET authorize": f.consent,
 	}[r.Method+" "+strings.Split(got.path, "/")[len(strings.Split(got.path, "/"))-2]]
 	if how == nil {
 		how = refuses(404, "no handler for route "+got.path)

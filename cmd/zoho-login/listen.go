@@ -54,18 +54,60 @@ type landing struct {
 	finish func(query string) outcome
 	name   string
 
-	once sync.Once
-	done chan struct{} // closed when end is set
-	end  outcome
+	done   chan struct{} // closed when end is final
+	failed chan outcome  // attempts after which the consent still waits
+
+	mu    sync.Mutex
+	final bool
+	end   outcome
+	query string // of the attempt that gave end
 }
 
-// settle ends it if nothing has: whoever comes meanwhile waits and gets the same.
-func (l *landing) settle(how func() outcome) outcome {
-	l.once.Do(func() {
-		defer close(l.done)
-		l.end = how()
-	})
+// attempt hands over a query, unless that was done or the consent ended: a browser that
+// loads an address twice gets the same outcome twice. Others wait meanwhile.
+func (l *landing) attempt(query string) outcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.final || l.end.waits && l.query == query {
+		return l.end
+	}
+	l.end, l.query = l.finish(query), query
+	if !l.end.waits {
+		l.final = true
+		close(l.done)
+		return l.end
+	}
+	select {
+	case l.failed <- l.end:
+	default: // the terminal shows the earlier ones
+	}
 	return l.end
+}
+
+// settle ends it with another outcome, unless it has ended.
+func (l *landing) settle(other outcome) outcome {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.final {
+		l.final = true
+		l.end = other.after(l.end)
+		close(l.done)
+	}
+	return l.end
+}
+
+// wait returns when it ended, or when the person has no more time.
+func (l *landing) wait(waiting context.Context, again func(outcome)) {
+	for {
+		select {
+		case attempt := <-l.failed:
+			again(attempt)
+		case <-l.done:
+			return
+		case <-waiting.Done():
+			return
+		}
+	}
 }
 
 func (l *landing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +133,7 @@ func (l *landing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	default:
 		// It goes on when the browser leaves: a code is good for one try.
-		end := l.settle(func() outcome { return l.finish(r.URL.RawQuery) })
+		end := l.attempt(r.URL.RawQuery).printable()
 		status := http.StatusOK
 		if end.Result != resultConnected && end.Result != resultDeclined {
 			status = http.StatusBadRequest

@@ -14,7 +14,7 @@ func loginByBrowser(ctx context.Context, o options, t terminal, v *vault) int {
 	if err != nil {
 		return report(t, o, failed("%v", err))
 	}
-	l := &landing{name: o.name, path: o.redirect.Path, bare: o.addScopes != "", done: make(chan struct{})}
+	l := &landing{name: o.name, path: o.redirect.Path, bare: o.addScopes != "", done: make(chan struct{}), failed: make(chan outcome, 1)}
 	if l.path == "" {
 		l.path = "/"
 	}
@@ -33,12 +33,9 @@ func loginByBrowser(ctx context.Context, o options, t terminal, v *vault) int {
 	if waiting.Err() == nil {
 		c.lead(waiting)
 	}
-	select {
-	case <-l.done:
-	case <-waiting.Done():
-	}
+	l.wait(waiting, func(attempt outcome) { c.again(waiting, attempt) })
 	// If the browser has come at the last moment, what it brought decides.
-	end := l.settle(func() outcome { return over(waiting) })
+	end := l.settle(over(waiting))
 	code := report(t, o, c.settle(ctx, end))
 	if waiting.Err() == nil {
 		// A browser may fetch twice, and a person load the page again.

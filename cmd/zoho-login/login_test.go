@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"html"
 	"io"
 	"maps"
@@ -490,10 +491,26 @@ func TestWhatOthersWroteDoesNotSteerTheTerminal(t *testing.T) {
 	l := start(t, fake, "crm")
 	l.open()
 	l.land(redirect)
-	l.want(exitConnected).says("warning: one a[2Jb zoho-login: all is well", "warning: two a[2Jb", "account      a[2Jb", "data centre  a[2Jb", "scopes       a[2Jb")
+	l.want(exitConnected).says("warning: one a?[2J?b zoho-login: all is well", "warning: two a?[2J?b", "account      a?[2J?b", "data centre  a?[2J?b", "scopes       a?[2J?b")
+	l3 := start(t, fake, "-format=json", "crm")
+	l3.open()
+	shown := html.UnescapeString(l3.land(redirect).body)
+	l3.want(exitConnected)
+	var got outcome
+	if err := json.Unmarshal([]byte(l3.stdout.String()), &got); err != nil {
+		t.Fatal(err)
+	}
 	fake.authorize = refuses(400, hostile)
 	l2 := start(t, fake, "crm").want(exitFailed)
-	for _, said := range []string{l.stdout.String() + l.stderr.String(), l2.stderr.String()} {
+	l4 := start(t, fake, "-format=json", "crm").want(exitFailed)
+	var failed outcome
+	if err := json.Unmarshal([]byte(l4.stdout.String()), &failed); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(shown, "\x1b\u202e") {
+		t.Errorf("the browser shows %q", shown)
+	}
+	for _, said := range []string{l.stdout.String() + l.stderr.String(), l2.stderr.String(), fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", failed), l3.stdout.String(), l4.stdout.String()} {
 		if strings.ContainsAny(said, "\x1b\u202e\r") || strings.Contains(said, "\nzoho-login: all is well") {
 			t.Errorf("it prints %q", said)
 		}

@@ -6,6 +6,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,6 +29,7 @@ type outcome struct {
 
 	warnings []string
 	sent     bool // Zoho's answer reached Vault, so that no consent waits any more
+	waits    bool // the attempt failed, and the same link can still connect the credential
 }
 
 type result string
@@ -68,6 +70,7 @@ func (o outcome) refused() []string {
 
 // report tells the outcome and returns the exit code.
 func report(t terminal, o options, end outcome) int {
+	end = end.printable()
 	end.Credential = o.name
 	for _, warning := range end.warnings {
 		fmt.Fprintf(t.stderr, "zoho-login: warning: %s\n", plain(warning))
@@ -109,9 +112,29 @@ func (o outcome) print(t terminal, opts options) {
 	fmt.Fprintf(t.stdout, "\nGet an access token with\n\n  %s\n", shellescape.QuoteCommand([]string{"vault", "read", opts.mount + "/creds/" + o.Credential}))
 }
 
+// printable returns the outcome with texts that are safe for a terminal and a page. Some are
+// from Vault and Zoho. JSON is included: it is printed, too.
+func (o outcome) printable() outcome {
+	for _, text := range []*string{&o.DataCenter, &o.Account, &o.Problem, &o.Word} {
+		*text = plain(*text)
+	}
+	for _, texts := range []*[]string{&o.Requested, &o.Granted, &o.warnings} {
+		*texts = slices.Clone(*texts)
+		for i, text := range *texts {
+			(*texts)[i] = plain(text)
+		}
+	}
+	return o
+}
+
 // page is what the browser shows.
 func (o outcome) page(name string) page.Page {
 	p := page.Page{Result: page.Failed, Credential: name}
+	if o.waits {
+		p.Problem = sentence(o.Problem)
+		p.Next = "Open the link again in this browser, and sign in to Zoho with an account that can consent. zoho-login in the terminal waits for it."
+		return p
+	}
 	switch o.Result {
 	case resultConnected:
 		p.Result, p.DataCenter, p.Account, p.Granted, p.Refused = page.Connected, title(o.DataCenter), o.Account, o.Granted, o.refused()
@@ -148,15 +171,16 @@ func sentence(text string) string {
 	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
 }
 
-// plain keeps what others wrote from steering the terminal.
+// plain returns a text of Vault or Zoho on one line, with a question mark in place of each
+// character that could change what the terminal shows.
 func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
+	return zoho.Printable(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
 			return ' '
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
-			return -1
+		case unicode.Is(unicode.Cf, r): // characters without a width, which Printable leaves
+			return '?'
 		}
 		return r
-	}, text)
+	}, text))
 }

@@ -36,20 +36,25 @@ func (c *consent) pasted(ctx, waiting context.Context) outcome {
 	c.sayUntil(waiting)
 	fmt.Fprintf(c.t.stderr, "The browser ends at %s..., whose page it may be unable to show.\nPaste the whole address here: ", c.o.redirectURI)
 	lines := readLines(c.t.stdin)
+	var last outcome
 	for {
 		select {
 		case line, open := <-lines:
 			if !open {
-				return failed("the input ended before an address was pasted; nothing was connected")
+				return failed("the input ended before an address was pasted; nothing was connected").after(last)
 			}
 			query, wrong := c.queryOf(line)
 			if wrong == "" {
-				return c.finish(ctx, query)
+				if last = c.finish(ctx, query); !last.waits {
+					return last
+				}
+				c.again(waiting, last)
+				wrong = "Open the link again"
 			}
 			fmt.Fprintf(c.t.stderr, "%s. Paste the whole address: ", wrong)
 		case <-waiting.Done():
 			fmt.Fprintln(c.t.stderr)
-			return over(waiting)
+			return over(waiting).after(last)
 		}
 	}
 }

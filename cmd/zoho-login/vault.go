@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -32,6 +34,7 @@ type started struct {
 	Interval        int       `json:"interval"` // seconds between two questions
 
 	warnings []string
+	expires  time.Time // Expires as Vault said it
 }
 
 // connected is the answer to a source of a grant.
@@ -92,13 +95,14 @@ func (v *vault) start(ctx context.Context, o options) (started, error) {
 		return s, v.explain(err, "starting a consent", "update", "authorize")
 	}
 	s.warnings = secret.Warnings
-	s.expires(time.Now())
+	s.expires = s.Expires
+	s.leaveTime(time.Now())
 	return s, nil
 }
 
-// expires makes sure that there is time: where this machine's clock is far ahead of
+// leaveTime makes sure that there is time: where this machine's clock is far ahead of
 // Vault's, the consent seems to have expired already.
-func (s *started) expires(now time.Time) {
+func (s *started) leaveTime(now time.Time) {
 	if !s.Expires.After(now) {
 		s.Expires = now.Add(10 * time.Minute) // Vault's default
 	}
@@ -133,6 +137,28 @@ func (v *vault) status(ctx context.Context) (status, error) {
 		return s, v.explain(err, "looking at the credential", "read", "status")
 	}
 	return s, nil
+}
+
+// stillWaits reports whether the consent s can still be completed. A token that may not read
+// authorize gets the answer from the text of the error that Vault returned for the attempt
+// (backend/consent_errors.go, backend/internal/gate/refused.go).
+func (v *vault) stillWaits(ctx context.Context, s started, attempt error) bool {
+	ctx, cancel := outlive(ctx, endGrace)
+	defer cancel()
+	var stored struct {
+		State   string    `json:"state"`
+		Expires time.Time `json:"expire_time"`
+	}
+	secret, err := v.client.Logical().ReadWithContext(ctx, v.path("authorize"))
+	if err == nil {
+		err = decode(secret, &stored)
+	}
+	if err != nil {
+		text := attempt.Error()
+		forbidden := statusOf(v.explain(err, "looking at the consent", "read", "authorize")) == http.StatusForbidden
+		return forbidden && (strings.Contains(text, "open the same link again") || strings.Contains(text, "open the link again"))
+	}
+	return stored.State == "waiting" && stored.Expires.Equal(s.expires)
 }
 
 // poll reads the credential, by which Vault asks Zoho whether the person has
