@@ -202,6 +202,9 @@ func (b *backend) pardon(ctx context.Context, s logical.Storage, name string) er
 		if err == nil && g != nil && g.Condemned.Name == name && g.Condemned.AtOnce {
 			err = b.ledger.Pardon(ctx, s, id)
 		}
+		if errors.Is(err, ledger.ErrInFlight) {
+			err = beingRevoked(id)
+		}
 		if err != nil {
 			return err
 		}

@@ -149,6 +149,11 @@ func notRetired(id string) error {
 	return absent("no retired grant has the id %q: it was already revoked at Zoho or given up, or it was never retired; list retired to see the grants that are still to be revoked", shorten(id))
 }
 
+// beingRevoked says that a request to Zoho about a grant is not answered yet.
+func beingRevoked(id string) error {
+	return busy("grant " + id + " is being revoked right now: a request to Zoho is not answered yet; try again in a minute, unless retired no longer lists the grant")
+}
+
 func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	id := data.Get("id").(string)
 	err := b.ledger.Retry(ctx, req.Storage, id)
@@ -157,6 +162,8 @@ func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *
 		return nil, notRetired(id)
 	case errors.Is(err, ledger.ErrHeld):
 		return nil, refuse("grant %s is not revoked: %s. No action is needed", id, ledger.ErrHeld)
+	case errors.Is(err, ledger.ErrInFlight):
+		return nil, beingRevoked(id)
 	case e != nil && e.Kind == zoho.Refused:
 		return nil, refuse("grant %s is not revoked: %s. Vault retries, after a minute at first and up to a day apart later. If this server can never revoke the grant, delete retired/%s to give it up", id, e, id)
 	case e != nil:
@@ -173,6 +180,8 @@ func (b *backend) giveUpRetired(ctx context.Context, req *logical.Request, data 
 		return nil, notRetired(id)
 	case errors.Is(err, ledger.ErrHeld):
 		return nil, refuse("grant %s is not given up: %s. To end it, delete the credential", id, ledger.ErrHeld)
+	case errors.Is(err, ledger.ErrInFlight):
+		return nil, beingRevoked(id)
 	case err != nil:
 		return nil, err
 	}

@@ -119,6 +119,10 @@ type Sentence struct {
 // ErrRevoking means that a grant is lost: Zoho is being told to revoke it.
 var ErrRevoking = errors.New("the grant is being revoked")
 
+// ErrInFlight means that a request to Zoho that revokes a grant is not answered yet.
+// Until then the grant can be neither given up nor revoked by another request.
+var ErrInFlight = errors.New("Zoho is being asked to revoke the grant right now")
+
 // Former is a grant that a credential pointed to before.
 type Former struct {
 	Grant
@@ -174,13 +178,16 @@ type Ledger struct {
 	// doubts are the unsettled doubts of this process, each with the time when it was
 	// raised, by the monotonic clock. Any other doubt was left by an earlier process.
 	doubts map[string]time.Time
+	// calls counts the requests to Zoho of this process that revoke a grant and are not
+	// answered yet, by grant id.
+	calls map[string]int
 }
 
 // New returns the ledger of a mount.
 func New(world World, log func() hclog.Logger) *Ledger {
 	return &Ledger{
 		world: world, log: log, grants: store.NewLocks(), tokens: store.NewLocks(),
-		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]time.Time{},
+		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]time.Time{}, calls: map[string]int{},
 	}
 }
 

@@ -46,6 +46,30 @@ func (a *Attempts) waiting(now time.Time) bool {
 	return a != nil && a.Next.After(now) && a.Next.Sub(now) <= maxRetry
 }
 
+// beginCall notes that this process is about to ask Zoho to revoke a grant, whose lock is
+// held. endCall notes that the call is over, and its result stored.
+func (l *Ledger) beginCall(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls[id]++
+}
+
+func (l *Ledger) endCall(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.calls[id]--; l.calls[id] <= 0 {
+		delete(l.calls, id)
+	}
+}
+
+// inFlight reports whether this process is asking Zoho to revoke a grant, whose lock is
+// held. A mark that another process stored is of a call that ended with that process.
+func (l *Ledger) inFlight(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls[id] > 0
+}
+
 // failed notes that an attempt to revoke a grant failed. wait returns how long to wait
 // after so many refusals; it is nil for an attempt that a request asked for. The note is lost if storage fails too.
 func (l *Ledger) failed(ctx context.Context, s logical.Storage, id string, cause error, wait func(refusals int) time.Duration) (waits time.Duration) {
@@ -107,8 +131,8 @@ func (l *Ledger) GiveUp(ctx context.Context, s logical.Storage, id string) (give
 	return given, l.Forget(ctx, s, id)
 }
 
-// decide stores a decision about a retired grant; it fails with ErrHeld or
-// ErrNotRetired.
+// decide stores a decision about a retired grant; it fails with ErrHeld, ErrNotRetired
+// or ErrInFlight.
 func (l *Ledger) decide(ctx context.Context, s logical.Storage, id string, change func(*Grant)) error {
 	g, err := l.find(ctx, s, id)
 	if err != nil {
@@ -128,6 +152,8 @@ func (l *Ledger) decide(ctx context.Context, s logical.Storage, id string, chang
 			return ErrHeld
 		case !g.Retired():
 			return ErrNotRetired
+		case l.inFlight(id):
+			return ErrInFlight
 		}
 		change(g)
 		return l.putDue(ctx, s, g)

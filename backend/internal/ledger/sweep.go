@@ -285,6 +285,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 			return nil
 		}
 		if g.Condemned.Revoking {
+			l.beginCall(id)
 			return nil
 		}
 		return l.tokenLocked(g, func() error {
@@ -306,7 +307,11 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 				// Stored before Zoho is asked: from here on no credential can acquire it.
 				g.Condemned.Revoking = true
 			}
-			return l.putDue(ctx, s, g)
+			if err := l.putDue(ctx, s, g); err != nil || forget != "" {
+				return err
+			}
+			l.beginCall(id)
+			return nil
 		})
 	})
 	if err == nil && forget != "" {
@@ -315,6 +320,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 	if err != nil || g == nil {
 		return held, err
 	}
+	defer l.endCall(id)
 	if err := l.world.Revoke(ctx, s, g); err != nil {
 		return false, err
 	}
@@ -448,6 +454,9 @@ func (l *Ledger) Pardon(ctx context.Context, s logical.Storage, id string) error
 		g, err := l.find(ctx, s, id)
 		if err != nil || !g.doomed() {
 			return err
+		}
+		if l.inFlight(id) {
+			return ErrInFlight
 		}
 		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.Attempts = false, false, nil
 		return l.putDue(ctx, s, g)
