@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -118,13 +119,16 @@ func (l *Ledger) Retry(ctx context.Context, s logical.Storage, id string) error 
 }
 
 // GiveUp forgets a retired grant without revoking it at Zoho, and returns what was known
-// of it.
+// of it: nil if its entry cannot be read, which is deleted then.
 func (l *Ledger) GiveUp(ctx context.Context, s logical.Storage, id string) (given *Grant, err error) {
 	err = l.decide(ctx, s, id, func(g *Grant) {
 		known := *g
 		given = &known
 		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.Attempts = false, false, nil
 	})
+	if store.Unreadable(err) {
+		return nil, l.giveUpUnreadable(ctx, s, id)
+	}
 	if err != nil {
 		return nil, err
 	}
