@@ -15,6 +15,7 @@ import (
 
 	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -177,6 +178,9 @@ func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, h
 }
 
 func (b *backend) unrevoked(err error) string {
+	if errors.Is(err, errUnreadableGrant) {
+		return "the credential is deleted, but a grant that it had before is not revoked: its stored entry cannot be read; Vault's log names the entry. List retired to see it. To end the grant, its user removes the app under Connected Apps in the Zoho account"
+	}
 	return "the credential is deleted, but its grant is not yet revoked at Zoho: " + b.cause(err) + "; this is retried until Zoho agrees. List retired to see the grant; to end it earlier, its user removes the app under Connected Apps in the Zoho account"
 }
 
@@ -202,7 +206,10 @@ func (b *backend) pardon(ctx context.Context, s logical.Storage, name string) er
 		if err == nil && g != nil && g.Condemned.Name == name && g.Condemned.AtOnce {
 			err = b.ledger.Pardon(ctx, s, id)
 		}
-		if err != nil {
+		if errors.Is(err, ledger.ErrInFlight) {
+			err = beingRevoked(id)
+		}
+		if err != nil && !store.Unreadable(err) {
 			return err
 		}
 	}

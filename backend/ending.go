@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/credential"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -187,6 +188,9 @@ func (e *ending) endFormer(ctx context.Context, f credential.Former) (revoked in
 		return e.revokeVariant(ctx, f.ID, f.Variant)
 	}
 	g, err := e.b.ledger.Hasten(ctx, e.s, f.ID, e.name)
+	if store.Unreadable(err) {
+		return e.endUnreadable(ctx, f)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -208,6 +212,24 @@ func (e *ending) endFormer(ctx context.Context, f credential.Former) (revoked in
 	return len(done.Tokens), err
 }
 
+// errUnreadableGrant says why a grant that a credential had before is not revoked.
+var errUnreadableGrant error = &answer{status: http.StatusInternalServerError, text: "what is stored of a grant that it had before cannot be read, and Vault's log names the entry"}
+
+// endUnreadable revokes the access tokens of a former grant whose entry cannot be read, of
+// those that were minted for the name. The grant itself cannot be revoked.
+func (e *ending) endUnreadable(ctx context.Context, f credential.Former) (revoked int, err error) {
+	done, err := e.revokeRecord(ctx, f.ID, f.Variant, e.mintedForName())
+	if err == nil && !e.leak {
+		err = errUnreadableGrant
+	}
+	return len(done.Tokens), err
+}
+
+// mintedForName chooses the access tokens that were minted for the name.
+func (e *ending) mintedForName() zoho.Revocation {
+	return zoho.Revocation{Tokens: func(t *zoho.Token) bool { return t.Credential == e.name }}
+}
+
 // endLeft revokes at once what is due to be revoked of the name, or of every name: grants
 // of credentials that were deleted, or that a crash took from them. Where somebody is about
 // to use one, and tokens have leaked, its access tokens are. Those that were tried are left
@@ -225,6 +247,9 @@ func (e *ending) endLeft(ctx context.Context, tried ...string) (map[string]left,
 			return errUnreached
 		}
 		g, err := e.b.ledger.Left(ctx, e.s, id)
+		if e.name != "" && store.Unreadable(err) {
+			return nil // nothing says that it is of this name; the sweep logs it
+		}
 		if g == nil || !g.Condemned.Revoke || e.name != "" && e.name != g.Condemned.Name {
 			return err
 		}
@@ -246,7 +271,7 @@ func (e *ending) endLeft(ctx context.Context, tried ...string) (map[string]left,
 // grant with the same refresh token is in use, so that this one is only forgotten.
 func (e *ending) endGrant(ctx context.Context, id string) (revoked int, elsewhere bool, err error) {
 	state, err := e.b.world.look(ctx, e.s, id)
-	if err != nil {
+	if err != nil && !store.Unreadable(err) {
 		return 0, false, err
 	}
 	held, err := e.b.ledger.Revoke(ctx, e.s, id)

@@ -43,6 +43,9 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	if errors.Is(err, ledger.ErrRevoking) {
 		return nil, nil, refuse("this refresh token belonged to a credential of this mount that was deleted or replaced, and is being revoked at %s; obtain another with %s", hostOf(dc), k.again())
 	}
+	if store.Unreadable(err) {
+		return nil, nil, refuse("what is stored of the grant of this refresh token cannot be read (%s); give the grant up with a delete of retired/%s, then import the refresh token again", err, d.account.ID)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

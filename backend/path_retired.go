@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -136,6 +137,9 @@ func describeRetired(g *ledger.Grant) map[string]any {
 func (b *backend) readRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	id := data.Get("id").(string)
 	g, err := b.ledger.Get(ctx, req.Storage, id)
+	if store.Unreadable(err) {
+		return nil, unreadableGrant(id, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,18 +149,31 @@ func (b *backend) readRetired(ctx context.Context, req *logical.Request, data *f
 	return &logical.Response{Data: describeRetired(g)}, nil
 }
 
+func unreadableGrant(id string, err error) error {
+	return refuse("the stored entry of grant %s cannot be read (%s); upgrade the plugin if a newer release wrote it, or give the grant up with a delete of retired/%s", id, err, id)
+}
+
 func notRetired(id string) error {
 	return absent("no retired grant has the id %q: it was already revoked at Zoho or given up, or it was never retired; list retired to see the grants that are still to be revoked", shorten(id))
+}
+
+// beingRevoked says that a request to Zoho about a grant is not answered yet.
+func beingRevoked(id string) error {
+	return busy("grant " + id + " is being revoked right now: a request to Zoho is not answered yet; try again in a minute, unless retired no longer lists the grant")
 }
 
 func (b *backend) retryRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	id := data.Get("id").(string)
 	err := b.ledger.Retry(ctx, req.Storage, id)
 	switch e := zoho.AsError(err); {
+	case store.Unreadable(err):
+		return nil, unreadableGrant(id, err)
 	case errors.Is(err, ledger.ErrNotRetired):
 		return nil, notRetired(id)
 	case errors.Is(err, ledger.ErrHeld):
 		return nil, refuse("grant %s is not revoked: %s. No action is needed", id, ledger.ErrHeld)
+	case errors.Is(err, ledger.ErrInFlight):
+		return nil, beingRevoked(id)
 	case e != nil && e.Kind == zoho.Refused:
 		return nil, refuse("grant %s is not revoked: %s. Vault retries, after a minute at first and up to a day apart later. If this server can never revoke the grant, delete retired/%s to give it up", id, e, id)
 	case e != nil:
@@ -173,8 +190,16 @@ func (b *backend) giveUpRetired(ctx context.Context, req *logical.Request, data 
 		return nil, notRetired(id)
 	case errors.Is(err, ledger.ErrHeld):
 		return nil, refuse("grant %s is not given up: %s. To end it, delete the credential", id, ledger.ErrHeld)
+	case errors.Is(err, ledger.ErrInFlight):
+		return nil, beingRevoked(id)
 	case err != nil:
 		return nil, err
+	}
+	if g == nil {
+		b.Logger().Info("a retired grant is given up", "grant", id, "readable", false)
+		resp := &logical.Response{}
+		resp.AddWarning("the stored entry of grant " + id + " could not be read and is deleted, with its refresh token, its accounts server and the name of its credential: Vault can never revoke the grant, and its refresh token may still work at Zoho. To end it, its Zoho user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user")
+		return resp, nil
 	}
 	b.Logger().Info("a retired grant is given up", "grant", id, "credential", g.Condemned.Name)
 	host := g.AccountsURL

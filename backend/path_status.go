@@ -4,6 +4,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -128,8 +129,9 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		return nil, err
 	}
 	answer := describeCredential(k)
+	resp := &logical.Response{Data: answer}
 	if err := b.describeFormer(ctx, req.Storage, k, answer); err != nil {
-		return nil, err
+		resp.AddWarning("retired_grants and retired_tokens are not complete: what is stored of a grant that the credential had before cannot be read; Vault's log names the entry")
 	}
 	maps.Copy(answer, about)
 	waiting := p.Waits(now)
@@ -140,7 +142,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 	if err != nil {
 		answer["state"], answer["last_error"], answer["next_command"] = stateNeedsConsent, err.Error(), k.nextCommand(req.MountPoint)
 		answer["remedy"] = "connect again with authorize/" + name + ", or put the old configuration back"
-		return &logical.Response{Data: answer}, nil
+		return resp, nil
 	}
 	answer["accounts_server"], answer["api_domain"] = d.dc.AccountsURL, firstOf(k.APIDomain, d.dc.APIDomain)
 	state, err := b.keeper.Look(ctx, b.account(d, req.Storage))
@@ -156,7 +158,7 @@ func (b *backend) readStatus(ctx context.Context, req *logical.Request, data *fr
 		answer["next_command"] = vaultCommand("write", req.MountPoint+credsPrefix+name, "disabled=false")
 		answer["remedy"] = "write disabled=false to creds/" + name + " to enable it"
 	}
-	return &logical.Response{Data: answer}, nil
+	return resp, nil
 }
 
 // describeCredential is what is stored of a credential.
@@ -230,14 +232,16 @@ func notConnected(c *consent.Consent, about map[string]any, mountPoint, name str
 	return answer
 }
 
-// describeFormer adds what still lives of the grants that a credential had before.
-func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *known, answer map[string]any) error {
+// describeFormer adds what still lives of the grants that a credential had before. It
+// counts what can be read, and returns the first failure.
+func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *known, answer map[string]any) (failed error) {
 	grants, tokens := 0, 0
 	for _, f := range k.Former {
 		if f.GrantType != credential.GrantClient {
 			g, err := b.ledger.Condemned(ctx, s, f.ID)
 			if err != nil {
-				return err
+				failed = cmp.Or(failed, err)
+				continue
 			}
 			if g == nil {
 				continue // gone, or another credential's
@@ -246,7 +250,8 @@ func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *know
 		}
 		state, err := b.world.look(ctx, s, f.ID)
 		if err != nil {
-			return err
+			failed = cmp.Or(failed, err)
+			continue
 		}
 		for _, t := range state.Tokens {
 			if t.Variant == f.Variant {
@@ -255,7 +260,12 @@ func (b *backend) describeFormer(ctx context.Context, s logical.Storage, k *know
 		}
 	}
 	answer["retired_grants"], answer["retired_tokens"] = grants, tokens
-	return nil
+	if failed != nil {
+		b.spawn(func(context.Context) { // the answer does not wait for a log line
+			b.Logger().Warn("the former grants of a credential cannot be counted in full", "credential", k.name, "error", failed)
+		})
+	}
+	return failed
 }
 
 // nextStep says how a pending consent goes on.

@@ -6,6 +6,7 @@ package zoho
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -17,6 +18,9 @@ const recordVersion = 2
 
 // ErrNewerFormat means that a newer release wrote what is stored.
 var ErrNewerFormat = errors.New("stored by a newer release of this plugin; upgrade the plugin, nothing was changed")
+
+// ErrDamagedRecord means that a stored record of tokens is not what this package writes.
+var ErrDamagedRecord = errors.New("stored token record is damaged")
 
 // Record is what survives a restart.
 type Record struct {
@@ -57,10 +61,10 @@ func ParseRecord(data []byte) (*Record, error) {
 	}
 	if err != nil {
 		// The decoder's error may quote what is stored.
-		return nil, errors.New("stored token record is damaged: not the JSON this engine writes")
+		return nil, fmt.Errorf("%w: not the JSON this engine writes", ErrDamagedRecord)
 	}
 	if r.Version < 1 {
-		return nil, errors.New("stored token record is damaged: it has no format version")
+		return nil, fmt.Errorf("%w: it has no format version", ErrDamagedRecord)
 	}
 	tokens := r.Tokens[:0]
 	for _, t := range r.Tokens {

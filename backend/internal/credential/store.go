@@ -5,6 +5,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
@@ -235,6 +237,43 @@ func (c *Store) Grants(ctx context.Context, s logical.Storage, name string) (*le
 		})
 	}
 	return &current, before, nil
+}
+
+// readers is how many credentials are read at once to find those that use a grant.
+const readers = 16
+
+// Holders returns the names of the credentials that point to a grant. It reads them past
+// the cache, which keeps what is in use. One that cannot be read is skipped.
+func (c *Store) Holders(ctx context.Context, s logical.Storage, id string) ([]string, error) {
+	names, err := s.List(ctx, Prefix)
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var holders []string
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for _, name := range names {
+		group.Go(func() error {
+			var k Credential
+			err := store.Get(ctx, s, Prefix+name, &k)
+			if errors.Is(err, store.ErrAbsent) || store.Unreadable(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if held, _ := k.Grant(); held == id {
+				mu.Lock()
+				defer mu.Unlock()
+				holders = append(holders, name)
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	slices.Sort(holders)
+	return holders, err
 }
 
 // Remember makes a credential remember a grant that it had before.

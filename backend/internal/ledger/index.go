@@ -86,6 +86,14 @@ func (l *Ledger) twins(ctx context.Context, s logical.Storage, g *Grant) ([]*Gra
 			continue
 		}
 		twin, err := l.find(ctx, s, id)
+		if store.Unreadable(err) {
+			// One that credentials use counts as held; of any other nothing is known.
+			other := *g
+			other.ID = id
+			if twin, err = l.rebuild(ctx, s, other, err); store.Unreadable(err) {
+				continue
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

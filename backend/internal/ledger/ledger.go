@@ -119,6 +119,10 @@ type Sentence struct {
 // ErrRevoking means that a grant is lost: Zoho is being told to revoke it.
 var ErrRevoking = errors.New("the grant is being revoked")
 
+// ErrInFlight means that a request to Zoho that revokes a grant is not answered yet.
+// Until then the grant can be neither given up nor revoked by another request.
+var ErrInFlight = errors.New("Zoho is being asked to revoke the grant right now")
+
 // Former is a grant that a credential pointed to before.
 type Former struct {
 	Grant
@@ -133,6 +137,9 @@ type World interface {
 	// Grants returns the grant that a credential points to, nil without one, and
 	// those that it pointed to before.
 	Grants(ctx context.Context, s logical.Storage, name string) (*Grant, []Former, error)
+	// Holders returns the names of the credentials that point to a grant, read from storage
+	// one by one. A credential that cannot be read is skipped.
+	Holders(ctx context.Context, s logical.Storage, id string) ([]string, error)
 	// Still runs work while the credential of a name does not change.
 	Still(name string, work func() error) error
 	// Replace makes a credential, the lock of whose name is held, point to the grant with
@@ -161,6 +168,7 @@ type Ledger struct {
 	grants, tokens *store.Locks
 	sweeping       sweeping
 	names          dueNames
+	damaged        damaged
 	// forward is set when storage holds nothing of format 1 any more.
 	forward atomic.Bool
 
@@ -174,13 +182,16 @@ type Ledger struct {
 	// doubts are the unsettled doubts of this process, each with the time when it was
 	// raised, by the monotonic clock. Any other doubt was left by an earlier process.
 	doubts map[string]time.Time
+	// calls counts the requests to Zoho of this process that revoke a grant and are not
+	// answered yet, by grant id.
+	calls map[string]int
 }
 
 // New returns the ledger of a mount.
 func New(world World, log func() hclog.Logger) *Ledger {
 	return &Ledger{
 		world: world, log: log, grants: store.NewLocks(), tokens: store.NewLocks(),
-		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]time.Time{},
+		sweeping: sweeping{rests: map[string]rest{}}, names: dueNames{of: map[string][]string{}}, damaged: damaged{logged: map[string]logged{}}, owed: map[string]*Grant{}, gone: map[string]time.Time{}, doubts: map[string]time.Time{}, calls: map[string]int{},
 	}
 }
 
@@ -204,7 +215,14 @@ func (l *Ledger) Keep(ctx context.Context, s logical.Storage, g Grant, name stri
 			if errors.Is(err, store.ErrAbsent) {
 				return nil
 			}
-			return err
+			if !store.Unreadable(err) {
+				return err
+			}
+			known, err := l.rebuild(ctx, s, g, err)
+			if err != nil {
+				return nil // no credential has it, and it is stored at due by now
+			}
+			quiet = *known
 		}
 		quiet.doubt(d)
 		return l.putDue(ctx, s, &quiet)
@@ -381,6 +399,12 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 		}()
 		return l.grants.Locked(id, func() error {
 			g, err := l.find(ctx, s, id)
+			if points && store.Unreadable(err) {
+				if g, err = l.rebuild(ctx, s, *current, err); err == nil {
+					held = true
+					return l.settle(ctx, s, g)
+				}
+			}
 			if err != nil || g == nil {
 				return err
 			}
@@ -453,6 +477,13 @@ func (l *Ledger) releaseAll(ctx context.Context, s logical.Storage, current stri
 func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name string, atOnce bool) error {
 	return l.grants.Locked(f.ID, func() error {
 		g, err := l.find(ctx, s, f.ID)
+		if store.Unreadable(err) {
+			l.warnDamaged(f.ID, err)
+			if f.Variant == "" {
+				return nil // its refresh token is nowhere else
+			}
+			g, err = nil, nil
+		}
 		if err != nil {
 			return err
 		}
@@ -488,7 +519,7 @@ func (l *Ledger) Know(ctx context.Context, s logical.Storage, name string) error
 		return err
 	}
 	known, err := l.find(ctx, s, current.ID)
-	if err != nil || known != nil && known.indexed && slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
+	if err != nil && !store.Unreadable(err) || known != nil && known.indexed && slices.ContainsFunc(known.Holders, func(h Holder) bool { return h.Name == name && h.Held }) {
 		return err
 	}
 	if err := l.releaseAll(ctx, s, current.ID, former, name, false); err != nil {
@@ -617,6 +648,9 @@ func (l *Ledger) find(ctx context.Context, s logical.Storage, id string) (*Grant
 // load returns what is stored of a grant, or what is known of it otherwise.
 func (l *Ledger) load(ctx context.Context, s logical.Storage, g Grant) (*Grant, error) {
 	known, err := l.find(ctx, s, g.ID)
+	if store.Unreadable(err) {
+		return l.rebuild(ctx, s, g, err)
+	}
 	if err != nil || known != nil {
 		return known, err
 	}

@@ -9,6 +9,8 @@ import (
 	"errors"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/store"
 )
 
 // GoOn notes that a grant goes on as another, which replaces it, for a credential and
@@ -17,6 +19,11 @@ import (
 func (l *Ledger) GoOn(ctx context.Context, s logical.Storage, next Grant, name string) (doubts map[string]string, err error) {
 	doubts = map[string]string{name: ""}
 	replaced, unread := l.find(ctx, s, next.Replaces)
+	if store.Unreadable(unread) {
+		before := next // of the same client and server
+		before.ID, before.Replaces = next.Replaces, ""
+		replaced, unread = l.rebuild(ctx, s, before, unread)
+	}
 	if replaced != nil {
 		next.ZUID = replaced.ZUID
 		for _, h := range replaced.Holders {

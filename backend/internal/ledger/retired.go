@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -44,6 +45,30 @@ func after(refusals int) time.Duration {
 // any wait is long was noted before the clock was set back.
 func (a *Attempts) waiting(now time.Time) bool {
 	return a != nil && a.Next.After(now) && a.Next.Sub(now) <= maxRetry
+}
+
+// beginCall notes that this process is about to ask Zoho to revoke a grant, whose lock is
+// held. endCall notes that the call is over, and its result stored.
+func (l *Ledger) beginCall(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls[id]++
+}
+
+func (l *Ledger) endCall(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.calls[id]--; l.calls[id] <= 0 {
+		delete(l.calls, id)
+	}
+}
+
+// inFlight reports whether this process is asking Zoho to revoke a grant, whose lock is
+// held. A mark that another process stored is of a call that ended with that process.
+func (l *Ledger) inFlight(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls[id] > 0
 }
 
 // failed notes that an attempt to revoke a grant failed. wait returns how long to wait
@@ -94,21 +119,24 @@ func (l *Ledger) Retry(ctx context.Context, s logical.Storage, id string) error 
 }
 
 // GiveUp forgets a retired grant without revoking it at Zoho, and returns what was known
-// of it.
+// of it: nil if its entry cannot be read, which is deleted then.
 func (l *Ledger) GiveUp(ctx context.Context, s logical.Storage, id string) (given *Grant, err error) {
 	err = l.decide(ctx, s, id, func(g *Grant) {
 		known := *g
 		given = &known
 		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.Attempts = false, false, nil
 	})
+	if store.Unreadable(err) {
+		return nil, l.giveUpUnreadable(ctx, s, id)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return given, l.Forget(ctx, s, id)
 }
 
-// decide stores a decision about a retired grant; it fails with ErrHeld or
-// ErrNotRetired.
+// decide stores a decision about a retired grant; it fails with ErrHeld, ErrNotRetired
+// or ErrInFlight.
 func (l *Ledger) decide(ctx context.Context, s logical.Storage, id string, change func(*Grant)) error {
 	g, err := l.find(ctx, s, id)
 	if err != nil {
@@ -128,6 +156,8 @@ func (l *Ledger) decide(ctx context.Context, s logical.Storage, id string, chang
 			return ErrHeld
 		case !g.Retired():
 			return ErrNotRetired
+		case l.inFlight(id):
+			return ErrInFlight
 		}
 		change(g)
 		return l.putDue(ctx, s, g)

@@ -134,7 +134,9 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		}
 		g, err := l.find(ctx, s, id)
 		if err != nil {
-			told = append(told, func() { l.log().Warn("what is known of a grant cannot be read", "error", err) })
+			if !store.Unreadable(err) || l.damaged.due(id) {
+				told = append(told, func() { l.log().Warn("what is known of a grant cannot be read", "grant", id, "error", err) })
+			}
 			continue
 		}
 		if g == nil {
@@ -209,7 +211,7 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 		var alive time.Time
 		// The token that came with its code may be on its way to the record still.
 		err := l.world.Alone(ctx, g.ID, func() (err error) {
-			alive, _, err = l.world.Tokens(ctx, s, g.ID)
+			alive, _, err = l.lifetimes(ctx, s, g)
 			return err
 		})
 		if err != nil || alive.After(time.Now()) {
@@ -285,6 +287,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 			return nil
 		}
 		if g.Condemned.Revoking {
+			l.beginCall(id)
 			return nil
 		}
 		return l.tokenLocked(g, func() error {
@@ -306,7 +309,11 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 				// Stored before Zoho is asked: from here on no credential can acquire it.
 				g.Condemned.Revoking = true
 			}
-			return l.putDue(ctx, s, g)
+			if err := l.putDue(ctx, s, g); err != nil || forget != "" {
+				return err
+			}
+			l.beginCall(id)
+			return nil
 		})
 	})
 	if err == nil && forget != "" {
@@ -315,6 +322,7 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 	if err != nil || g == nil {
 		return held, err
 	}
+	defer l.endCall(id)
 	if err := l.world.Revoke(ctx, s, g); err != nil {
 		return false, err
 	}
@@ -338,7 +346,7 @@ func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error
 				if g.Condemned.Revoke {
 					return nil
 				}
-				_, matters, err := l.world.Tokens(ctx, s, id)
+				_, matters, err := l.lifetimes(ctx, s, g)
 				if err != nil || matters.After(time.Now()) {
 					return err
 				}
@@ -448,6 +456,9 @@ func (l *Ledger) Pardon(ctx context.Context, s logical.Storage, id string) error
 		g, err := l.find(ctx, s, id)
 		if err != nil || !g.doomed() {
 			return err
+		}
+		if l.inFlight(id) {
+			return ErrInFlight
 		}
 		g.Condemned.Revoke, g.Condemned.Revoking, g.Condemned.Attempts = false, false, nil
 		return l.putDue(ctx, s, g)

@@ -159,6 +159,9 @@ func (l *Ledger) ForgottenOf(ctx context.Context, s logical.Storage, name string
 	forgotten := map[string][]string{}
 	for _, id := range due {
 		g, err := l.find(ctx, s, id)
+		if store.Unreadable(err) {
+			continue // the sweep logs it
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ var (
 // Unreadable reports whether an error is about a stored value itself, which reading
 // again does not change: it is damaged, or of a newer format.
 func Unreadable(err error) bool {
-	return errors.Is(err, ErrDamaged) || errors.Is(err, zoho.ErrNewerFormat)
+	return errors.Is(err, ErrDamaged) || errors.Is(err, zoho.ErrNewerFormat) || errors.Is(err, zoho.ErrDamagedRecord)
 }
 
 // Versioned is embedded in every stored value.
