@@ -42,6 +42,7 @@ var parts = map[string]string{
 	"variants": "what pays",
 	"storms":   "fresh reads and storms",
 	"retired":  "retired grants",
+	"glass":    "break glass",
 	"start":    "starts and failovers",
 	"sizes":    "the figures of *Size*",
 }
