@@ -41,7 +41,11 @@ func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) 
 // without an id and a secret.
 func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
 	c, err := w.memory.config(ctx, s)
-	if errors.As(err, new(*answer)) {
+	var unknown *epochsUnknown
+	switch {
+	case errors.As(err, &unknown):
+		return unknown.client, nil
+	case errors.As(err, new(*answer)):
 		return w.unconfigured()
 	}
 	return c, err

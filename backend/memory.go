@@ -34,6 +34,8 @@ type memory struct {
 	// transport is fixed by tests; nil means one made from the configuration.
 	transport http.RoundTripper
 	consents  *consent.Consents
+	// epochs are loaded before a client is kept, and so before a token is handed out.
+	epochs *epochs
 	client    atomic.Pointer[client]
 	creds     *lru.Cache[string, *known]
 	// logKey outlives a change of the configuration, which never changes it.
@@ -76,8 +78,8 @@ func (m *memory) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changes++
-	if key == configKey {
-		m.client.Store(nil)
+	if key == configKey || key == epochKey {
+		m.client.Store(nil) // the next read loads both
 		m.unconfigured.Store(false)
 	}
 	for _, prefix := range []string{credsPrefix, consent.Prefix} {
@@ -131,9 +133,21 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 		return nil, err
 	}
 	m.logKey.Store(&c.LogKey)
+	if err := m.epochs.load(ctx, s); err != nil {
+		return nil, &epochsUnknown{err, c}
+	}
 	m.keep(generation, func() { m.client.Store(c) })
 	return c, nil
 }
+
+// epochsUnknown says that no token can be handed out, since it is not known which of them
+// are revoked. What revokes needs only the client.
+type epochsUnknown struct {
+	error
+	client *client
+}
+
+func (e *epochsUnknown) Unwrap() error { return e.error }
 
 // whose returns for which credential a state was made, "" if none of this mount's was.
 // It looks at storage where the configuration is not in memory, once after each change.
