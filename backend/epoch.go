@@ -8,6 +8,7 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -29,7 +30,9 @@ type storedEpochs struct {
 // epochs owns the stored epochs.
 type epochs struct {
 	keeper *zoho.Keeper
-	mu     sync.Mutex // held from reading the entry until it is stored
+	// known: what is stored is known to the keeper.
+	known atomic.Bool
+	mu    sync.Mutex // held from reading the entry until it is stored
 }
 
 // load makes known what another node, or an earlier process, stored.

@@ -40,12 +40,8 @@ func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) 
 // client returns the client in force, or, where the mount has no config any more, one
 // without an id and a secret.
 func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
-	c, err := w.memory.config(ctx, s)
-	var unknown *epochsUnknown
-	switch {
-	case errors.As(err, &unknown):
-		return unknown.client, nil
-	case errors.As(err, new(*answer)):
+	c, err := w.memory.configured(ctx, s)
+	if errors.As(err, new(*answer)) {
 		return w.unconfigured()
 	}
 	return c, err
