@@ -264,6 +264,7 @@ func (e *ending) revokeRecords(ctx context.Context, ids []string, t *results) {
 		done, err := e.revokeRecord(ctx, id, "", all)
 		if err != nil && !done.Stored {
 			t.keep(id)
+			t.keep(done.ID)
 		}
 		for _, token := range done.Tokens {
 			t.add(e.nameOf(ctx, id, token), 1, nil)

@@ -90,9 +90,6 @@ func (o *options) glassRun(s *server, z *simulated, mount string, round int) (ru
 	return run, err
 }
 
-// rate is how many access tokens were revoked a second.
-func (r GlassRun) rate() float64 { return float64(r.Revoked) / r.Took.Seconds() }
-
 // each returns the median of a figure of the runs for one access token.
 func each(runs []GlassRun, figure func(GlassRun) float64) float64 {
 	var figures []float64

@@ -36,6 +36,8 @@ type Revoked struct {
 	Unless bool
 	// Stored: the record in storage marks those that are left. Without an error it is so.
 	Stored bool
+	// ID is the grant that had the tokens: another one, if a new refresh token took over.
+	ID string
 }
 
 // atOncePerGrant is how many tokens of one grant are revoked at once.
@@ -57,7 +59,6 @@ func (k *Keeper) RevokeTokens(ctx context.Context, a *Account, v Revocation) (do
 	if v.Before == 0 && a.Shelf.ReadOnly() {
 		return done, ErrReadOnly
 	}
-	a = k.follow(a)
 	if v.Tokens == nil {
 		v.Tokens = func(t *Token) bool { return t.Variant == a.Variant }
 	}
@@ -66,16 +67,32 @@ func (k *Keeper) RevokeTokens(ctx context.Context, a *Account, v Revocation) (do
 			return a.Client.Revoke(ctx, token, AccessToken)
 		}
 	}
-	err = k.alone(ctx, a.ID, func() (err error) {
-		if v.Unless != nil {
-			if done.Unless, err = v.Unless(); err != nil || done.Unless {
-				return err
+	for moved := true; moved; {
+		a = k.follow(a)
+		err = k.alone(ctx, a.ID, func() (err error) {
+			// A flight that was waited for may have moved the tokens to another grant.
+			if moved = k.follow(a) != a; moved {
+				return nil
 			}
+			done, err = k.revokeUnless(ctx, a, v)
+			return err
+		})
+		if err != nil {
+			break
 		}
-		done, err = k.revoke(ctx, a, v)
-		return err
-	})
+	}
+	done.ID = a.ID
 	return done, err
+}
+
+// revokeUnless is revoke, if v.Unless does not forbid it.
+func (k *Keeper) revokeUnless(ctx context.Context, a *Account, v Revocation) (done Revoked, err error) {
+	if v.Unless != nil {
+		if done.Unless, err = v.Unless(); err != nil || done.Unless {
+			return done, err
+		}
+	}
+	return k.revoke(ctx, a, v)
 }
 
 // revoke does it, as the only flight on the grant.
