@@ -86,6 +86,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 	b := &backend{storage: s, memory: m, consents: m.consents, credentials: credential.NewStore(m), configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
+	m.epochs = &epochs{keeper: b.keeper}
 	b.world = &world{b.credentials, m, b.keeper}
 	b.ledger = ledger.New(b.world, func() hclog.Logger { return b.Logger() })
 	b.Backend = &framework.Backend{
@@ -95,7 +96,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		PathsSpecial: &logical.Paths{
 			Unauthenticated: []string{callbackPath},
 			SealWrapStorage: []string{
-				configKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix, ledger.UsePrefix,
+				configKey, epochKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix, ledger.UsePrefix,
 				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
 			},
 		},

@@ -27,6 +27,9 @@ type ending struct {
 	// leak: access tokens have leaked, so that they are revoked though another credential
 	// uses them.
 	leak bool
+	// epoch is the one that began with this request, 0 if none did: tokens of earlier ones
+	// are condemned without a mark in their record.
+	epoch uint64
 }
 
 // busy says what another request is at, so that this one can't promise more.

@@ -40,7 +40,7 @@ func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) 
 // client returns the client in force, or one without an id and a secret if the mount no
 // longer has a config.
 func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
-	c, err := w.memory.config(ctx, s)
+	c, err := w.memory.configured(ctx, s)
 	if errors.As(err, new(*answer)) {
 		return w.unconfigured()
 	}

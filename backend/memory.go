@@ -35,8 +35,10 @@ type memory struct {
 	// transport is fixed by tests; nil means one made from the configuration.
 	transport http.RoundTripper
 	consents  *consent.Consents
-	client    atomic.Pointer[client]
-	creds     *lru.Cache[string, *known]
+	// epochs are loaded before a token is handed out.
+	epochs *epochs
+	client atomic.Pointer[client]
+	creds  *lru.Cache[string, *known]
 	// logKey outlives a change of the configuration, which never changes it.
 	logKey atomic.Pointer[[]byte]
 	// unconfigured: there was no configuration when it was looked for last.
@@ -77,6 +79,9 @@ func (m *memory) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changes++
+	if key == epochKey {
+		m.epochs.known.Store(false)
+	}
 	if key == configKey {
 		m.client.Store(nil)
 		m.unconfigured.Store(false)
@@ -112,8 +117,21 @@ func (m *memory) keep(generation uint64, add func()) {
 	}
 }
 
-// config returns the client of this mount, or a refusal without one.
+// config returns the client of this mount, or a refusal without one. When it returns it is
+// known which access tokens are revoked.
 func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error) {
+	c, err := m.configured(ctx, s)
+	if err == nil {
+		err = m.loadEpochs(ctx, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// configured is config for what hands out no access token.
+func (m *memory) configured(ctx context.Context, s logical.Storage) (*client, error) {
 	if c := m.client.Load(); c != nil {
 		return c, nil
 	}
@@ -136,13 +154,26 @@ func (m *memory) config(ctx context.Context, s logical.Storage) (*client, error)
 	return c, nil
 }
 
+// loadEpochs makes known which access tokens are revoked, if that is not known.
+func (m *memory) loadEpochs(ctx context.Context, s logical.Storage) error {
+	if m.epochs.known.Load() {
+		return nil
+	}
+	generation := m.generation()
+	if err := m.epochs.load(ctx, s); err != nil {
+		return err
+	}
+	m.keep(generation, func() { m.epochs.known.Store(true) })
+	return nil
+}
+
 // whose returns for which credential a state was made, "" if none of this mount's was.
 // It looks at storage where the configuration is not in memory, once after each change.
 func (m *memory) whose(ctx context.Context, s logical.Storage, state string) (name string, err error) {
 	if m.unconfigured.Load() {
 		return "", nil
 	}
-	c, err := m.config(ctx, s)
+	c, err := m.configured(ctx, s)
 	var told *answer
 	if errors.As(err, &told) {
 		return "", nil // there is none

@@ -30,7 +30,7 @@ func consentFields() map[string]*framework.FieldSchema {
 		"expire_time":          {Type: framework.TypeTime, Description: "Time until which the consent can be completed."},
 		"result":               {Type: framework.TypeString, Description: "Result of the last attempt to complete the consent: connected, declined, failed or wrong_account. Empty if there was no attempt."},
 		"result_time":          {Type: framework.TypeTime, Description: "When the last attempt to complete the consent ended."},
-		"result_detail":        {Type: framework.TypeString, Description: "Why the last attempt did not connect the credential, and what to do next. After wrong_account it names the account that consented."},
+		"result_detail":        {Type: framework.TypeString, Description: "Why the last attempt did not connect the credential, and what to do next."},
 		"zoho_error":           {Type: framework.TypeString, Description: "The error word that Zoho sent in the redirect instead of a code, such as access_denied or no_org."},
 		"granted_scopes":       {Type: framework.TypeStringSlice, Description: "Scopes that Zoho granted, if its answer listed them."},
 		"refused_scopes":       {Type: framework.TypeStringSlice, Description: "Scopes that were asked for and not granted."},

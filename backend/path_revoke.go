@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -104,6 +105,12 @@ type results struct {
 	mu    sync.Mutex
 	ended map[string]left
 	late  int // what the request's time was not enough for
+	// first is the first grant that was not reached, "" if all were. kept are grants whose
+	// record does not say which tokens are left.
+	first string
+	kept  []string
+	// unsaved is why it is not stored which access tokens are revoked, nil if it is.
+	unsaved error
 }
 
 func (t *results) add(name string, revoked int, err error) {
@@ -112,10 +119,47 @@ func (t *results) add(name string, revoked int, err error) {
 	t.ended[name] = t.ended[name].and(revoked, err)
 }
 
-func (t *results) unreached() {
+func (t *results) unreached(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.late++
+	if t.late++; t.first == "" || id < t.first {
+		t.first = id
+	}
+}
+
+func (t *results) keep(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, id)
+}
+
+// maxExcept bounds the grants that a span names one by one.
+const maxExcept = 1000
+
+// span returns which of some grants, sorted, have no living token of an earlier epoch but
+// those that their record marks; false if there are none.
+func (t *results) span(epoch uint64, ids []string) (zoho.Span, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	slices.Sort(t.kept)
+	t.kept = slices.Compact(t.kept)
+	s := zoho.Span{Before: epoch, Except: t.kept, At: time.Now().UTC().Round(0)}
+	end := t.first // the first grant that is not part of the span
+	if len(s.Except) > maxExcept {
+		if over := s.Except[maxExcept]; end == "" || over < end {
+			end = over
+		}
+	}
+	if end == "" {
+		return s, true
+	}
+	at, _ := slices.BinarySearch(ids, end)
+	if at == 0 {
+		return s, false
+	}
+	s.Through = ids[at-1]
+	s.Except = slices.DeleteFunc(s.Except, func(id string) bool { return id > s.Through })
+	return s, true
 }
 
 func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
@@ -126,6 +170,10 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	defer cancel()
 	e := &ending{b: b, s: req.Storage, r: r, leak: true}
 	t := &results{ended: map[string]left{}}
+	// Without an epoch each record is marked before the accounts server is asked.
+	if e.epoch, err = b.memory.epochs.begin(ctx, req.Storage); err != nil {
+		e.epoch = 0
+	}
 	unfinished, err := e.revokeAll(ctx, t)
 	if err != nil {
 		return nil, err
@@ -165,6 +213,9 @@ func (b *backend) revokeAll(ctx context.Context, req *logical.Request, _ *framew
 	if unfinished != nil {
 		resp.AddWarning("grants of credentials that were deleted or replaced are not all revoked yet; write again to go on: " + b.told(unfinished))
 	}
+	if t.unsaved != nil {
+		resp.AddWarning("the access tokens that were revoked are handed out no more, but it could not be stored that they are revoked, so they still count as living; write again to store it: " + b.told(t.unsaved))
+	}
 	return resp, nil
 }
 
@@ -175,6 +226,7 @@ func (e *ending) revokeAll(ctx context.Context, t *results) (unfinished, err err
 	if err != nil {
 		return nil, err
 	}
+	slices.Sort(ids)
 	due, err := e.b.ledger.Due(ctx, e.s, "")
 	if err != nil {
 		return nil, err
@@ -191,19 +243,29 @@ func (e *ending) revokeAll(ctx context.Context, t *results) (unfinished, err err
 		t.add(name, l.revoked, l.err)
 	}
 	// What is due and not to be revoked whole, such as client credentials.
-	e.revokeRecords(ctx, slices.DeleteFunc(ids, func(id string) bool { return !isDue(id) }), t)
+	e.revokeRecords(ctx, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !isDue(id) }), t)
+	if e.epoch == 0 {
+		return unfinished, nil
+	}
+	if span, any := t.span(e.epoch, ids); any {
+		t.unsaved = e.b.memory.epochs.revoked(ctx, e.s, span)
+	}
 	return unfinished, nil
 }
 
 // revokeRecords revokes the living access tokens of some grants.
 func (e *ending) revokeRecords(ctx context.Context, ids []string, t *results) {
-	all := zoho.Revocation{Tokens: func(*zoho.Token) bool { return true }}
+	all := zoho.Revocation{Tokens: func(*zoho.Token) bool { return true }, Before: e.epoch}
 	failed := together(ids, revokers, func(id string) error {
 		if e.r.over() {
-			t.unreached()
+			t.unreached(id)
 			return nil
 		}
 		done, err := e.revokeRecord(ctx, id, "", all)
+		if err != nil && !done.Stored {
+			t.keep(id)
+			t.keep(done.ID)
+		}
 		for _, token := range done.Tokens {
 			t.add(e.nameOf(ctx, id, token), 1, nil)
 		}
@@ -219,6 +281,7 @@ func (e *ending) revokeRecords(ctx context.Context, ids []string, t *results) {
 		return nil
 	})
 	for id, err := range failed {
+		t.keep(id) // again, perhaps: a fault may have come before
 		t.add(e.nameOf(ctx, id, nil), 0, err)
 	}
 }

@@ -53,6 +53,9 @@ type revocationServer struct {
 // which ends shortly after the last call, and not when the caller leaves.
 func (b *backend) revocations(ctx context.Context, s logical.Storage) (*revocations, context.Context, context.CancelFunc, error) {
 	c, err := b.world.client(ctx, s)
+	// A token that was revoked with all others is not revoked again. If that cannot be known,
+	// it is.
+	_ = b.memory.loadEpochs(ctx, s)
 	return limited(ctx, c, err)
 }
 

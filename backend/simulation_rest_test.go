@@ -42,15 +42,15 @@ func (s simStored) names() []string {
 	return names
 }
 
-// left are the keys that may not stay when everything is deleted. What may: config, and
-// one record of the tokens that came from client credentials.
+// left are the keys that may not stay when everything is deleted. What may: config,
+// the epoch of access tokens, and one record of those that came from client credentials.
 func (s simStored) left() (left []string) {
 	records := 0
 	for _, key := range slices.Sorted(maps.Keys(s)) {
 		if strings.HasPrefix(key, "token/") {
 			records++
 		}
-		if key != "config" && !(strings.HasPrefix(key, "token/") && records == 1) {
+		if key != "config" && key != "epoch" && !(strings.HasPrefix(key, "token/") && records == 1) {
 			left = append(left, key)
 		}
 	}

@@ -28,7 +28,7 @@ func (b *backend) WarmRead(path string, room []byte) (data []byte, ok bool) {
 		return nil, false
 	}
 	d := k.derived.Load()
-	if d == nil || d.client != b.memory.client.Load() {
+	if d == nil || d.client != b.memory.client.Load() || !b.memory.epochs.known.Load() {
 		return nil, false
 	}
 	served, warm := b.keeper.Warm(&d.account, d.want)

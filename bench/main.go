@@ -25,6 +25,7 @@ type Results struct {
 	Fresh      *Fresh             `json:",omitempty"`
 	Storms     []Storm            `json:",omitempty"`
 	Retired    *Retired           `json:",omitempty"`
+	BreakGlass *BreakGlass        `json:",omitempty"`
 	Sizes      []*Size            `json:",omitempty"`
 	Starts     []*Start           `json:",omitempty"`
 
@@ -53,12 +54,14 @@ func main() {
 	flag.StringVar(&o.filler, "fill", "bin/bench-fill", "`binary` of the plugin that fills this engine's storage")
 	flag.StringVar(&o.plain, "plain", "", "`binary` of this engine as the SDK serves it, one of its variants")
 	flag.StringVar(&o.pgo, "pgo", "", "`binary` of this engine that was compiled with a profile, one of its variants")
+	flag.StringVar(&o.before, "before", "", "`binary` of another build of this engine, for -only glass")
+	flag.IntVar(&o.glass, "glass", 100_000, "`number` of credentials for -only glass")
 	flag.StringVar(&only, "subjects", "", "the `names` of what is compared, beside the floor, with commas between; empty: all")
 	flag.IntVar(&o.rounds, "rounds", 5, "`number` of rounds")
 	flag.IntVar(&o.length, "length", 1500, "`milliseconds` of each measurement")
 	flag.BoolVar(&o.short, "short", false, "seconds in all, to see that it works; the figures mean nothing")
 	flag.StringVar(&o.out, "out", "", "`folder` for the page, its charts and its numbers; none are written without it")
-	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, variants, storms, retired, start, sizes; the rest of what -out holds stays; empty: all")
+	flag.StringVar(&o.only, "only", "", "`parts` to measure, with commas between: compare, variants, storms, retired, start, sizes, and glass, which is measured only when it is named; the rest of what -out holds stays; empty: all")
 	flag.StringVar(&sizes, "sizes", "1,1000,100000", "`numbers` of credentials in storage")
 	flag.StringVar(&o.profiled, "profile", "", "measure nothing: write what the engine, built with the tag profile, does under load to this `file`")
 	flag.StringVar(&o.render, "render", "", "measure nothing: write the pages again from this `file` of numbers")
@@ -196,6 +199,14 @@ func (o *options) run() error {
 		}
 		progress("failover")
 		if results.Cluster, err = o.failovers(z, results.Starts); err != nil {
+			return err
+		}
+	}
+	if o.only != "" && o.wanted("glass") {
+		if err := o.beforeBinary(); err != nil {
+			return err
+		}
+		if results.BreakGlass, err = o.breakGlass(s, z); err != nil {
 			return err
 		}
 	}

@@ -45,10 +45,15 @@ func (o *options) fill(s *server, z *simulated, n int) error {
 			return err
 		}
 	}
-	return s.instead(engineName, o.filler, func() error {
+	return o.fillFrom(s, engineName, "template", n)
+}
+
+// fillFrom copies a credential of a mount until there are n.
+func (o *options) fillFrom(s *server, mount, template string, n int) error {
+	return s.instead(mount, o.filler, func() error {
 		const each = 20_000 // in one request, which has 90 s
 		for from := 1; from < n; from += each {
-			if err := s.ask("POST", engineName+"/fill", map[string]any{"from": from, "to": min(from+each, n)}, nil); err != nil {
+			if err := s.ask("POST", mount+"/fill", map[string]any{"template": template, "from": from, "to": min(from+each, n)}, nil); err != nil {
 				return err
 			}
 		}

@@ -28,6 +28,8 @@ type options struct {
 	other, setup             string // another plugin and what sets it up
 	pgo, plain               string // other builds of this engine
 	filler                   string // the plugin that fills its storage
+	before                   string // the build that break glass is compared with
+	glass                    int    // credentials of that comparison
 	subject                  []string
 	rounds                   int
 	length                   int // of one measurement, in milliseconds

@@ -5,8 +5,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +27,10 @@ type simulated struct {
 	calls       atomic.Int64
 	busy        atomic.Int64 // nanoseconds from a call's arrival to its answer, of all together
 	server      *http.Server
+	// revokesAtOnce: a revocation is answered without a look at the token, which costs less
+	// than the simulator's own answer. revoked counts them.
+	revokesAtOnce atomic.Bool
+	revoked       atomic.Int64
 }
 
 func startZoho() (*simulated, error) {
@@ -47,6 +53,12 @@ func startZoho() (*simulated, error) {
 			}
 		},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if z.revokesAtOnce.Load() && strings.Contains(r.URL.Path, "revoke") {
+				z.revoked.Add(1)
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"status":"success"}`)
+				return
+			}
 			z.calls.Add(1)
 			begun := time.Now()
 			defer func() { z.busy.Add(int64(time.Since(begun))) }()

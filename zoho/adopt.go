@@ -32,7 +32,7 @@ func (k *Keeper) adopted(ctx context.Context, a *Account, answer Answer) error {
 	}
 	next := r.pruned(a, time.Now())
 	next.vacate(answer.Received) // what stood for this token without a record
-	next.adopt(answer, a)
+	next.adopt(answer, a, k.epoch())
 	next.landed = k.landed.Add(1)
 	if err != nil {
 		k.put(a.ID, next)

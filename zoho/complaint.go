@@ -15,8 +15,8 @@ const doubt = 5 * time.Minute
 
 // complaint returns the newest token if the reader's complaint is about it and is to
 // be believed; warning says why it is not.
-func (w Want) complaint(r *Record, variant string, now time.Time) (dead *Token, warning string) {
-	t := r.newest(variant, now)
+func (w Want) complaint(r *Record, variant string, epoch uint64, now time.Time) (dead *Token, warning string) {
+	t := r.newest(variant, epoch, now)
 	if t == nil || r.unstored() || !w.Rejected(t) {
 		return nil, ""
 	}

@@ -98,11 +98,11 @@ func whole(d time.Duration) time.Duration {
 
 // decide answers a read at now. It allocates nothing when a token at hand is
 // served as wished.
-func decide(r *Record, l Limits, setup, variant string, w Want, now time.Time) decision {
+func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, now time.Time) decision {
 	if w.Rejected != nil {
 		w.MaxAge = ever
 	}
-	t := r.newest(variant, now)
+	t := r.newest(variant, epoch, now)
 	var left time.Duration
 	minTTL := w.reserve(t)
 	if t != nil {

@@ -68,6 +68,8 @@ type Token struct {
 	Rejected time.Time `json:"rejected,omitzero"`
 	// Condemned: it is to be revoked, and is handed out no more.
 	Condemned bool `json:"condemned,omitempty"`
+	// Epoch is the one in which it was asked for, see Epochs.
+	Epoch uint64 `json:"epoch,omitempty"`
 }
 
 // Lifetime is how long the token lived when it was minted.

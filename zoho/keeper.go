@@ -48,6 +48,8 @@ type Keeper struct {
 	// landed counts mints: a token that landed after a reader arrived is as fresh
 	// as one minted for it alone.
 	landed atomic.Uint64
+	// epochs is replaced with mu held.
+	epochs atomic.Pointer[Epochs]
 }
 
 // NewKeeper returns a Keeper that holds up to size records in memory, and tells
@@ -61,6 +63,7 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 		observe = func(Event) {}
 	}
 	k := &Keeper{observe: observe, records: records, flights: make(map[string]*flight), unstored: make(map[string]*unstored)}
+	k.epochs.Store(&Epochs{})
 	k.stopping, k.stop = context.WithCancel(context.Background())
 	return k
 }
@@ -94,14 +97,14 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		var dead *Token // what the reader's complaint is about, if it is believed
 		var doubtful string
 		if w.Rejected != nil {
-			dead, doubtful = w.complaint(r, a.Variant, now)
+			dead, doubtful = w.complaint(r, a.Variant, k.epoch(), now)
 		}
 		if dead != nil && a.Shelf.ReadOnly() {
 			return Served{}, ErrReadOnly
 		}
 		d := decision{mint: true}
 		if dead == nil {
-			d = decide(r, a.Limits, a.Setup, a.Variant, w, now)
+			d = decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, now)
 			d.served.warn(doubtful)
 		}
 		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))
@@ -124,7 +127,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		case !d.mint:
 			return d.served, nil
 		case r.landed > arrived && !r.unstored() && dead == nil:
-			if t := r.newest(a.Variant, now); t != nil && r.latest(t) {
+			if t := r.newest(a.Variant, k.epoch(), now); t != nil && r.latest(t) {
 				s, err := fresh(t, w, now)
 				s.Shared = flown != nil && flown.owner != asked
 				return s, err
@@ -194,7 +197,7 @@ func (k *Keeper) Warm(a *Account, w Want) (Served, bool) {
 	if !found || w.Rejected != nil {
 		return Served{}, false
 	}
-	d := decide(r, a.Limits, a.Setup, a.Variant, w, time.Now())
+	d := decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, time.Now())
 	if d.ahead || d.served.Token == nil { // an error, a mint or a successor comes without
 		return Served{}, false
 	}
@@ -206,7 +209,7 @@ func (k *Keeper) Warm(a *Account, w Want) (Served, bool) {
 // meanwhile.
 func (k *Keeper) impatient(ctx context.Context, r *Record, a *Account, w Want, warning string) (Served, bool) {
 	r, now := k.byNow(ctx, r, a), time.Now()
-	t := r.newest(a.Variant, now)
+	t := r.newest(a.Variant, k.epoch(), now)
 	if t == nil || t.Expires.Sub(now) < w.reserve(t) || r.unstored() {
 		return Served{}, false
 	}
@@ -226,7 +229,7 @@ func (k *Keeper) byNow(ctx context.Context, r *Record, a *Account) *Record {
 // is one.
 func (k *Keeper) makeDo(ctx context.Context, r *Record, a *Account, w Want, err error) (Served, error) {
 	r, now := k.byNow(ctx, r, a), time.Now()
-	t := r.newest(a.Variant, now)
+	t := r.newest(a.Variant, k.epoch(), now)
 	if t == nil || w.Demand && t.Expires.Sub(now) < w.MinTTL || r.unstored() {
 		return Served{}, err
 	}

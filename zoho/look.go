@@ -43,7 +43,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	s := r.state(a, time.Now())
+	s := r.state(a, k.epochs.Load(), time.Now())
 	s.Moved = a != asked
 	return s, nil
 }
@@ -58,14 +58,14 @@ func (k *Keeper) Glance(a *Account) (State, bool) {
 	if r == nil {
 		return State{}, false
 	}
-	return r.state(a, time.Now()), true
+	return r.state(a, k.epochs.Load(), time.Now()), true
 }
 
 // state is what a record says of an account's grant.
-func (r *Record) state(a *Account, now time.Time) State {
-	r = r.pruned(a, now)
+func (r *Record) state(a *Account, e *Epochs, now time.Time) State {
+	r = r.pruned(a, now).ended(e, a.ID)
 	s := State{
-		Newest: r.newest(a.Variant, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
+		Newest: r.newest(a.Variant, e.Current, now), LastMint: r.LastMint, Failure: r.known(a.Setup, a.Variant),
 		MintsLeft: a.Limits.left(r.Places, now), NextMint: now.Add(a.Limits.wait(r.Places, now, 0)), Tokens: r.Tokens,
 	}
 	if f := r.failing(a.Setup, a.Variant, now); f != nil && f.Kind == Throttled {

@@ -32,7 +32,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 		return nil, err
 	}
 	now := time.Now()
-	r = r.pruned(a, now)
+	r = r.pruned(a, now).ended(k.epochs.Load(), a.ID)
 	if r.unstored() {
 		if now.Sub(r.LastMint) < time.Minute {
 			// Nobody has it yet: as good as minted for whoever waits for this flight.
@@ -51,7 +51,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 			return nil, err
 		}
 		now = time.Now()
-		r = r.pruned(a, now)
+		r = r.pruned(a, now).ended(k.epochs.Load(), a.ID)
 	}
 	wait := a.Limits.wait(r.Places, now, 0)
 	if dead != nil {
@@ -85,6 +85,8 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 	}
 	k.put(a.ID, r)
 
+	// After the place is stored: a revocation of all tokens that begins later finds it.
+	epoch := k.epoch()
 	call, cancel := context.WithDeadline(ctx, latest)
 	call, release := k.calling(call)
 	answer, err := a.Client.Mint(call, a.Grant)
@@ -98,7 +100,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 		return nil, k.failed(ctx, a, r, AsError(err), now, done)
 	}
 	next := r.pruned(a, done)
-	next.minted(answer, a)
+	next.minted(answer, a, epoch)
 	next.landed = k.landed.Add(1)
 	next.rotated = answer.RefreshToken
 	token, err := k.save(ctx, a, next)

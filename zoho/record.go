@@ -77,8 +77,9 @@ func ParseRecord(data []byte) (*Record, error) {
 	return &r, nil
 }
 
-// newest returns the last-minted token of a variant that lives at now, or nil.
-func (r *Record) newest(variant string, now time.Time) *Token {
+// newest returns the last-minted token of a variant that lives at now and is not of an
+// earlier epoch, or nil.
+func (r *Record) newest(variant string, epoch uint64, now time.Time) *Token {
 	for i := len(r.Tokens) - 1; i >= 0; i-- {
 		t := r.Tokens[i]
 		if t.Variant == variant && !t.Rejected.IsZero() {
@@ -88,7 +89,7 @@ func (r *Record) newest(variant string, now time.Time) *Token {
 		}
 		// A token from the future was minted before the clock was set back; its
 		// expiry can't be trusted.
-		if t.Variant == variant && !t.Condemned && t.Expires.After(now) && !t.Issued.After(now.Add(time.Minute)) {
+		if t.Variant == variant && !t.Condemned && t.Epoch >= epoch && t.Expires.After(now) && !t.Issued.After(now.Add(time.Minute)) {
 			return t
 		}
 	}
@@ -129,19 +130,19 @@ func (r *Record) pruned(a *Account, now time.Time) *Record {
 }
 
 // minted turns the place of the call under way into that of its token.
-func (r *Record) minted(answer Answer, a *Account) {
-	t, p := r.made(answer, a)
+func (r *Record) minted(answer Answer, a *Account, epoch uint64) {
+	t, p := r.made(answer, a, epoch)
 	r.settle(p)
 	r.Tokens = append(r.Tokens, t)
 }
 
 // adopt adds a token that came in another way, and perhaps before others.
-func (r *Record) adopt(answer Answer, a *Account) { r.add(r.made(answer, a)) }
+func (r *Record) adopt(answer Answer, a *Account, epoch uint64) { r.add(r.made(answer, a, epoch)) }
 
 // made notes that a call succeeded, and returns its token and place.
-func (r *Record) made(answer Answer, a *Account) (*Token, Place) {
+func (r *Record) made(answer Answer, a *Account, epoch uint64) (*Token, Place) {
 	token := *answer.Token
-	token.Variant, token.Credential = a.Variant, a.Name
+	token.Variant, token.Credential, token.Epoch = a.Variant, a.Name, epoch
 	r.ClientID, r.AccountsURL = a.Client.ID, a.Client.AccountsURL
 	r.unsaved = append(r.unsaved, &token)
 	r.LastMint = later(r.LastMint, answer.Received.UTC())

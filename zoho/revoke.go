@@ -19,6 +19,9 @@ import (
 type Revocation struct {
 	// Tokens chooses them; nil: those of the account's variant.
 	Tokens func(*Token) bool
+	// Before, if not 0, leaves out the tokens of this epoch and of later ones. It is the
+	// current epoch, and is stored: no mark is needed in the record before the call.
+	Before uint64
 	// Unless is asked first, while nothing is minted from the grant: true revokes none.
 	Unless func() (bool, error)
 	// Revoke asks Zoho to revoke one token of a record; nil: the account's client does.
@@ -31,6 +34,10 @@ type Revoked struct {
 	Tokens, Left []*Token
 	// Unless: nothing was revoked, since Revocation.Unless said so.
 	Unless bool
+	// Stored: the record in storage marks those that are left. Without an error it is so.
+	Stored bool
+	// ID is the grant that had the tokens: another one, if a new refresh token took over.
+	ID string
 }
 
 // atOncePerGrant is how many tokens of one grant are revoked at once.
@@ -48,10 +55,10 @@ func (k *Keeper) Revoke(ctx context.Context, a *Account) (revoked int, err error
 // RevokeTokens is Revoke for the tokens that v chooses. It pushes nothing out of memory
 // that is in use.
 func (k *Keeper) RevokeTokens(ctx context.Context, a *Account, v Revocation) (done Revoked, err error) {
-	if a.Shelf.ReadOnly() {
+	// The epoch was just stored, so this node can store: asking Vault costs as much as a read.
+	if v.Before == 0 && a.Shelf.ReadOnly() {
 		return done, ErrReadOnly
 	}
-	a = k.follow(a)
 	if v.Tokens == nil {
 		v.Tokens = func(t *Token) bool { return t.Variant == a.Variant }
 	}
@@ -60,16 +67,32 @@ func (k *Keeper) RevokeTokens(ctx context.Context, a *Account, v Revocation) (do
 			return a.Client.Revoke(ctx, token, AccessToken)
 		}
 	}
-	err = k.alone(ctx, a.ID, func() (err error) {
-		if v.Unless != nil {
-			if done.Unless, err = v.Unless(); err != nil || done.Unless {
-				return err
+	for moved := true; moved; {
+		a = k.follow(a)
+		err = k.alone(ctx, a.ID, func() (err error) {
+			// A flight that was waited for may have moved the tokens to another grant.
+			if moved = k.follow(a) != a; moved {
+				return nil
 			}
+			done, err = k.revokeUnless(ctx, a, v)
+			return err
+		})
+		if err != nil {
+			break
 		}
-		done, err = k.revoke(ctx, a, v)
-		return err
-	})
+	}
+	done.ID = a.ID
 	return done, err
+}
+
+// revokeUnless is revoke, if v.Unless does not forbid it.
+func (k *Keeper) revokeUnless(ctx context.Context, a *Account, v Revocation) (done Revoked, err error) {
+	if v.Unless != nil {
+		if done.Unless, err = v.Unless(); err != nil || done.Unless {
+			return done, err
+		}
+	}
+	return k.revoke(ctx, a, v)
 }
 
 // revoke does it, as the only flight on the grant.
@@ -78,15 +101,23 @@ func (k *Keeper) revoke(ctx context.Context, a *Account, v Revocation) (done Rev
 	if err != nil {
 		return done, err
 	}
-	next := r.pruned(a, time.Now())
+	next := r.pruned(a, time.Now()).ended(k.epochs.Load(), a.ID)
 	next.Failures = r.Failures
-	condemned := next.condemn(v.Tokens)
+	// Storage need not change when the tokens are revoked that only their epoch condemns.
+	asIs := v.Before > 0 && !r.dirty && !next.unstored()
+	condemned := next.condemn(func(t *Token) bool {
+		chosen := v.Tokens(t) && (v.Before == 0 || t.Epoch < v.Before)
+		asIs = asIs && !(chosen && t.Condemned)
+		return chosen
+	})
 	if len(condemned) == 0 && !r.dirty {
 		return done, nil
 	}
-	// Stored before Zoho is asked, so that no crash hands one out again. A storage in
-	// trouble does not keep a leaked token alive.
-	next.dirty = a.Shelf.Save(ctx, a.ID, next) != nil
+	if !asIs {
+		// Stored before Zoho is asked, so that no crash hands one out again. A storage in
+		// trouble does not keep a leaked token alive.
+		next.dirty = a.Shelf.Save(ctx, a.ID, next) != nil
+	}
 	k.replace(a.ID, next)
 	gone, failed := k.revokeEach(ctx, v, next, condemned)
 	for _, t := range condemned {
@@ -100,7 +131,8 @@ func (k *Keeper) revoke(ctx context.Context, a *Account, v Revocation) (done Rev
 	last := next.pruned(a, over)
 	last.Failures = next.Failures
 	last.revoked(gone, over)
-	if len(gone) > 0 || next.dirty {
+	switch {
+	case asIs && len(done.Left) > 0, !asIs && (len(gone) > 0 || next.dirty):
 		err = a.Shelf.Save(ctx, a.ID, last)
 	}
 	last.dirty = err != nil
@@ -108,6 +140,7 @@ func (k *Keeper) revoke(ctx context.Context, a *Account, v Revocation) (done Rev
 	if err != nil {
 		return done, fmt.Errorf("storing that the tokens are revoked: %w", err)
 	}
+	done.Stored = true
 	return done, failed
 }
 

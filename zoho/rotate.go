@@ -27,6 +27,14 @@ type successor struct {
 // to the new grant.
 func (k *Keeper) rotate(ctx context.Context, a *Account, r *Record) (*Token, error) {
 	rotated := r.rotated
+	// Their grant gets another id: what is noted by id of earlier epochs no longer fits.
+	for i, t := range r.Tokens {
+		if t.Epoch < k.epoch() && !t.Condemned {
+			marked := *t
+			marked.Condemned = true
+			r.Tokens[i] = &marked
+		}
+	}
 	id, err := a.Shelf.Rotated(ctx, rotated, r)
 	if err != nil {
 		k.put(a.ID, r)

@@ -226,3 +226,42 @@ func TestATokenIsServedThoughItsNewRefreshTokenHasNoCredential(t *testing.T) {
 		w.wantCalls(1)
 	})
 }
+
+func TestRevokingFindsATokenWhoseMintBroughtANewRefreshTokenMeanwhile(t *testing.T) {
+	rotating(t, func(w *world) {
+		w.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Endpoint: "token", Delay: 2 * time.Second, Times: 1})
+		got := make(chan zoho.Served, 1)
+		go func() {
+			served, _ := w.read(zoho.Want{})
+			got <- served
+		}()
+		w.passes(time.Second) // the call is under way
+		done, err := w.keeper.RevokeTokens(w.Context(), w.account, zoho.Revocation{})
+		if err != nil || len(done.Tokens) != 1 || done.ID == w.account.ID {
+			t.Errorf("%d tokens are revoked, of grant %s: %v", len(done.Tokens), done.ID, err)
+		}
+		if served := <-got; served.Token != nil && w.zoho.Alive(string(served.Token.AccessToken)) {
+			t.Error("the token lives on")
+		}
+	})
+}
+
+func TestTokensOfAnEarlierEpochStayCondemnedUnderTheirNewGrant(t *testing.T) {
+	rotating(t, func(w *world) {
+		w.reads(zoho.Want{})
+		// A new epoch while the next mint is under way; what is noted says nothing of its tokens.
+		w.account = w.replaced()
+		old := w.reads(zoho.Want{MaxAge: time.Hour}).Token.AccessToken
+		w.keeper.SetEpochs(zoho.Epochs{Current: 1}, false)
+		w.reads(zoho.Want{})
+		w.keeper.SetEpochs(zoho.Epochs{Current: 1}.With(zoho.Span{Before: 1, At: time.Now()}), false)
+		w.account = w.replaced()
+		found := false
+		for _, token := range w.looks().Tokens {
+			found = found || token.AccessToken == old && token.Condemned
+		}
+		if !found {
+			t.Error("a token that nobody revoked counts as revoked under the new grant")
+		}
+	})
+}

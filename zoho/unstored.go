@@ -163,7 +163,7 @@ func (k *Keeper) load(ctx context.Context, a *Account, cache bool) (*Record, err
 	if known := k.recall(a.ID); known != nil {
 		return known, nil // a flight or another reader was faster
 	}
-	r = r.with(k.unstored[a.ID], time.Now())
+	r = r.with(k.unstored[a.ID], time.Now()).ended(k.epochs.Load(), a.ID)
 	if cache && k.changes == changes {
 		k.records.Add(a.ID, r)
 	}

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -25,10 +27,10 @@ func main() {
 			BackendType: logical.TypeLogical,
 			Paths: []*framework.Path{{
 				Pattern: "fill",
-				Fields:  map[string]*framework.FieldSchema{"from": {Type: framework.TypeInt}, "to": {Type: framework.TypeInt}},
+				Fields:  map[string]*framework.FieldSchema{"template": {Type: framework.TypeString}, "from": {Type: framework.TypeInt}, "to": {Type: framework.TypeInt}},
 				Operations: map[logical.Operation]framework.OperationHandler{
 					logical.UpdateOperation: &framework.PathOperation{Callback: func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-						return nil, fill(ctx, req.Storage, d.Get("from").(int), d.Get("to").(int))
+						return nil, fill(ctx, req.Storage, d.Get("template").(string), d.Get("from").(int), d.Get("to").(int))
 					}},
 				},
 			}},
@@ -37,30 +39,48 @@ func main() {
 	})
 }
 
-// fill copies the credential template, which has one token that lives.
-func fill(ctx context.Context, s logical.Storage, from, to int) error {
+// fill copies a credential, which has one token that lives. Each copy has a refresh token
+// and an access token of its own.
+func fill(ctx context.Context, s logical.Storage, template string, from, to int) error {
 	var credential map[string]any
-	if err := load(ctx, s, "creds/template", &credential); err != nil {
+	if err := load(ctx, s, "creds/"+template, &credential); err != nil {
 		return err
 	}
 	id := func(refreshToken string) string {
 		return zoho.Fingerprint(credential["accounts_url"].(string), credential["client_id"].(string), refreshToken)
 	}
 	own := credential["refresh_token"].(string)
-	var record json.RawMessage
+	var record struct {
+		Tokens []struct {
+			AccessToken string `json:"access_token"`
+		} `json:"tokens"`
+	}
 	if err := load(ctx, s, "token/"+id(own), &record); err != nil {
 		return err
 	}
+	if len(record.Tokens) != 1 {
+		return fmt.Errorf("credential %s has %d access tokens, not one", template, len(record.Tokens))
+	}
+	entry, err := s.Get(ctx, "token/"+id(own))
+	if err != nil {
+		return err
+	}
+	access := record.Tokens[0].AccessToken
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(128) // what raft writes at once
 	for i := from; i < to; i++ {
 		group.Go(func() error {
 			copied := maps.Clone(credential)
-			refreshToken := fmt.Sprintf("%s.%d", own, i)
+			// The same for each template, so that copies are replaced and not added.
+			refreshToken := fmt.Sprintf("1000.copy.%d", i)
 			copied["refresh_token"] = refreshToken
+			name := constant.Copy(i)
+			text := strings.NewReplacer(
+				strconv.Quote(access), strconv.Quote(fmt.Sprintf("%s.%d", access, i)), strconv.Quote(template), strconv.Quote(name),
+			).Replace(string(entry.Value))
 			return errors.Join(
-				store(ctx, s, "token/"+id(refreshToken), record),
-				store(ctx, s, "creds/"+constant.Copy(i), copied))
+				store(ctx, s, "token/"+id(refreshToken), json.RawMessage(text)),
+				store(ctx, s, "creds/"+name, copied))
 		})
 	}
 	return group.Wait()
