@@ -25,7 +25,7 @@ type Results struct {
 	Fresh      *Fresh             `json:",omitempty"`
 	Storms     []Storm            `json:",omitempty"`
 	Retired    *Retired           `json:",omitempty"`
-	BreakGlass *BreakGlass        `json:",omitempty"`
+	BreakGlass []*BreakGlass      `json:",omitempty"`
 	Sizes      []*Size            `json:",omitempty"`
 	Starts     []*Start           `json:",omitempty"`
 
@@ -206,9 +206,12 @@ func (o *options) run() error {
 		if err := o.beforeBinary(); err != nil {
 			return err
 		}
-		if results.BreakGlass, err = o.breakGlass(s, z); err != nil {
+		made, err := o.breakGlass(s, z)
+		if err != nil {
 			return err
 		}
+		results.BreakGlass = slices.DeleteFunc(results.BreakGlass, func(g *BreakGlass) bool { return g.Credentials == o.glass })
+		results.BreakGlass = append(results.BreakGlass, made)
 	}
 	if o.wanted("sizes") {
 		for _, n := range o.sizes {
