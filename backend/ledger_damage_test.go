@@ -157,7 +157,6 @@ func TestFormerGrantWithUnreadableTokensIsRevoked(t *testing.T) {
 	})
 }
 
-// damaged config.
 func TestDamagedGrantOfTwoCredentialsIsNotRevokedWithOne(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

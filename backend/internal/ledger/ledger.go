@@ -428,6 +428,9 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 				g.condemn(otherwise)
 			}
 			held = len(g.Holders) > 0
+			if err := l.noteFormerName(ctx, s, g, name); err != nil {
+				return err
+			}
 			return l.settle(ctx, s, g)
 		})
 	})
@@ -506,6 +509,9 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 				otherwise.deleted(Deleted{Name: name, Variant: f.Variant, Since: time.Now().UTC()})
 			}
 			g.condemn(otherwise)
+		}
+		if err := l.noteFormerName(ctx, s, g, name); err != nil {
+			return err
 		}
 		return l.settle(ctx, s, g)
 	})

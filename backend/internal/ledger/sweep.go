@@ -33,6 +33,10 @@ type sweeping struct {
 	// rests says until when an accounts server that failed is left alone. Only one
 	// sweep runs at a time, and this is its alone.
 	rests map[string]rest
+	// formerNames is when notes of former names were last looked through, and formerLeft
+	// whether there may be any.
+	formerNames time.Time
+	formerLeft  bool
 }
 
 // Waiting is the grants that nobody holds any more and that are still to be revoked at
@@ -107,6 +111,7 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 	w.mu.Lock()
 	writes := w.writes
 	w.mu.Unlock()
+	left, unswept := l.sweepFormerNames(ctx, s)
 	ids, err := s.List(ctx, DuePrefix)
 	var waiting Waiting
 	if err == nil {
@@ -119,10 +124,13 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		}()
 	}
 	w.mu.Lock()
-	w.empty = err == nil && len(ids) == 0 && w.writes == writes
+	w.empty = err == nil && len(ids) == 0 && !left && w.writes == writes
 	w.mu.Unlock()
 	// Told last: no grant waits behind a log line about another.
 	var told []func()
+	if unswept != nil {
+		told = append(told, func() { l.log().Warn("notes of former credentials are not deleted yet", "error", unswept) })
+	}
 	defer func() {
 		for _, tell := range told {
 			tell()
