@@ -33,10 +33,8 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	f.bool("revoke", &revoke)
 	defer b.credentials.Deletes(name)()
 	r, work, cancel, err := b.revocations(ctx, req.Storage)
-	if err != nil { // a delete works without config
-		if r, work, cancel, err = b.unconfiguredRevocations(ctx); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	defer cancel()
 	e := &ending{b: b, s: req.Storage, r: r, name: name}

@@ -393,7 +393,7 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 			}
 		}
 		defer func() {
-			if client && !points && err == nil {
+			if client && err == nil { // it may have tried scopes that it does not use
 				err = l.Unuse(ctx, s, id, name)
 			}
 		}()
