@@ -147,3 +147,28 @@ func TestEveryGrantOfAKnownUserIsCountedThoughStorageFailedMeanwhile(t *testing.
 		})
 	}
 }
+
+func TestWarningSaysHowManyGrantsWereOnlyForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"scopes": profileScopes})
+		for range 19 {
+			m.connect("crm")
+			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+			passes(15 * time.Minute)
+		}
+		for range 3 {
+			passes(24 * time.Hour)
+			m.tick()
+		}
+		for what, warned := range map[string]string{
+			"connect": warnings(m.connect("crm")), "authorize": warnings(m.write("authorize/crm", nil)),
+		} {
+			if !strings.Contains(warned, "20 grants") || !strings.Contains(warned, "19 were only forgotten in Vault") || !strings.Contains(warned, "Connected Apps") {
+				t.Errorf("%s warns %q", what, warned)
+			}
+		}
+		for _, rt := range m.zoho.RefreshTokens() {
+			m.zoho.RevokeRefreshToken(rt.Token)
+		}
+	})
+}
