@@ -7,6 +7,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ type formerName struct {
 func (f *formerName) expired() bool { return time.Since(f.Since).Abs() > oldest }
 
 // noteFormerName notes that a name no longer uses a grant, if other credentials do. The
-// grant's lock is held.
+// grant's lock is held, and the caller stores the grant next.
 func (l *Ledger) noteFormerName(ctx context.Context, s logical.Storage, g *Grant, name string) error {
 	if g.RefreshToken == "" || len(g.Holders) == 0 {
 		return nil // its access tokens end with the grant, or Sentence.Deleted tells of them
@@ -38,7 +39,21 @@ func (l *Ledger) noteFormerName(ctx context.Context, s logical.Storage, g *Grant
 	l.sweeping.mu.Lock()
 	l.sweeping.formerLeft = true
 	l.sweeping.mu.Unlock()
+	if !slices.Contains(g.FormerNames, name) {
+		g.FormerNames = append(g.FormerNames, name)
+		g.FormerNames = g.FormerNames[max(0, len(g.FormerNames)-maxDeleted):] // the sweep finds the notes of the others
+	}
 	return store.Put(ctx, s, FormerPrefix+name+"/"+g.ID, &formerName{Since: time.Now().UTC()})
+}
+
+// dropFormerNotes deletes the notes of a grant that ends. The grant's lock is held.
+func (l *Ledger) dropFormerNotes(ctx context.Context, s logical.Storage, g *Grant) error {
+	for _, name := range g.FormerNames {
+		if err := store.Delete(ctx, s, FormerPrefix+name+"/"+g.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FormerGrants returns the ids of grants that a name no longer uses and others do. Access
@@ -66,24 +81,29 @@ func (l *Ledger) FormerGrants(ctx context.Context, s logical.Storage, name strin
 const formerNamesEvery = time.Hour
 
 // sweepFormerNames deletes the notes that have expired, once an hour, and reports whether
-// there may be others. Only one sweep runs at a time.
-func (l *Ledger) sweepFormerNames(ctx context.Context, s logical.Storage) (left bool, err error) {
+// there may be others. Only one sweep runs at a time. If storage fails, the next sweep tries
+// again.
+func (l *Ledger) sweepFormerNames(ctx context.Context, s logical.Storage) (left bool) {
 	w := &l.sweeping
 	w.mu.Lock()
 	if time.Since(w.formerNames) < formerNamesEvery {
 		defer w.mu.Unlock()
-		return w.formerLeft, nil
+		return w.formerLeft
 	}
 	w.formerLeft = false
 	w.mu.Unlock()
-	defer func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		left = left || w.formerLeft
-		if w.formerLeft = left; err == nil {
-			w.formerNames = time.Now()
-		}
-	}()
+	left, err := l.dropFormerNames(ctx, s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.formerLeft = left || err != nil || w.formerLeft
+	if err == nil {
+		w.formerNames = time.Now()
+	}
+	return w.formerLeft
+}
+
+// dropFormerNames deletes the notes that have expired, and reports whether others are left.
+func (l *Ledger) dropFormerNames(ctx context.Context, s logical.Storage) (left bool, err error) {
 	names, err := s.List(ctx, FormerPrefix)
 	if err != nil {
 		return true, err
@@ -97,14 +117,15 @@ func (l *Ledger) sweepFormerNames(ctx context.Context, s logical.Storage) (left 
 		for _, id := range ids {
 			var f formerName
 			if err := store.Get(ctx, s, prefix+id, &f); err != nil && !store.Unreadable(err) {
+				return true, err
+			}
+			if !f.expired() {
+				left = true
 				continue
 			}
-			if f.expired() { // so is one that cannot be read: it has no date
-				if err := store.Delete(ctx, s, prefix+id); err != nil {
-					return true, err
-				}
-			} else {
-				left = true
+			// One that cannot be read has no date, and counts as expired.
+			if err := store.Delete(ctx, s, prefix+id); err != nil {
+				return true, err
 			}
 		}
 	}
