@@ -41,10 +41,11 @@ func (b *backend) quotaAfter(ctx context.Context, s logical.Storage, name string
 	if n < ledger.PerUser {
 		return ""
 	}
-	return fmt.Sprintf("Zoho user %s in data center %s has given %d grants of this client that this mount knows; "+quotaAdvice, k.Person.ZUID, k.DataCenter, n, ledger.PerUser) + b.quotaForgotten(ctx, s, k)
+	return fmt.Sprintf("Zoho user %s in data center %s has given %d grants of this client that this mount knows; "+quotaAdvice, k.Person.ZUID, k.DataCenter, n, ledger.PerUser)
 }
 
-// quotaForgotten adds how many of the counted grants no delete in Vault can end.
+// quotaForgotten adds how many of the counted grants no delete in Vault can end. It reads
+// each grant, so that only the warning before a consent has it.
 func (b *backend) quotaForgotten(ctx context.Context, s logical.Storage, k *known) string {
 	n := b.ledger.Forgotten(ctx, s, k.owner())
 	if n == 0 {
