@@ -186,3 +186,30 @@ func TestEventsTellWhatHappenedAndNoSecret(t *testing.T) {
 		}
 	})
 }
+
+// A key stays for as long as tokens of its scopes may live, until the next connect.
+func TestUseKeysOfTriedScopesGo(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		selfClient(m)
+		m.clientCredentials("b", crmScope)
+		for i := range 30 {
+			if i%2 == 0 {
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Error: "invalid_scope", Endpoint: "token", Times: 1})
+			}
+			_, _ = m.try(logical.UpdateOperation, "creds/b", data{"grant_type": "client_credentials", "scopes": fmt.Sprintf("ZohoCRM.nothing%d.READ", i), "soid": "ZohoCRM." + m.zoho.User("us").OrgID})
+			passes(15 * time.Minute)
+			m.tick()
+		}
+		passes(30 * time.Hour)
+		m.clientCredentials("b", crmScope)
+		n := 0
+		for _, key := range m.storage.keys(t) {
+			if strings.HasPrefix(key, "use/") {
+				n++
+			}
+		}
+		if n != 2 { // its scopes, and those that it had until now
+			t.Errorf("%d use/ keys after the credential was connected again", n)
+		}
+	})
+}

@@ -33,10 +33,8 @@ func (b *backend) deleteCreds(ctx context.Context, req *logical.Request, data *f
 	f.bool("revoke", &revoke)
 	defer b.credentials.Deletes(name)()
 	r, work, cancel, err := b.revocations(ctx, req.Storage)
-	if err != nil { // a delete works without config
-		if r, work, cancel, err = b.unconfiguredRevocations(ctx); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	defer cancel()
 	e := &ending{b: b, s: req.Storage, r: r, name: name}
@@ -195,19 +193,19 @@ func (b *backend) cause(err error) string {
 // pardon forgets what is still to be revoked of a credential that is deleted: its
 // accounts server is gone for ever, or the grant is wanted after all.
 func (b *backend) pardon(ctx context.Context, s logical.Storage, name string) error {
-	ids, err := b.ledger.Due(ctx, s, name)
+	due, err := b.ledger.DueGrants(ctx, s, name)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		g, err := b.ledger.Condemned(ctx, s, id)
+	for _, g := range due {
 		// What is only waiting for its tokens to run out was not deleted, and goes on: a
 		// client may send its request twice.
-		if err == nil && g != nil && g.Condemned.Name == name && g.Condemned.AtOnce {
-			err = b.ledger.Pardon(ctx, s, id)
+		if g.Condemned == nil || len(g.Holders) > 0 || g.Condemned.Name != name || !g.Condemned.AtOnce {
+			continue
 		}
+		err := b.ledger.Pardon(ctx, s, g.ID)
 		if errors.Is(err, ledger.ErrInFlight) {
-			err = beingRevoked(id)
+			err = beingRevoked(g.ID)
 		}
 		if err != nil && !store.Unreadable(err) {
 			return err

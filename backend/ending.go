@@ -167,7 +167,8 @@ func (e *ending) revokeCredential(ctx context.Context, k *known) (revoked int, e
 }
 
 // revokeForgotten revokes the living access tokens that deleted credentials of the name
-// left; found reports whether there were any.
+// left, also those of grants that other credentials use; found reports whether there were
+// any.
 func (e *ending) revokeForgotten(ctx context.Context) (revoked int, found bool, err error) {
 	forgotten, err := e.b.ledger.ForgottenOf(ctx, e.s, e.name)
 	if err != nil {
@@ -179,6 +180,13 @@ func (e *ending) revokeForgotten(ctx context.Context) (revoked int, found bool, 
 			revoked, err = revoked+len(done.Tokens), worse(err, failed)
 			found = found || len(done.Tokens)+len(done.Left) > 0
 		}
+	}
+	former, failed := e.b.ledger.FormerGrants(ctx, e.s, e.name)
+	err = worse(err, failed)
+	for _, id := range former { // others use these, so that only the tokens of the name end
+		done, failed := e.revokeRecord(ctx, id, "", e.mintedForName())
+		revoked, err = revoked+len(done.Tokens), worse(err, failed)
+		found = found || len(done.Tokens)+len(done.Left) > 0
 	}
 	return revoked, found, err
 }

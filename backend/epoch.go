@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,21 +31,22 @@ type epochs struct {
 	keeper *zoho.Keeper
 	// known: what is stored is known to the keeper.
 	known atomic.Bool
-	mu    sync.Mutex // held from reading the entry until it is stored
+	// locks has the entry's one lock, held from reading it until it is stored.
+	locks *store.Locks
 }
 
 // load makes known what another node, or an earlier process, stored.
 func (e *epochs) load(ctx context.Context, s logical.Storage) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	stored, err := e.stored(ctx, s)
-	if err != nil {
-		return err
-	}
-	if !reflect.DeepEqual(stored.Epochs, e.keeper.Epochs()) {
-		e.keeper.SetEpochs(stored.Epochs, true)
-	}
-	return nil
+	return e.locks.Locked(epochKey, func() error {
+		stored, err := e.stored(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(stored.Epochs, e.keeper.Epochs()) {
+			e.keeper.SetEpochs(stored.Epochs, true)
+		}
+		return nil
+	})
 }
 
 func (e *epochs) stored(ctx context.Context, s logical.Storage) (*storedEpochs, error) {
@@ -59,30 +59,32 @@ func (e *epochs) stored(ctx context.Context, s logical.Storage) (*storedEpochs, 
 
 // begin begins an epoch: from now on no node hands out a token of an earlier one.
 func (e *epochs) begin(ctx context.Context, s logical.Storage) (epoch uint64, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	stored, err := e.stored(ctx, s)
-	if errors.Is(err, store.ErrDamaged) {
-		stored, err = &storedEpochs{}, nil // what it said cannot be known: a later epoch than any replaces it
-	}
-	if err != nil {
-		return 0, err
-	}
-	// The time exceeds the number of an entry that was damaged.
-	stored.Current = max(stored.Current+1, e.keeper.Epochs().Current+1, uint64(time.Now().UnixMilli()))
-	return stored.Current, e.put(ctx, s, stored)
+	err = e.locks.Locked(epochKey, func() error {
+		stored, err := e.stored(ctx, s)
+		if errors.Is(err, store.ErrDamaged) {
+			stored, err = &storedEpochs{}, nil // what it said cannot be known: a later epoch than any replaces it
+		}
+		if err != nil {
+			return err
+		}
+		// The time exceeds the number of an entry that was damaged.
+		stored.Current = max(stored.Current+1, e.keeper.Epochs().Current+1, uint64(time.Now().UnixMilli()))
+		epoch = stored.Current
+		return e.put(ctx, s, stored)
+	})
+	return epoch, err
 }
 
 // revoked notes which access tokens of earlier epochs are revoked.
 func (e *epochs) revoked(ctx context.Context, s logical.Storage, span zoho.Span) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	stored, err := e.stored(ctx, s)
-	if err != nil {
-		return err
-	}
-	stored.Epochs = stored.With(span)
-	return e.put(ctx, s, stored)
+	return e.locks.Locked(epochKey, func() error {
+		stored, err := e.stored(ctx, s)
+		if err != nil {
+			return err
+		}
+		stored.Epochs = stored.With(span)
+		return e.put(ctx, s, stored)
+	})
 }
 
 // put stores epochs, and then makes them known: a token that is minted meanwhile belongs to

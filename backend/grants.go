@@ -13,6 +13,7 @@ import (
 
 	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -26,22 +27,21 @@ type world struct {
 // Revoke implements ledger.World. A request limits the calls that it makes; see
 // revocations.
 func (w *world) Revoke(ctx context.Context, s logical.Storage, g *ledger.Grant) error {
+	if r, limited := ctx.Value(revocationsKey{}).(*revocations); limited {
+		return r.revoke(ctx, r.at(g.ClientID, g.AccountsURL), g.RefreshToken, zoho.RefreshToken)
+	}
 	c, err := w.client(ctx, s)
 	if err != nil {
 		return err
 	}
-	at := c.revoker(g.ClientID, g.AccountsURL)
-	if r, limited := ctx.Value(revocationsKey{}).(*revocations); limited {
-		return r.revoke(ctx, at, g.RefreshToken, zoho.RefreshToken)
-	}
-	return at.Revoke(ctx, g.RefreshToken, zoho.RefreshToken)
+	return c.revoker(g.ClientID, g.AccountsURL).Revoke(ctx, g.RefreshToken, zoho.RefreshToken)
 }
 
 // client returns the client in force, or one without an id and a secret if the mount no
-// longer has a config.
+// longer has a config, or has one that cannot be read.
 func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) {
 	c, err := w.memory.configured(ctx, s)
-	if errors.As(err, new(*answer)) {
+	if errors.As(err, new(*answer)) || store.Unreadable(err) {
 		return w.unconfigured()
 	}
 	return c, err

@@ -40,14 +40,8 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 		return nil, nil, err
 	}
 	doubt, err := b.ledger.Doubt(ctx, w.storage, next.LedgerGrant(), ledger.Sentence{Name: w.name})
-	if errors.Is(err, ledger.ErrRevoking) {
-		return nil, nil, refuse("this refresh token belonged to a credential of this mount that was deleted or replaced, and is being revoked at %s; obtain another with %s", hostOf(dc), k.again())
-	}
-	if store.Unreadable(err) {
-		return nil, nil, refuse("what is stored of the grant of this refresh token cannot be read (%s); give the grant up with a delete of retired/%s, then import the refresh token again", err, d.account.ID)
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, notImportable(err, dc, k, d.account.ID)
 	}
 	account := b.account(d, w.storage)
 	proven := account.Shelf.(*shelf)
@@ -77,6 +71,17 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 	b.connected(w.name, dc, grantType, token)
 	b.learnPerson(ctx, w, k, dc, token, zoho.Person{})
 	return k, append(gate.ScopeWarnings(w.scopes, token.Scopes), warnings...), nil
+}
+
+// notImportable says why a grant cannot be imported, before any mint.
+func notImportable(err error, dc zoho.DataCenter, k *known, id string) error {
+	switch {
+	case errors.Is(err, ledger.ErrRevoking):
+		return refuse("this refresh token belonged to a credential of this mount that was deleted or replaced, and is being revoked at %s; obtain another with %s", hostOf(dc), k.again())
+	case store.Unreadable(err):
+		return refuse("what is stored of the grant of this refresh token cannot be read (%s); give the grant up with a delete of retired/%s, then import the refresh token again", err, id)
+	}
+	return err
 }
 
 // admitImport asks the gate before the mint. A consent that cannot be read is

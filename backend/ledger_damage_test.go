@@ -157,7 +157,6 @@ func TestFormerGrantWithUnreadableTokensIsRevoked(t *testing.T) {
 	})
 }
 
-// damaged config.
 func TestDamagedGrantOfTwoCredentialsIsNotRevokedWithOne(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -204,5 +203,27 @@ func TestDamagedGrantThatACredentialUsesIsNotGivenUp(t *testing.T) {
 		id := m.heldBy("crm")
 		damage(m, "grant/")
 		m.refused(logical.DeleteOperation, "retired/"+id, nil, 400, "a credential uses the grant")
+	})
+}
+
+func TestRevokeWorksWithoutReadableConfig(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		token := m.token("crm")
+		damage(m, "config")
+		m.restart()
+		for _, path := range []string{"revoke/crm", "revoke"} {
+			if resp, err := m.try(logical.UpdateOperation, path, nil); err != nil {
+				t.Errorf("%s: %v %v", path, resp, err)
+			}
+		}
+		if m.zoho.Alive(token) {
+			t.Error("the token lives after revoke")
+		}
+		grant := m.grant()
+		if w := warnings(m.delete("creds/crm")); w != "" || m.lives(grant) {
+			t.Errorf("a delete warns %q, and the grant lives: %t", w, m.lives(grant))
+		}
 	})
 }

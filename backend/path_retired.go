@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -99,20 +100,60 @@ func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *f
 	}
 	due = pageOf(due, data.Get("after").(string), 0)
 	ids, info := []string{}, map[string]any{}
-	for _, id := range due {
-		if limit > 0 && len(ids) == limit {
-			break
+	full := func() bool { return limit > 0 && len(ids) == limit }
+	for len(due) > 0 && !full() { // what is due and not retired is left out, so that a page may take several rounds
+		n := len(due)
+		if limit > 0 {
+			n = min(n, max(limit-len(ids), listers))
 		}
-		g, err := b.ledger.Get(ctx, req.Storage, id)
-		switch {
-		case err != nil:
-			b.Logger().Warn("a retired grant cannot be listed", "grant", id, "error", err)
-			ids, info[id] = append(ids, id), map[string]any{"error": "the stored grant cannot be read; see Vault's log"}
-		case g.Retired():
-			ids, info[id] = append(ids, id), describeRetired(g)
+		found, err := b.retiredAmong(ctx, req.Storage, due[:n])
+		if err != nil {
+			return nil, err
 		}
+		for _, id := range due[:n] {
+			details, retired := found[id]
+			if !retired || full() {
+				continue
+			}
+			if ids = append(ids, id); len(ids) <= maxListed {
+				info[id] = details
+			}
+		}
+		due = due[n:]
 	}
-	return logical.ListResponseWithInfo(ids, info), nil
+	resp := logical.ListResponseWithInfo(ids, info)
+	if len(ids) > maxListed {
+		resp.AddWarning("details are shown for the first 1000 ids only; list pages with limit and after, or read the others one by one")
+	}
+	return resp, nil
+}
+
+// retiredAmong returns the details of the retired grants among some, read in parallel. It
+// fails when the request ends before all are read.
+func (b *backend) retiredAmong(ctx context.Context, s logical.Storage, ids []string) (map[string]map[string]any, error) {
+	found := map[string]map[string]any{}
+	var mu sync.Mutex
+	failed := together(ids, listers, func(id string) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		g, err := b.ledger.Get(ctx, s, id)
+		if err != nil || !g.Retired() {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		found[id] = describeRetired(g)
+		return nil
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for id, err := range failed {
+		b.Logger().Warn("a retired grant cannot be listed", "grant", id, "error", err)
+		found[id] = map[string]any{"error": "the stored grant cannot be read; see Vault's log"}
+	}
+	return found, nil
 }
 
 // describeRetired is what an operator sees of a retired grant. It holds no secret.

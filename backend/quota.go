@@ -27,7 +27,7 @@ func (b *backend) quotaBefore(ctx context.Context, s logical.Storage, c *client,
 	if n < ledger.PerUser {
 		return ""
 	}
-	return fmt.Sprintf("the Zoho user of credential %q has given %d grants of this client that this mount knows; "+quotaAdvice, name, n, ledger.PerUser)
+	return fmt.Sprintf("the Zoho user of credential %q has given %d grants of this client that this mount knows; "+quotaAdvice, name, n, ledger.PerUser) + b.quotaForgotten(ctx, s, k)
 }
 
 // quotaAfter returns a warning for a credential that was just connected, and "" if none
@@ -42,6 +42,16 @@ func (b *backend) quotaAfter(ctx context.Context, s logical.Storage, name string
 		return ""
 	}
 	return fmt.Sprintf("Zoho user %s in data center %s has given %d grants of this client that this mount knows; "+quotaAdvice, k.Person.ZUID, k.DataCenter, n, ledger.PerUser)
+}
+
+// quotaForgotten adds how many of the counted grants no delete in Vault can end. It reads
+// each grant, so that only the warning before a consent has it.
+func (b *backend) quotaForgotten(ctx context.Context, s logical.Storage, k *known) string {
+	n := b.ledger.Forgotten(ctx, s, k.owner())
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(". Of these grants, %d were only forgotten in Vault (revoke=false, or given up), so that no delete in Vault ends them. They end when the user removes the app under Connected Apps in the Zoho account, with all other grants of this client for that user; Vault cannot see that, and still counts them", n)
 }
 
 // owner is the Zoho user who gave the grant of a credential, with an empty ZUID where

@@ -147,3 +147,26 @@ func TestEveryGrantOfAKnownUserIsCountedThoughStorageFailedMeanwhile(t *testing.
 		})
 	}
 }
+
+func TestWarningSaysHowManyGrantsWereOnlyForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"scopes": profileScopes})
+		for range 19 {
+			m.connect("crm")
+			m.do(logical.DeleteOperation, "creds/crm", data{"revoke": false})
+			passes(15 * time.Minute)
+		}
+		for range 3 {
+			passes(24 * time.Hour)
+			m.tick()
+		}
+		m.connect("crm")
+		warned := warnings(m.write("authorize/crm", nil))
+		if !strings.Contains(warned, "20 grants") || !strings.Contains(warned, "19 were only forgotten in Vault") || !strings.Contains(warned, "Connected Apps") {
+			t.Errorf("it warns %q", warned)
+		}
+		for _, rt := range m.zoho.RefreshTokens() {
+			m.zoho.RevokeRefreshToken(rt.Token)
+		}
+	})
+}

@@ -50,22 +50,16 @@ type revocationServer struct {
 }
 
 // revocations returns the calls of a request that begins now, and the context of its work,
-// which ends shortly after the last call, and not when the caller leaves.
+// which ends shortly after the last call, and not when the caller leaves. Where config cannot
+// be read, the calls are made without the client's id and secret.
 func (b *backend) revocations(ctx context.Context, s logical.Storage) (*revocations, context.Context, context.CancelFunc, error) {
 	c, err := b.world.client(ctx, s)
+	if err != nil { // a revocation needs no config
+		c, err = b.world.unconfigured()
+	}
 	// A token that was revoked with all others is not revoked again. If that cannot be known,
 	// it is.
 	_ = b.memory.loadEpochs(ctx, s)
-	return limited(ctx, c, err)
-}
-
-// unconfiguredRevocations is revocations where config cannot be read.
-func (b *backend) unconfiguredRevocations(ctx context.Context) (*revocations, context.Context, context.CancelFunc, error) {
-	c, err := b.world.unconfigured()
-	return limited(ctx, c, err)
-}
-
-func limited(ctx context.Context, c *client, err error) (*revocations, context.Context, context.CancelFunc, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}

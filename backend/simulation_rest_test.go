@@ -258,7 +258,7 @@ func (h *simulation) endsWell() {
 	h.minutes(simHours, 10*time.Minute)
 	synctest.Wait()
 	h.inspect()
-	h.leaves("pending/", "spent/")
+	h.leaves("pending/", "spent/", "former/") // a token of a former name lives for a day at most
 	h.mu.Lock()
 	h.deletedIsGone()
 	h.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-zoho/backend/internal/store"
 )
@@ -112,6 +113,41 @@ func (l *Ledger) Due(ctx context.Context, s logical.Storage, name string) ([]str
 		return ids, err
 	}
 	return l.names.mayBe(ids, name), nil
+}
+
+// readers is how many entries are read at once: a read takes most of a millisecond, the way
+// to Vault's storage and back.
+const readers = 64
+
+// DueGrants returns the grants about which something has to be done, those that have to do
+// with a credential and perhaps others. It reads them in parallel, for as long as the
+// context lasts. An entry that cannot be read is skipped; the sweep logs it.
+func (l *Ledger) DueGrants(ctx context.Context, s logical.Storage, name string) ([]*Grant, error) {
+	ids, err := l.Due(ctx, s, name)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*Grant, len(ids))
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, id := range ids {
+		if reading.Err() != nil {
+			break
+		}
+		group.Go(func() (err error) {
+			if found[i], err = l.find(reading, s, id); store.Unreadable(err) {
+				err = nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(g *Grant) bool { return g == nil }), nil
 }
 
 // Invalidate notes that another node changed a storage key.

@@ -72,6 +72,8 @@ type Grant struct {
 	// token: whoever points to that one has to point to this one.
 	Replaces string   `json:"replaces,omitempty"`
 	Holders  []Holder `json:"holders,omitempty"`
+	// FormerNames are those with a note at FormerPrefix, which goes with the grant.
+	FormerNames []string `json:"former_names,omitempty"`
 	// Condemned is what is to become of it when nobody holds it.
 	Condemned *Sentence `json:"condemned,omitempty"`
 
@@ -393,17 +395,15 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 			}
 		}
 		defer func() {
-			if client && !points && err == nil {
+			if client && err == nil { // it may have tried scopes that it does not use
 				err = l.Unuse(ctx, s, id, name)
 			}
 		}()
 		return l.grants.Locked(id, func() error {
 			g, err := l.find(ctx, s, id)
 			if points && store.Unreadable(err) {
-				if g, err = l.rebuild(ctx, s, *current, err); err == nil {
-					held = true
-					return l.settle(ctx, s, g)
-				}
+				held = true
+				return l.settleRebuilt(ctx, s, current, err)
 			}
 			if err != nil || g == nil {
 				return err
@@ -418,20 +418,39 @@ func (l *Ledger) Settle(ctx context.Context, s logical.Storage, id, name, doubt 
 				g.hold(h)
 				return l.settle(ctx, s, g)
 			}
-			otherwise := h.Doubt.Otherwise
-			for _, f := range former {
-				if f.ID == id { // it did come to point to it, and was used
-					otherwise = Sentence{Name: name, Revoke: f.Revoke}
-				}
-			}
-			if g.drop(name); !g.Held() {
-				g.condemn(otherwise)
-			}
+			err = l.settleLeaver(ctx, s, g, name, h.Doubt.Otherwise, former)
 			held = len(g.Holders) > 0
-			return l.settle(ctx, s, g)
+			return err
 		})
 	})
 	return held, err
+}
+
+// settleRebuilt stores a grant that a credential points to and whose entry cannot be read.
+// The grant's lock is held.
+func (l *Ledger) settleRebuilt(ctx context.Context, s logical.Storage, current *Grant, cause error) error {
+	g, err := l.rebuild(ctx, s, *current, cause)
+	if err != nil {
+		return err
+	}
+	return l.settle(ctx, s, g)
+}
+
+// settleLeaver ends a doubt about a grant that a credential does not point to. The grant's
+// lock is held.
+func (l *Ledger) settleLeaver(ctx context.Context, s logical.Storage, g *Grant, name string, otherwise Sentence, former []Former) error {
+	for _, f := range former {
+		if f.ID == g.ID { // it did come to point to it, and was used
+			otherwise = Sentence{Name: name, Revoke: f.Revoke}
+		}
+	}
+	if g.drop(name); !g.Held() {
+		g.condemn(otherwise)
+	}
+	if err := l.noteFormerName(ctx, s, g, name); err != nil {
+		return err
+	}
+	return l.settle(ctx, s, g)
 }
 
 // replace makes a credential point to a grant that replaces its own, if it does, and returns
@@ -506,6 +525,9 @@ func (l *Ledger) release(ctx context.Context, s logical.Storage, f Former, name 
 				otherwise.deleted(Deleted{Name: name, Variant: f.Variant, Since: time.Now().UTC()})
 			}
 			g.condemn(otherwise)
+		}
+		if err := l.noteFormerName(ctx, s, g, name); err != nil {
+			return err
 		}
 		return l.settle(ctx, s, g)
 	})

@@ -43,6 +43,27 @@ func (l *Ledger) Owned(ctx context.Context, s logical.Storage, o Owner) int {
 	return len(grants)
 }
 
+// Forgotten returns how many grants of an owner were forgotten without being revoked: they
+// count, and nothing else is known of them. What cannot be read counts as known.
+func (l *Ledger) Forgotten(ctx context.Context, s logical.Storage, o Owner) (n int) {
+	if o.ZUID == "" {
+		return 0
+	}
+	ids, err := s.List(ctx, o.prefix())
+	if err != nil {
+		return 0
+	}
+	for _, id := range ids[:min(len(ids), maxForgotten)] {
+		if g, err := l.find(ctx, s, id); err == nil && g == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// maxForgotten bounds how many grants a warning is read for.
+const maxForgotten = 100
+
 // count stores that a grant is one of its owner's. If that fails the grant stays due,
 // and the sweep tries again. The grant's lock is held.
 func (l *Ledger) count(ctx context.Context, s logical.Storage, g *Grant) error {

@@ -5,6 +5,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,10 @@ type sweeping struct {
 	// rests says until when an accounts server that failed is left alone. Only one
 	// sweep runs at a time, and this is its alone.
 	rests map[string]rest
+	// formerNames is when notes of former names were last looked through, and formerLeft
+	// whether there may be any.
+	formerNames time.Time
+	formerLeft  bool
 }
 
 // Waiting is the grants that nobody holds any more and that are still to be revoked at
@@ -107,6 +112,7 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 	w.mu.Lock()
 	writes := w.writes
 	w.mu.Unlock()
+	left := l.sweepFormerNames(ctx, s)
 	ids, err := s.List(ctx, DuePrefix)
 	var waiting Waiting
 	if err == nil {
@@ -119,7 +125,7 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		}()
 	}
 	w.mu.Lock()
-	w.empty = err == nil && len(ids) == 0 && w.writes == writes
+	w.empty = err == nil && len(ids) == 0 && !left && w.writes == writes
 	w.mu.Unlock()
 	// Told last: no grant waits behind a log line about another.
 	var told []func()
@@ -134,9 +140,7 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 		}
 		g, err := l.find(ctx, s, id)
 		if err != nil {
-			if !store.Unreadable(err) || l.damaged.due(id) {
-				told = append(told, func() { l.log().Warn("what is known of a grant cannot be read", "grant", id, "error", err) })
-			}
+			told = append(told, l.notRead(id, err))
 			continue
 		}
 		if g == nil {
@@ -154,6 +158,14 @@ func (l *Ledger) Sweep(ctx context.Context, s logical.Storage) {
 			told = append(told, l.notRevoked(ctx, s, g, err, last))
 		}
 	}
+}
+
+// notRead returns what tells that the entry of a grant cannot be read.
+func (l *Ledger) notRead(id string, cause error) (tell func()) {
+	if store.Unreadable(cause) && !l.damaged.due(id) {
+		return func() {}
+	}
+	return func() { l.log().Warn("what is known of a grant cannot be read", "grant", id, "error", cause) }
 }
 
 // notRevoked notes that a grant could not be revoked, and returns what tells of it. last
@@ -369,7 +381,7 @@ func (l *Ledger) Forget(ctx context.Context, s logical.Storage, id string) error
 			if err := l.unindex(ctx, s, g); err != nil {
 				return err
 			}
-			if err := l.unused(ctx, s, g); err != nil {
+			if err := cmp.Or(l.unused(ctx, s, g), l.dropFormerNotes(ctx, s, g)); err != nil {
 				return err
 			}
 			return store.Delete(ctx, s, DuePrefix+id)

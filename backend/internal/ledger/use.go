@@ -152,20 +152,14 @@ func (l *Ledger) unused(ctx context.Context, s logical.Storage, g *Grant) error 
 // revoking them, or that have no refresh token to revoke, with the variants of tokens that
 // were theirs. Their access tokens may live.
 func (l *Ledger) ForgottenOf(ctx context.Context, s logical.Storage, name string) (map[string][]string, error) {
-	due, err := l.Due(ctx, s, name)
+	due, err := l.DueGrants(ctx, s, name)
 	if err != nil {
 		return nil, err
 	}
 	forgotten := map[string][]string{}
-	for _, id := range due {
-		g, err := l.find(ctx, s, id)
-		if store.Unreadable(err) {
-			continue // the sweep logs it
-		}
-		if err != nil {
-			return nil, err
-		}
-		if g == nil || g.Condemned == nil || g.Condemned.Revoke {
+	for _, g := range due {
+		id := g.ID
+		if g.Condemned == nil || g.Condemned.Revoke {
 			continue
 		}
 		for _, d := range g.Condemned.Deleted {
