@@ -123,7 +123,7 @@ var ErrRevoking = errors.New("the grant is being revoked")
 
 // ErrInFlight means that a request to Zoho that revokes a grant is not answered yet.
 // Until then the grant can be neither given up nor revoked by another request.
-var ErrInFlight = errors.New("Zoho is being asked to revoke the grant right now")
+var ErrInFlight = errors.New("the accounts server is being asked to revoke the grant right now")
 
 // Former is a grant that a credential pointed to before.
 type Former struct {
