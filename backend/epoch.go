@@ -6,6 +6,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"net/http"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -35,10 +36,16 @@ type epochs struct {
 	locks *store.Locks
 }
 
+// errDamagedEpoch is the answer to whoever reads a token while the entry is damaged.
+var errDamagedEpoch error = &answer{status: http.StatusInternalServerError, text: "what is stored at epoch is damaged, so it is not known which access tokens are revoked, and none is handed out; an operator writes revoke (vault write -force <mount>/revoke), which revokes all access tokens and replaces the entry"}
+
 // load makes known what another node, or an earlier process, stored.
 func (e *epochs) load(ctx context.Context, s logical.Storage) error {
 	return e.locks.Locked(epochKey, func() error {
 		stored, err := e.stored(ctx, s)
+		if errors.Is(err, store.ErrDamaged) {
+			return errDamagedEpoch
+		}
 		if err != nil {
 			return err
 		}

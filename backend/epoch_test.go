@@ -246,7 +246,7 @@ func TestEntryOfEpochsThatIsDamagedIsReplacedByBreakGlass(t *testing.T) {
 		passes(time.Second) // the new number is the time
 		m.restart()
 		// Which tokens are revoked is not known, so none is handed out.
-		m.refused(logical.ReadOperation, "creds/crm00", nil, 500)
+		m.refused(logical.ReadOperation, "creds/crm00", nil, 500, "an operator writes revoke")
 		if answer := m.write("revoke", nil).Data; answer["failed"] != 0 || m.zoho.Alive(second) {
 			t.Errorf("it answers %v; the token lives: %v", answer, m.zoho.Alive(second))
 		}
