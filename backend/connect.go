@@ -83,6 +83,7 @@ func (b *backend) exchange(ctx context.Context, w connectRequest, x exchange, cl
 	} else if w.fromCallback {
 		redirect = w.client.redirectURI(w.mountPoint)
 	}
+	epoch := b.keeper.Epochs().Current
 	got, err := w.client.at(x.dc).Exchange(ctx, w.callback.Code, redirect, verifier)
 	if e := zoho.AsError(err); e != nil && !e.Sent {
 		if err := b.consents.Unspend(ctx, w.storage, w.name, claim); err != nil {
@@ -97,6 +98,7 @@ func (b *backend) exchange(ctx context.Context, w connectRequest, x exchange, cl
 	if err != nil {
 		err = exchangeFailed(w, asked != nil, err)
 	} else {
+		got.Token.Epoch = epoch
 		k, warnings, err = b.finish(ctx, w, obtained{
 			attempt: x.attempt, admitted: x.admitted, dc: x.dc, grantType: credential.GrantCode, answer: got, code: claim.Code, stored: claim.Spent,
 		})

@@ -98,10 +98,12 @@ func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string
 	if err := b.knowOld(ctx, w); err != nil {
 		return err
 	}
+	epoch := b.keeper.Epochs().Current
 	got, err := client.at(dc).PollDevice(ctx, c.DeviceCode)
 	if err != nil {
 		return b.deviceFailed(ctx, w, admitted, c, err)
 	}
+	got.Token.Epoch = epoch
 	_, _, err = b.finish(ctx, w, obtained{attempt: attempt, admitted: admitted, dc: dc, grantType: credential.GrantDevice, answer: got, stored: c})
 	if err != nil {
 		b.endFailed(ctx, w, c, c, err)

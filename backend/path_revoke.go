@@ -226,7 +226,9 @@ func (e *ending) revokeAll(ctx context.Context, t *results) (unfinished, err err
 	if err != nil {
 		return nil, err
 	}
+	ids = append(ids, e.b.keeper.Unstored()...)
 	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	due, err := e.b.ledger.Due(ctx, e.s, "")
 	if err != nil {
 		return nil, err

@@ -131,7 +131,7 @@ func (h *simulation) learnsToken(r *simRequest) {
 // read went on. Those of client credentials are several names'.
 func (h *simulation) revokedMeanwhile(r *simRequest, token string) bool {
 	return slices.ContainsFunc(h.revoking, func(o *simRequest) bool {
-		return (o.over == 0 || o.over > r.begun) && (strings.HasPrefix(o.path, "revoke") || o.name == r.name || h.parent(token) == "")
+		return (o.over == 0 || o.over > r.begun) && (strings.HasPrefix(o.path, "revoke") || strings.HasPrefix(o.path, "retired/") || o.name == r.name || h.parent(token) == "")
 	})
 }
 

@@ -178,7 +178,7 @@ func (h *simulation) begins(r *simRequest) {
 	case starts || deletes || r.connects():
 		h.changes[r.name] = append(h.changes[r.name], r)
 	}
-	if deletes || strings.HasPrefix(r.path, "revoke") {
+	if deletes || strings.HasPrefix(r.path, "revoke") || strings.HasPrefix(r.path, "retired/") {
 		h.revoking = append(h.revoking, r)
 	}
 }

@@ -32,7 +32,8 @@ func (k *Keeper) adopted(ctx context.Context, a *Account, answer Answer) error {
 	}
 	next := r.pruned(a, time.Now())
 	next.vacate(answer.Received) // what stood for this token without a record
-	next.adopt(answer, a, k.epoch())
+	next.adopt(answer, a, answer.Token.Epoch)
+	next.outdate(k.epoch())
 	next.landed = k.landed.Add(1)
 	if err != nil {
 		k.put(a.ID, next)
@@ -40,5 +41,9 @@ func (k *Keeper) adopted(ctx context.Context, a *Account, answer Answer) error {
 		return err
 	}
 	_, err = k.save(ctx, a, next)
+	// An epoch that began meanwhile may not have found it.
+	if again := next.pruned(a, time.Now()); err == nil && again.outdate(k.epoch()) {
+		_, err = k.save(ctx, a, again)
+	}
 	return err
 }

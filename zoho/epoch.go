@@ -30,6 +30,9 @@ type Span struct {
 	At time.Time `json:"at"`
 }
 
+// expired is longer than any access token lives: a day is the most that config allows.
+const expired = 25 * time.Hour
+
 // holds reports whether the span has a grant.
 func (s Span) holds(id string) bool {
 	if s.Through != "" && id > s.Through {
@@ -45,10 +48,12 @@ func (s Span) covers(other Span) bool {
 		!slices.ContainsFunc(s.Except, other.holds)
 }
 
-// With returns the epochs with one more span.
+// With returns the epochs with one more span, and without those whose tokens have all
+// expired by then.
 func (e Epochs) With(s Span) Epochs {
+	e.Revoked = slices.DeleteFunc(slices.Clone(e.Revoked), func(known Span) bool { return s.At.Sub(known.At) > expired })
 	if !slices.ContainsFunc(e.Revoked, func(known Span) bool { return known.covers(s) }) {
-		e.Revoked = append(slices.DeleteFunc(slices.Clone(e.Revoked), s.covers), s)
+		e.Revoked = append(slices.DeleteFunc(e.Revoked, s.covers), s)
 	}
 	return e
 }
@@ -84,7 +89,8 @@ func (k *Keeper) SetEpochs(e Epochs, elsewhere bool) {
 	if elsewhere {
 		k.records.Purge()
 		for _, u := range k.unstored {
-			u.stale = true
+			// Marks that could not be stored are known here alone.
+			u.stale = u.stale || u.record == nil || !u.record.dirty
 		}
 		return
 	}
@@ -118,4 +124,28 @@ func (r *Record) ended(e *Epochs, id string) *Record {
 		r.revoked(gone, at)
 	}
 	return r
+}
+
+// outdate marks the tokens of earlier epochs, and reports whether there were any.
+func (r *Record) outdate(epoch uint64) (any bool) {
+	for i, t := range r.Tokens {
+		if t.Epoch < epoch && !t.Condemned {
+			marked := *t
+			marked.Condemned = true
+			r.Tokens[i], any = &marked, true
+		}
+	}
+	return any
+}
+
+// Unstored returns the grants of which only memory knows tokens.
+func (k *Keeper) Unstored() (ids []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id, u := range k.unstored {
+		if u.record != nil && u.record.unstored() {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

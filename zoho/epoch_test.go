@@ -64,6 +64,17 @@ func TestTokensAreRevokedExactlyWhereSomeSpanSaysSo(t *testing.T) {
 	})
 }
 
+func TestSpansAreForgottenWhenTheirTokensHaveExpired(t *testing.T) {
+	var e zoho.Epochs
+	at := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	for day := range 10 { // each leaves out another grant, so that none covers the one before
+		e = e.With(zoho.Span{Before: uint64(day + 1), Except: []string{string(rune('a' + day))}, At: at.AddDate(0, 0, day)})
+	}
+	if len(e.Revoked) > 2 {
+		t.Errorf("%d spans are stored after ten days", len(e.Revoked))
+	}
+}
+
 func TestEarlierEpochNeverBecomesTheCurrentOneAgain(t *testing.T) {
 	k := zoho.NewKeeper(1, nil)
 	k.SetEpochs(zoho.Epochs{Current: 7}, true)

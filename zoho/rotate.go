@@ -28,14 +28,12 @@ type successor struct {
 func (k *Keeper) rotate(ctx context.Context, a *Account, r *Record) (*Token, error) {
 	rotated := r.rotated
 	// Their grant gets another id: what is noted by id of earlier epochs no longer fits.
-	for i, t := range r.Tokens {
-		if t.Epoch < k.epoch() && !t.Condemned {
-			marked := *t
-			marked.Condemned = true
-			r.Tokens[i] = &marked
-		}
-	}
+	r.outdate(k.epoch())
 	id, err := a.Shelf.Rotated(ctx, rotated, r)
+	// An epoch that began meanwhile did not find the new id.
+	if err == nil && id != "" && r.outdate(k.epoch()) {
+		err = a.Shelf.Save(ctx, id, r)
+	}
 	if err != nil {
 		k.put(a.ID, r)
 		return nil, fmt.Errorf("storing the refresh token that came with a refresh: %w", err)

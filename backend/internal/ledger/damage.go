@@ -99,7 +99,7 @@ func (l *Ledger) lifetimes(ctx context.Context, s logical.Storage, g *Grant) (al
 // giveUpUnreadable deletes an entry that cannot be read, unless a credential points to its
 // grant or Zoho is being asked to revoke it.
 func (l *Ledger) giveUpUnreadable(ctx context.Context, s logical.Storage, id string) error {
-	return l.world.Alone(ctx, id, func() error {
+	err := l.world.Alone(ctx, id, func() error {
 		return l.grants.Locked(id, func() error {
 			if _, err := l.find(ctx, s, id); !store.Unreadable(err) {
 				return err
@@ -114,17 +114,16 @@ func (l *Ledger) giveUpUnreadable(ctx context.Context, s logical.Storage, id str
 			if len(names) > 0 {
 				return ErrHeld
 			}
-			l.left(id)
-			if err := l.world.DropTokens(ctx, s, id); err != nil {
-				return fmt.Errorf("forgetting the tokens: %w", err)
-			}
-			for _, prefix := range []string{GrantPrefix, DuePrefix} {
-				if err := store.Delete(ctx, s, prefix+id); err != nil {
-					return err
-				}
+			// Its access tokens may live: their record stays until none does.
+			if err := l.putDue(ctx, s, &Grant{ID: id, Condemned: &Sentence{Since: time.Now().UTC()}}); err != nil {
+				return err
 			}
 			l.damaged.forget(id)
-			return nil
+			return store.Delete(ctx, s, GrantPrefix+id)
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return l.Forget(ctx, s, id)
 }

@@ -129,20 +129,25 @@ func (l *Ledger) unuse(ctx context.Context, s logical.Storage, g *Grant, id, nam
 	return nil
 }
 
-// unused deletes the keys of credentials that had client credentials of which no token
+// unused deletes the keys of client credentials that nobody holds and of which no token
 // lives any more. The grant's lock is held.
 func (l *Ledger) unused(ctx context.Context, s logical.Storage, g *Grant) error {
 	if g.RefreshToken != "" {
 		return nil
 	}
-	names := []string{g.Condemned.Name}
-	for _, d := range g.Condemned.Deleted {
-		names = append(names, d.Name)
+	variants, err := s.List(ctx, UsePrefix+g.ID+"/")
+	if err != nil {
+		return fmt.Errorf("finding who used client credentials: %w", err)
 	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		if err := l.unuse(ctx, s, g, g.ID, name, 0); err != nil {
-			return err
+	for _, variant := range variants {
+		names, err := s.List(ctx, UsePrefix+g.ID+"/"+variant)
+		if err != nil {
+			return fmt.Errorf("finding who used client credentials: %w", err)
+		}
+		for _, name := range names {
+			if _, err := l.usesHeld(ctx, s, g, g.ID, strings.TrimSuffix(variant, "/"), name, 0); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
