@@ -80,7 +80,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 	b := &backend{storage: s, memory: m, consents: m.consents, credentials: credential.NewStore(m), configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
-	m.epochs = &epochs{keeper: b.keeper}
+	m.epochs = newEpochs(b.keeper)
 	b.world = &world{b.credentials, m, b.keeper}
 	b.ledger = ledger.New(b.world, func() hclog.Logger { return b.Logger() })
 	b.Backend = &framework.Backend{

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,13 +31,28 @@ type epochs struct {
 	keeper *zoho.Keeper
 	// known: what is stored is known to the keeper.
 	known atomic.Bool
-	mu    sync.Mutex // held from reading the entry until it is stored
+	// writing has a value while one request reads the entry and stores it again. Reads do not
+	// wait for it: storage may hang.
+	writing chan struct{}
 }
+
+func newEpochs(k *zoho.Keeper) *epochs {
+	return &epochs{keeper: k, writing: make(chan struct{}, 1)}
+}
+
+func (e *epochs) lock(ctx context.Context) error {
+	select {
+	case e.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (e *epochs) unlock() { <-e.writing }
 
 // load makes known what another node, or an earlier process, stored.
 func (e *epochs) load(ctx context.Context, s logical.Storage) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	stored, err := e.stored(ctx, s)
 	if err != nil {
 		return err
@@ -59,8 +73,10 @@ func (e *epochs) stored(ctx context.Context, s logical.Storage) (*storedEpochs, 
 
 // begin begins an epoch: from now on no node hands out a token of an earlier one.
 func (e *epochs) begin(ctx context.Context, s logical.Storage) (epoch uint64, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	if err := e.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer e.unlock()
 	stored, err := e.stored(ctx, s)
 	if errors.Is(err, store.ErrDamaged) {
 		stored, err = &storedEpochs{}, nil // what it said cannot be known: a later epoch than any replaces it
@@ -75,8 +91,10 @@ func (e *epochs) begin(ctx context.Context, s logical.Storage) (epoch uint64, er
 
 // revoked notes which access tokens of earlier epochs are revoked.
 func (e *epochs) revoked(ctx context.Context, s logical.Storage, span zoho.Span) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	if err := e.lock(ctx); err != nil {
+		return err
+	}
+	defer e.unlock()
 	stored, err := e.stored(ctx, s)
 	if err != nil {
 		return err
