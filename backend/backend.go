@@ -18,7 +18,6 @@ import (
 	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
-	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/internal/release"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -87,7 +86,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 	b := &backend{storage: s, memory: m, consents: m.consents, credentials: credential.NewStore(m), configuring: newConfiguring()}
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
-	m.epochs = &epochs{keeper: b.keeper, locks: store.NewLocks()}
+	m.epochs = newEpochs(b.keeper)
 	b.world = &world{b.credentials, m, b.keeper}
 	b.ledger = ledger.New(b.world, func() hclog.Logger { return b.Logger() })
 	b.Backend = &framework.Backend{

@@ -390,3 +390,25 @@ func TestRotationWhileAnEpochBeginsHidesNoLivingToken(t *testing.T) {
 		})
 	}
 }
+
+// Storage that hangs for one request does not hold up another, and two requests at once
+// leave nothing.
+func TestBreakGlassAtOnceWithAnotherRequestWhicheverOperationHangs(t *testing.T) {
+	for what, path := range map[string]string{"another": "revoke", "one credential": "revoke/crm00"} {
+		t.Run(what, func(t *testing.T) {
+			for nth, reached := 1, true; reached; nth++ {
+				inBubble(t, func(t *testing.T, m *mount) {
+					_, tokens := m.fleet(3)
+					m.restart()
+					reached = m.hangs(nth, m.attempt(logical.UpdateOperation, "revoke", nil), m.attempt(logical.UpdateOperation, path, nil))
+					for _, token := range tokens {
+						if m.zoho.Alive(token) {
+							t.Errorf("operation %d: a token lives on", nth)
+						}
+					}
+					m.token("crm00")
+				})
+			}
+		})
+	}
+}

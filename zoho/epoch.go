@@ -84,6 +84,9 @@ func (k *Keeper) SetEpochs(e Epochs, elsewhere bool) {
 	if e.Current < known.Current {
 		return
 	}
+	for _, s := range known.Revoked { // e may have been read before the last of them was stored
+		e = e.With(s)
+	}
 	k.changes++ // what was loaded before may hold tokens that are revoked
 	k.epochs.Store(&e)
 	if elsewhere {
