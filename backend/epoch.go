@@ -53,7 +53,7 @@ func (e *epochs) lock(ctx context.Context) error {
 func (e *epochs) unlock() { <-e.writing }
 
 // errDamagedEpoch is the answer to whoever reads a token while the entry is damaged.
-var errDamagedEpoch error = &answer{status: http.StatusInternalServerError, text: "what is stored at epoch is damaged, so it is not known which access tokens are revoked, and none is handed out; an operator writes revoke (vault write -force <mount>/revoke), which revokes all access tokens and replaces the entry"}
+var errDamagedEpoch error = &answer{status: http.StatusInternalServerError, text: "what is stored at epoch is damaged, so it is not known which access tokens are revoked, and none is handed out; an operator writes revoke without a name, which revokes all access tokens and replaces the entry"}
 
 // load makes known what another node, or an earlier process, stored.
 func (e *epochs) load(ctx context.Context, s logical.Storage) error {
