@@ -30,7 +30,7 @@ func playStories(t *testing.T, s *stage) {
 		RequireUniqueNames: true,
 		// A story that hangs is ended with its processes, well before go test
 		// would end this process and leave them behind.
-		Deadline: time.Now().Add(8 * time.Minute),
+		Deadline: time.Now().Add(25 * time.Minute),
 		Setup: func(env *testscript.Env) error {
 			w, err := newWorld(s, env)
 			env.Values[worldKey{}] = w
