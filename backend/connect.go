@@ -93,20 +93,16 @@ func (b *backend) exchange(ctx context.Context, w connectRequest, x exchange, cl
 		b.logFailed(w.name, b.failure(err), nil)
 		return nil, nil, err
 	}
-	var k *known
-	var warnings []string
 	if err != nil {
 		err = exchangeFailed(w, asked != nil, err)
-	} else {
-		got.Token.Epoch = epoch
-		k, warnings, err = b.finish(ctx, w, obtained{
-			attempt: x.attempt, admitted: x.admitted, dc: x.dc, grantType: credential.GrantCode, answer: got, code: claim.Code, stored: claim.Spent,
-		})
-	}
-	if err != nil {
 		b.endFailed(ctx, w, claim.Spent, claim.Before, err)
+		return nil, nil, err
 	}
-	return k, warnings, err
+	got.Token.Epoch = epoch
+	return b.finish(ctx, w, obtained{
+		attempt: x.attempt, admitted: x.admitted, dc: x.dc, grantType: credential.GrantCode, answer: got, code: claim.Code,
+		stored: claim.Spent, before: claim.Before,
+	})
 }
 
 // admitCode asks the gate about a code, with the stored consent of the name, and decides

@@ -104,10 +104,7 @@ func (b *backend) pollDevice(ctx context.Context, s logical.Storage, name string
 		return b.deviceFailed(ctx, w, admitted, c, err)
 	}
 	got.Token.Epoch = epoch
-	_, _, err = b.finish(ctx, w, obtained{attempt: attempt, admitted: admitted, dc: dc, grantType: credential.GrantDevice, answer: got, stored: c})
-	if err != nil {
-		b.endFailed(ctx, w, c, c, err)
-	}
+	_, _, err = b.finish(ctx, w, obtained{attempt: attempt, admitted: admitted, dc: dc, grantType: credential.GrantDevice, answer: got, stored: c, before: c})
 	return err
 }
 

@@ -585,3 +585,22 @@ func TestPanicForOneNameIsThatNamesFailureInBreakGlass(t *testing.T) {
 		}
 	})
 }
+
+// What a wrong account brought is stored, so that the page and the operator see why, though
+// nobody reads the log.
+func TestResultOfARefusedGrantIsStoredThoughNobodyReadsTheLog(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.zoho.AddUser(zohotest.User{Email: "mallory@example.com"})
+		landed := m.consent("crm", data{"scopes": profileScopes, "expected_user": "600000001"}, zohotest.Consent{Email: "mallory@example.com"})
+		release := m.unread("a new grant is not kept")
+		var others sync.WaitGroup
+		others.Go(func() { _, _ = m.try(logical.UpdateOperation, "creds/crm", data{"callback_url": landed}) })
+		synctest.Wait()
+		if got := m.read("authorize/crm"); got["state"] != "waiting" || got["result"] != "wrong_account" {
+			t.Errorf("behind a log line the consent is %v, with the result %v", got["state"], got["result"])
+		}
+		release()
+		others.Wait()
+	})
+}

@@ -28,8 +28,9 @@ type obtained struct {
 	answer    zoho.Answer
 	// code is the fingerprint of the code that was exchanged, if one was.
 	code string
-	// stored is the consent as it is stored now, nil if none is completed.
-	stored *consent.Consent
+	// stored is the consent as it is stored now, before is it as it was before a code was
+	// sent; both are nil if none is completed.
+	stored, before *consent.Consent
 }
 
 // credential is what is stored of the grant.
@@ -46,7 +47,8 @@ func (o *obtained) credential(w connectRequest) *credential.Credential {
 	return next
 }
 
-// finish stores a grant that Zoho has given, and its first token.
+// finish stores a grant that Zoho has given, and its first token. If it does not keep the
+// grant, it stores why as the result of the consent.
 func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*known, []string, error) {
 	next := o.credential(w)
 	g := next.LedgerGrant()
@@ -54,7 +56,7 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 	var err error
 	if g.RefreshToken != "" {
 		if doubt, err = b.ledger.Keep(ctx, w.storage, g, w.name); err != nil {
-			return nil, nil, b.unstored(ctx, w, o.dc, g, err)
+			return nil, nil, b.unstored(ctx, w, o, g, err)
 		}
 	}
 	passed, err := o.admitted.Pass(ctx, gate.Obtained{
@@ -64,10 +66,12 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 		},
 	})
 	if err != nil && g.RefreshToken == "" {
-		return nil, nil, gateError(err) // there is no grant to revoke
+		err = gateError(err) // there is no grant to revoke
+		b.endFailed(ctx, w, o.stored, o.before, err)
+		return nil, nil, err
 	}
 	if err != nil {
-		return nil, nil, b.unpointed(ctx, w, o.dc, g, doubt, gateError(err))
+		return nil, nil, b.unpointed(ctx, w, o, g, doubt, gateError(err))
 	}
 	var warnings []string
 	k := newKnown(w.name, next)
@@ -77,7 +81,7 @@ func (b *backend) finish(ctx context.Context, w connectRequest, o obtained) (*kn
 		return err
 	})
 	if err != nil {
-		return nil, nil, b.unpointed(ctx, w, o.dc, g, doubt, err)
+		return nil, nil, b.unpointed(ctx, w, o, g, doubt, err)
 	}
 	_, unsettled := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
 	unfinished := b.consents.Finish(ctx, w.storage, w.name, o.stored, success(k, next.Requested, o.answer.Token.Scopes))
@@ -155,30 +159,41 @@ func (b *backend) connected(name string, dc zoho.DataCenter, grantType string, t
 	b.send(eventConnected, name, "data_center", dc.Name, "grant_type", grantType)
 }
 
-// unpointed revokes a grant that the ledger has and no credential points to. Settle checks
-// whether the credential was written despite the error.
-func (b *backend) unpointed(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, doubt string, cause error) error {
+// unpointed revokes a grant that the ledger has and no credential points to, and ends its
+// consent. Settle checks whether the credential was written despite the error.
+func (b *backend) unpointed(ctx context.Context, w connectRequest, o obtained, g ledger.Grant, doubt string, cause error) error {
 	// If storage hung, the time of the write is over.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
+	revoking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
 	defer cancel()
-	held, err := b.ledger.Settle(ctx, w.storage, g.ID, w.name, doubt)
+	held, err := b.ledger.Settle(revoking, w.storage, g.ID, w.name, doubt)
 	if err == nil && !held {
-		_, err = b.ledger.Revoke(ctx, w.storage, g.ID)
+		_, err = b.ledger.Revoke(revoking, w.storage, g.ID)
 	}
 	var told *answer
-	if errors.As(cause, &told) {
+	errors.As(cause, &told)
+	why := notKept(w, o.dc, cause, held, err)
+	b.endFailed(ctx, w, o.stored, o.before, why)
+	if told != nil {
 		b.Logger().Warn("a new grant is not kept", "credential", w.name, "error", cause, "unrevoked", err)
 	} else {
-		b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
+		b.logUnstored(w.name, cause, err)
 	}
+	return why
+}
+
+// notKept says why no credential points to a new grant. held: one does, despite the cause.
+// unrevoked is why the grant is not revoked yet, nil if it is.
+func notKept(w connectRequest, dc zoho.DataCenter, cause error, held bool, unrevoked error) error {
+	var told *answer
+	errors.As(cause, &told)
 	switch {
 	case held:
 		return refuse("the consent succeeded, and credential %q is connected, but Vault's storage failed on the way; see status/%s", w.name, w.name)
-	case err != nil && told != nil:
+	case unrevoked != nil && told != nil:
 		later := *told
 		later.text += fmt.Sprintf("; the new grant is not yet revoked at %s; this is retried until Zoho agrees, and list retired shows the grant", hostOf(dc))
 		return &later
-	case err != nil:
+	case unrevoked != nil:
 		return refuse("the consent succeeded, but Vault could not store the grant, and the grant is not yet revoked at %s; this is retried until Zoho agrees. Fix Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
 	case told != nil:
 		return cause
@@ -190,26 +205,30 @@ func takenBack(w connectRequest, dc zoho.DataCenter) error {
 	return refuse("the consent succeeded, but Vault could not store the grant, so it was revoked at %s again; what was stored before is unchanged; fix Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
 }
 
-// unstored revokes a grant that could not be stored.
-func (b *backend) unstored(ctx context.Context, w connectRequest, dc zoho.DataCenter, g ledger.Grant, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
+// unstored revokes a grant that could not be stored, and ends its consent.
+func (b *backend) unstored(ctx context.Context, w connectRequest, o obtained, g ledger.Grant, cause error) error {
+	revoking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*w.client.RequestTimeout)
 	defer cancel()
 	var err error
 	for wait := time.Second; ; wait *= 2 {
-		if err = w.client.at(dc).Revoke(ctx, g.RefreshToken, zoho.RefreshToken); err == nil || wait > 4*time.Second {
+		if err = w.client.at(o.dc).Revoke(revoking, g.RefreshToken, zoho.RefreshToken); err == nil || wait > 4*time.Second {
 			break
 		}
 		select {
-		case <-ctx.Done():
+		case <-revoking.Done():
 		case <-time.After(wait):
 		}
 	}
+	why := takenBack(w, o.dc)
 	if err != nil {
 		b.ledger.Owe(g, w.name)
+		why = refuse("the consent succeeded, but Vault could not store the grant, and the grant is not yet revoked at %s; this is retried until Zoho agrees, but only while this Vault process runs. If it stops before, remove the app under Connected Apps in the Zoho account. Fix Vault's storage, then start again with authorize/%s", hostOf(o.dc), w.name)
 	}
-	b.Logger().Error("a new grant could not be stored", "credential", w.name, "error", cause, "unrevoked", err)
-	if err != nil {
-		return refuse("the consent succeeded, but Vault could not store the grant, and the grant is not yet revoked at %s; this is retried until Zoho agrees, but only while this Vault process runs. If it stops before, remove the app under Connected Apps in the Zoho account. Fix Vault's storage, then start again with authorize/%s", hostOf(dc), w.name)
-	}
-	return takenBack(w, dc)
+	b.endFailed(ctx, w, o.stored, o.before, why)
+	b.logUnstored(w.name, cause, err)
+	return why
+}
+
+func (b *backend) logUnstored(name string, cause, unrevoked error) {
+	b.Logger().Error("a new grant could not be stored", "credential", name, "error", cause, "unrevoked", unrevoked)
 }
