@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -209,7 +210,7 @@ func (c *client) verify(ctx context.Context) []string {
 			centers = append(centers, dc)
 		}
 	}
-	failed := together(centers, verifiers, func(dc string) error { return c.verifyAt(ctx, dc) })
+	failed := parallel.Each(centers, verifiers, func(dc string) error { return c.verifyAt(ctx, dc) })
 	var warnings []string
 	for _, dc := range centers {
 		if err := failed[dc]; err != nil {

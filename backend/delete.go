@@ -15,6 +15,7 @@ import (
 
 	"vault-plugin-secrets-zoho/backend/internal/credential"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -115,7 +116,7 @@ func (e *ending) endCredential(ctx context.Context, k *known, doubt string, revo
 		tried = append(tried, f.ID)
 	}
 	tasks := append(slices.Sorted(maps.Keys(former)), "")
-	failed := together(tasks, revokers, func(task string) error {
+	failed := parallel.Each(tasks, revokers, func(task string) error {
 		if task != "" {
 			_, err := e.endFormer(ctx, former[task])
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/credential"
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -145,7 +146,7 @@ func (e *ending) revokeCredential(ctx context.Context, k *known) (revoked int, e
 		}
 		former[task] = f
 	}
-	failed := together(tasks, revokers, func(task string) error {
+	failed := parallel.Each(tasks, revokers, func(task string) error {
 		var n int
 		var err error
 		if f, before := former[task]; before {
@@ -253,7 +254,7 @@ func (e *ending) endLeft(ctx context.Context, tried ...string) (map[string]left,
 	due = slices.DeleteFunc(due, func(id string) bool { return slices.Contains(tried, id) })
 	var mu sync.Mutex
 	ended := map[string]left{}
-	failed := together(due, revokers, func(id string) error {
+	failed := parallel.Each(due, revokers, func(id string) error {
 		if e.r.over() {
 			return errUnreached
 		}

@@ -227,3 +227,25 @@ func TestRevokeWorksWithoutReadableConfig(t *testing.T) {
 		}
 	})
 }
+
+// A panic while many grants are read at once is the failure of the request, and not the end
+// of the process, which serves other mounts too.
+func TestPanicWhileRetiredGrantsAreReadEndsOnlyTheRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"verify": false})
+		m.connect("crm")
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
+		m.delete("creds/crm")
+		hook := func(op, key string) error {
+			if op == "get" && strings.HasPrefix(key, "due/") {
+				panic("torn apart")
+			}
+			return nil
+		}
+		m.storage.before.Store(&hook)
+		m.refused(logical.DeleteOperation, "creds/crm", data{"revoke": false}, 500)
+		m.storage.working()
+		m.zoho.ClearFaults()
+		m.delete("creds/crm")
+	})
+}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 )
 
 // patience is how long an unmount waits for Zoho: longer than Zoho takes when it is
@@ -69,7 +71,7 @@ func (b *backend) periodic(_ context.Context, req *logical.Request) error {
 func (b *backend) safely(work func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			b.Logger().Error("work in the background failed", "error", fault(p))
+			b.Logger().Error("work in the background failed", "error", parallel.Fault(p))
 		}
 	}()
 	work()

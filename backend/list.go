@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 )
 
@@ -86,7 +87,7 @@ func (b *backend) page(names []string, data *framework.FieldData, describe func(
 	names = pageOf(names, data.Get("after").(string), limit)
 	info := make(map[string]any, min(len(names), maxListed))
 	var mu sync.Mutex
-	failed := together(names[:min(len(names), maxListed)], listers, func(name string) error {
+	failed := parallel.Each(names[:min(len(names), maxListed)], listers, func(name string) error {
 		details, err := describe(name)
 		if err != nil {
 			return err

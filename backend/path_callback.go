@@ -15,6 +15,7 @@ import (
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
 	"vault-plugin-secrets-zoho/backend/internal/credential"
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/internal/page"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -129,7 +130,7 @@ func (b *backend) arrive(ctx context.Context, req *logical.Request, name string,
 	defer func() {
 		// It runs beside the request, whose own net does not reach here.
 		if p := recover(); p != nil {
-			resp = refusalPage(name, &answer{status: http.StatusServiceUnavailable, text: b.told(fault(p))}, "")
+			resp = refusalPage(name, &answer{status: http.StatusServiceUnavailable, text: b.told(parallel.Fault(p))}, "")
 		}
 	}()
 	w := connectRequest{

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -133,7 +134,7 @@ func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *f
 func (b *backend) retiredAmong(ctx context.Context, s logical.Storage, ids []string) (map[string]map[string]any, error) {
 	found := map[string]map[string]any{}
 	var mu sync.Mutex
-	failed := together(ids, listers, func(id string) error {
+	failed := parallel.Each(ids, listers, func(id string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

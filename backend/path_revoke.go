@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -258,7 +259,7 @@ func (e *ending) revokeAll(ctx context.Context, t *results) (unfinished, err err
 // revokeRecords revokes the living access tokens of some grants.
 func (e *ending) revokeRecords(ctx context.Context, ids []string, t *results) {
 	all := zoho.Revocation{Tokens: func(*zoho.Token) bool { return true }, Before: e.epoch}
-	failed := together(ids, revokers, func(id string) error {
+	failed := parallel.Each(ids, revokers, func(id string) error {
 		if e.r.over() {
 			t.unreached(id)
 			return nil

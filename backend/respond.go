@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/zoho"
 )
 
@@ -61,7 +61,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	// One process serves every mount: a panic here must not take the others with it.
 	defer func() {
 		if p := recover(); p != nil {
-			resp, err = b.respond(ctx, fault(p))
+			resp, err = b.respond(ctx, parallel.Fault(p))
 		}
 	}()
 	if req.Path == callbackPath && req.Operation == logical.ReadOperation {
@@ -101,16 +101,12 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	return resp, nil
 }
 
-// fault makes an error of a panic. What was thrown may quote anything; where it was
-// thrown may not.
-func fault(p any) error { return fmt.Errorf("internal fault: %T\n%s", p, debug.Stack()) }
-
 // HandleExistenceCheck decides between create and update by the path alone: what
 // the fields hold is HandleRequest's matter.
 func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checked, exists bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			_, err = b.respond(ctx, fault(p))
+			_, err = b.respond(ctx, parallel.Fault(p))
 		}
 	}()
 	bare := *req

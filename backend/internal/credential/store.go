@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
-	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-zoho/backend/internal/gate"
 	"vault-plugin-secrets-zoho/backend/internal/ledger"
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
 )
@@ -249,31 +249,18 @@ func (c *Store) Holders(ctx context.Context, s logical.Storage, id string) ([]st
 	if err != nil {
 		return nil, err
 	}
-	var mu sync.Mutex
-	var holders []string
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
-	for _, name := range names {
-		group.Go(func() error {
-			var k Credential
-			err := store.Get(ctx, s, Prefix+name, &k)
-			if errors.Is(err, store.ErrAbsent) || store.Unreadable(err) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if held, _ := k.Grant(); held == id {
-				mu.Lock()
-				defer mu.Unlock()
-				holders = append(holders, name)
-			}
-			return nil
-		})
-	}
-	err = group.Wait()
-	slices.Sort(holders)
-	return holders, err
+	holders, err := parallel.All(ctx, names, readers, func(ctx context.Context, name string) (holder string, err error) {
+		var k Credential
+		err = store.Get(ctx, s, Prefix+name, &k)
+		switch held, _ := k.Grant(); {
+		case errors.Is(err, store.ErrAbsent), store.Unreadable(err):
+			return "", nil
+		case err == nil && held == id:
+			return name, nil
+		}
+		return "", err
+	})
+	return slices.DeleteFunc(holders, func(name string) bool { return name == "" }), err
 }
 
 // Remember makes a credential remember a grant that it had before.

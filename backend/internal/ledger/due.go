@@ -11,8 +11,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/logical"
-	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 )
 
@@ -127,24 +127,14 @@ func (l *Ledger) DueGrants(ctx context.Context, s logical.Storage, name string) 
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Grant, len(ids))
-	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
-	for i, id := range ids {
-		if reading.Err() != nil {
-			break
+	found, err := parallel.All(ctx, ids, readers, func(ctx context.Context, id string) (*Grant, error) {
+		g, err := l.find(ctx, s, id)
+		if store.Unreadable(err) {
+			return nil, nil
 		}
-		group.Go(func() (err error) {
-			if found[i], err = l.find(reading, s, id); store.Unreadable(err) {
-				err = nil
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
+		return g, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(found, func(g *Grant) bool { return g == nil }), nil
