@@ -95,7 +95,7 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 	switch {
 	case c.ClientID == "":
 		return nil, refuse("client_id is missing; copy it from Zoho's API console")
-	case !identifier(c.ClientID) || len(c.ClientID) > maxIdentifier:
+	case !zoho.Identifier(c.ClientID) || len(c.ClientID) > maxIdentifier:
 		return nil, refuse("client_id has spaces, quotes or other characters that no client id has; copy it again from Zoho's API console")
 	case c.ClientSecret == "" && len(c.ClientSecrets) == 0:
 		return nil, refuse("client_secret is missing; copy it from Zoho's API console")
@@ -134,7 +134,7 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		return nil, refuse("there is no client secret for the home data center %q; give client_secret, or name it in client_secrets", c.DataCenter)
 	}
 	for name := range c.AccountsURLs {
-		if !identifier(name) {
+		if !zoho.Identifier(name) {
 			return nil, refuse("accounts_urls: %q is not the name of a data center; use Zoho's short code in lower case, such as us or eu", shorten(name))
 		}
 	}

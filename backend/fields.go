@@ -289,14 +289,6 @@ func (f *fields) readable(name string, texts ...string) {
 	}
 }
 
-// identifier reports whether a text can stand in a printed command: letters, digits,
-// '_', '-' and '.', the first of them a letter or digit. Vault's command line reads a
-// file for a value that begins with @, and the terminal for one that is a dash.
-func identifier(text string) bool {
-	return text != "" && text[0] != '.' && text[0] != '-' && text[0] != '_' &&
-		strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
-}
-
 // maxIdentifier is longer than any identifier that Zoho makes.
 const maxIdentifier = 128
 
@@ -304,7 +296,7 @@ const maxIdentifier = 128
 func (f *fields) organization(name string, dst *string) {
 	f.text(name, dst)
 	service, id, found := strings.Cut(*dst, ".")
-	if *dst != "" && (len(*dst) > maxIdentifier || !found || !identifier(service) || !identifier(id)) {
+	if *dst != "" && (len(*dst) > maxIdentifier || !found || !zoho.Identifier(service) || !zoho.Identifier(id)) {
 		f.fail(refuse("field %q is not an organization; write <service>.<id>, such as ZohoCRM.600000434, with letters, digits, '_', '-' and '.'", name))
 	}
 }

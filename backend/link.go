@@ -4,7 +4,6 @@
 package backend
 
 import (
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -88,7 +87,7 @@ func readExpected(p *consent.Consent, c *client) error {
 	if strings.Trim(p.ExpectedUser, "0123456789") != "" && !strings.Contains(p.ExpectedUser, "@") {
 		return refuse("expected_user is neither an e-mail address nor a Zoho user id (ZUID, digits)")
 	}
-	if !slices.ContainsFunc(p.Scopes, func(s string) bool { return strings.EqualFold(s, gate.ProfileScope) }) {
+	if !zoho.HasScope(p.Scopes, gate.ProfileScope) {
 		return refuse("expected_user needs the scope %s, without which Zoho does not say whose account it is; add it to scopes", gate.ProfileScope)
 	}
 	return nil

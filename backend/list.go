@@ -16,26 +16,29 @@ import (
 )
 
 func (b *backend) pathCredsList() *framework.Path {
-	return b.listPath("creds/?", "credentials", "The credentials of this mount.",
+	return credsListPath("creds/?", "credentials", b.listCreds, "The credentials of this mount.",
 		"Names with data center, grant type and scopes; never a secret. Details are in status/<name>.")
 }
 
 func (b *backend) pathStatusList() *framework.Path {
-	return b.listPath("status/?", "statuses", "The credentials of this mount, for whoever may read status only.",
+	return credsListPath("status/?", "statuses", b.listCreds, "The credentials of this mount, for whoever may read status only.",
 		"The same list as at creds.")
 }
 
-func (b *backend) listPath(pattern, suffix, synopsis, description string) *framework.Path {
+func credsListPath(pattern, suffix string, list framework.OperationFunc, synopsis, description string) *framework.Path {
+	return listPath(pattern, suffix, &framework.PathOperation{
+		Callback: list, Summary: "List credentials.",
+		Responses: listResponses("The credentials, with state, data center and scopes of each."),
+	}, synopsis, description)
+}
+
+// listPath is the path of a list that is answered in pages.
+func listPath(pattern, suffix string, list *framework.PathOperation, synopsis, description string) *framework.Path {
 	return &framework.Path{
-		Pattern:      pattern,
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: suffix},
-		Fields:       pageFields(),
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listCreds, Summary: "List credentials.",
-				Responses: listResponses("The credentials, with state, data center and scopes of each."),
-			},
-		},
+		Pattern:         pattern,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: suffix},
+		Fields:          pageFields(),
+		Operations:      map[logical.Operation]framework.OperationHandler{logical.ListOperation: list},
 		HelpSynopsis:    synopsis,
 		HelpDescription: description,
 	}
@@ -80,9 +83,9 @@ func (b *backend) listCreds(ctx context.Context, req *logical.Request, data *fra
 
 // page answers one page of a list, with details of each name.
 func (b *backend) page(names []string, data *framework.FieldData, describe func(name string) (map[string]any, error)) (*logical.Response, error) {
-	limit := data.Get("limit").(int)
-	if limit < 0 {
-		return nil, refuse("limit must not be negative; leave it out for all names")
+	limit, err := pageLimit(data, "names")
+	if err != nil {
+		return nil, err
 	}
 	names = pageOf(names, data.Get("after").(string), limit)
 	info := make(map[string]any, min(len(names), maxListed))
@@ -101,11 +104,25 @@ func (b *backend) page(names []string, data *framework.FieldData, describe func(
 		b.Logger().Warn("an entry cannot be listed", "credential", name, "error", err)
 		info[name] = map[string]any{"error": "not readable; see Vault's log"}
 	}
-	resp := logical.ListResponseWithInfo(names, info)
-	if len(names) > maxListed {
-		resp.AddWarning("details are shown for the first 1000 names only; list pages with limit and after, or read the others one by one")
+	return listAnswer(names, info, "names"), nil
+}
+
+// pageLimit returns how many of the keys, which are names or ids, a page has at most; 0: all.
+func pageLimit(data *framework.FieldData, keys string) (int, error) {
+	limit := data.Get("limit").(int)
+	if limit < 0 {
+		return 0, refuse("limit must not be negative; leave it out for all %s", keys)
 	}
-	return resp, nil
+	return limit, nil
+}
+
+// listAnswer is the answer to a list of names or ids, as kind says.
+func listAnswer(keys []string, info map[string]any, kind string) *logical.Response {
+	resp := logical.ListResponseWithInfo(keys, info)
+	if len(keys) > maxListed {
+		resp.AddWarning("details are shown for the first 1000 " + kind + " only; list pages with limit and after, or read the others one by one")
+	}
+	return resp
 }
 
 // pageOf returns the names that come after one of them, so many at most.

@@ -147,8 +147,7 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 func (b *backend) storeConsent(ctx context.Context, s logical.Storage, c *client, name string, p *consent.Consent, mayReplace func(*consent.Consent, error) error) error {
 	return b.whileInForce(ctx, connectRequest{name: name, client: c, storage: s}, func() error {
 		return b.credentials.Still(name, func() error {
-			_, err := b.consents.Start(ctx, s, name, p, mayReplace)
-			return err
+			return b.consents.Start(ctx, s, name, p, mayReplace)
 		})
 	})
 }
@@ -231,14 +230,12 @@ func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *fram
 		return nil, refuse("if_state is empty; name the state of the consent to withdraw, or leave if_state out to withdraw the consent that waits")
 	}
 	err := b.credentials.Still(name, func() error {
-		c, err := b.consents.Get(ctx, req.Storage, name)
-		if err == nil && (c.Open() || c.InProgress()) && (state == "" || c.HasState(state)) {
+		return b.consents.Withdraw(ctx, req.Storage, name, state, func(c *consent.Consent) error {
 			if k, err := b.credentials.Stored(ctx, req.Storage, name); err == nil && k != nil && k.Consent == c.ID {
 				return refuse("the consent for %q was completed before it could be withdrawn: the credential is connected; delete creds/%s to end it", name, name)
 			}
-		}
-		_, err = b.consents.Withdraw(ctx, req.Storage, name, state)
-		return err
+			return nil
+		})
 	})
 	if err != nil && state != "" {
 		err = unreadableConsent(name, err)

@@ -97,19 +97,11 @@ func (b *backend) readConsent(ctx context.Context, req *logical.Request, data *f
 }
 
 func (b *backend) pathAuthorizeList() *framework.Path {
-	return &framework.Path{
-		Pattern:      "authorize/?",
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "consents"},
-		Fields:       pageFields(),
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listConsents, Summary: "List consents.",
-				Responses: listResponses("The names that have a consent, with the state and the result of each."),
-			},
-		},
-		HelpSynopsis:    "List the consents of this mount, with the state and result of each.",
-		HelpDescription: "A consent is listed for seven days after it ended or expired. Read authorize/<name> for one consent.",
-	}
+	return listPath("authorize/?", "consents", &framework.PathOperation{
+		Callback: b.listConsents, Summary: "List consents.",
+		Responses: listResponses("The names that have a consent, with the state and the result of each."),
+	}, "List the consents of this mount, with the state and result of each.",
+		"A consent is listed for seven days after it ended or expired. Read authorize/<name> for one consent.")
 }
 
 func (b *backend) listConsents(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {

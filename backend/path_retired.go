@@ -40,22 +40,13 @@ func retiredFields() map[string]*framework.FieldSchema {
 }
 
 func (b *backend) pathRetiredList() *framework.Path {
-	return &framework.Path{
-		Pattern:      "retired/?",
-		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationSuffix: "retired-grants"},
-		Fields:       pageFields(),
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listRetired, Summary: "List the grants that are still to be revoked at Zoho.",
-				Responses: listResponses("The retired grants, with credential, state and attempts of each."),
-			},
-		},
-		HelpSynopsis: "List the grants that are still to be revoked at Zoho.",
-		HelpDescription: `
+	return listPath("retired/?", "retired-grants", &framework.PathOperation{
+		Callback: b.listRetired, Summary: "List the grants that are still to be revoked at Zoho.",
+		Responses: listResponses("The retired grants, with credential, state and attempts of each."),
+	}, "List the grants that are still to be revoked at Zoho.", `
 A grant is retired when its credential is deleted or connected with another grant. It
 is revoked at Zoho at once, or when its last access token has expired, and retried
-until Zoho agrees.`,
-	}
+until Zoho agrees.`)
 }
 
 func (b *backend) pathRetired() *framework.Path {
@@ -91,9 +82,9 @@ under Connected Apps. A grant that a credential uses cannot be given up.`,
 }
 
 func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	limit := data.Get("limit").(int)
-	if limit < 0 {
-		return nil, refuse("limit must not be negative; leave it out for all ids")
+	limit, err := pageLimit(data, "ids")
+	if err != nil {
+		return nil, err
 	}
 	due, err := b.ledger.Due(ctx, req.Storage, "")
 	if err != nil {
@@ -122,11 +113,7 @@ func (b *backend) listRetired(ctx context.Context, req *logical.Request, data *f
 		}
 		due = due[n:]
 	}
-	resp := logical.ListResponseWithInfo(ids, info)
-	if len(ids) > maxListed {
-		resp.AddWarning("details are shown for the first 1000 ids only; list pages with limit and after, or read the others one by one")
-	}
-	return resp, nil
+	return listAnswer(ids, info, "ids"), nil
 }
 
 // retiredAmong returns the details of the retired grants among some, read in parallel. It
@@ -239,17 +226,13 @@ func (b *backend) giveUpRetired(ctx context.Context, req *logical.Request, data 
 	}
 	if g == nil {
 		b.Logger().Info("a retired grant is given up", "grant", id, "readable", false)
-		resp := &logical.Response{}
-		resp.AddWarning("the stored entry of grant " + id + " could not be read and is deleted, with its refresh token, its accounts server and the name of its credential: Vault can never revoke the grant, and its refresh token may still work at Zoho. To end it, its Zoho user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user")
-		return resp, nil
+		return warningOf("the stored entry of grant " + id + " could not be read and is deleted, with its refresh token, its accounts server and the name of its credential: Vault can never revoke the grant, and its refresh token may still work at Zoho. To end it, its Zoho user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user"), nil
 	}
 	b.Logger().Info("a retired grant is given up", "grant", id, "credential", g.Condemned.Name)
 	host := g.AccountsURL
 	if u, err := url.Parse(host); err == nil {
 		host = u.Host
 	}
-	resp := &logical.Response{}
-	resp.AddWarning("the grant of credential " + g.Condemned.Name + " was given up: Vault does not revoke it, and its refresh token may still work at " + host +
-		". To end it, its Zoho user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user")
-	return resp, nil
+	return warningOf("the grant of credential " + g.Condemned.Name + " was given up: Vault does not revoke it, and its refresh token may still work at " + host +
+		". To end it, its Zoho user removes the app under Connected Apps in the Zoho account, which ends every grant of this client for that user"), nil
 }

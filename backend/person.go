@@ -4,8 +4,6 @@ package backend
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -17,7 +15,7 @@ import (
 // counts grants per user. person is set if it is known already. Not knowing is no failure.
 func (b *backend) learnPerson(ctx context.Context, w connectRequest, k *known, dc zoho.DataCenter, token *zoho.Token, person zoho.Person) {
 	if person == (zoho.Person{}) {
-		if !slices.ContainsFunc(token.Scopes, func(s string) bool { return strings.EqualFold(s, gate.ProfileScope) }) {
+		if !zoho.HasScope(token.Scopes, gate.ProfileScope) {
 			return
 		}
 		var err error

@@ -23,11 +23,11 @@ func (b *backend) quotaBefore(ctx context.Context, s logical.Storage, c *client,
 	if err != nil || k.ClientID != c.ClientID {
 		return ""
 	}
-	n := b.ledger.Owned(ctx, s, k.owner())
-	if n < ledger.PerUser {
+	owned := b.ledger.Owned(ctx, s, k.owner())
+	if len(owned) < ledger.PerUser {
 		return ""
 	}
-	return fmt.Sprintf("the Zoho user of credential %q has given %d grants of this client that this mount knows; "+quotaAdvice, name, n, ledger.PerUser) + b.quotaForgotten(ctx, s, k)
+	return fmt.Sprintf("the Zoho user of credential %q has given %d grants of this client that this mount knows; "+quotaAdvice, name, len(owned), ledger.PerUser) + b.quotaForgotten(ctx, s, owned)
 }
 
 // quotaAfter returns a warning for a credential that was just connected, and "" if none
@@ -37,7 +37,7 @@ func (b *backend) quotaAfter(ctx context.Context, s logical.Storage, name string
 	if err != nil {
 		return ""
 	}
-	n := b.ledger.Owned(ctx, s, k.owner())
+	n := len(b.ledger.Owned(ctx, s, k.owner()))
 	if n < ledger.PerUser {
 		return ""
 	}
@@ -46,8 +46,8 @@ func (b *backend) quotaAfter(ctx context.Context, s logical.Storage, name string
 
 // quotaForgotten adds how many of the counted grants no delete in Vault can end. It reads
 // each grant, so that only the warning before a consent has it.
-func (b *backend) quotaForgotten(ctx context.Context, s logical.Storage, k *known) string {
-	n := b.ledger.Forgotten(ctx, s, k.owner())
+func (b *backend) quotaForgotten(ctx context.Context, s logical.Storage, owned []string) string {
+	n := b.ledger.Forgotten(ctx, s, owned)
 	if n == 0 {
 		return ""
 	}

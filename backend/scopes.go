@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -50,7 +48,7 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 	if err := checkRedirect(p.RedirectURI); err != nil {
 		return "", err
 	}
-	if len(k.Granted) > 0 && len(newScopes(extra, k.Granted)) == 0 {
+	if len(k.Granted) > 0 && len(zoho.NewScopes(extra, k.Granted)) == 0 {
 		return "", refuse("credential %q has the scopes %s already; name the ones to add", name, zoho.FormatScopes(extra))
 	}
 	p.Flow, p.Scopes, p.DataCenter, p.GrantID, p.Had = consent.Scopes, extra, k.DataCenter, d.account.ID, k.Granted
@@ -59,13 +57,6 @@ func (b *backend) beginScopes(ctx context.Context, s logical.Storage, c *client,
 		return "", explain(err, k.again())
 	}
 	return address, nil
-}
-
-// newScopes are those that a grant does not have word for word.
-func newScopes(asked, granted []string) []string {
-	return slices.DeleteFunc(slices.Clone(asked), func(scope string) bool {
-		return slices.ContainsFunc(granted, func(g string) bool { return strings.EqualFold(g, scope) })
-	})
 }
 
 // holdsGrant returns a function that reports whether the credential has a grant now,
@@ -141,7 +132,7 @@ func (b *backend) extend(ctx context.Context, w connectRequest, admitted *gate.A
 }
 
 // scopesFailed stores and logs why scopes were not added. The consent keeps waiting, since
-// the person may accept yet, unless it can never be completed.
+// the person may accept yet.
 func (b *backend) scopesFailed(ctx context.Context, w connectRequest, c *consent.Consent, cause error) {
 	o := b.failure(cause)
 	b.logFailed(w.name, o, b.consents.Reopen(ctx, w.storage, w.name, c, c, o))

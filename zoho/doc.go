@@ -72,6 +72,10 @@ type Token struct {
 	Epoch uint64 `json:"epoch,omitempty"`
 }
 
+// LongestLife is longer than any access token lives: a day is the most that is believed,
+// whatever Zoho answers.
+const LongestLife = 25 * time.Hour
+
 // Lifetime is how long the token lived when it was minted.
 func (t *Token) Lifetime() time.Duration { return t.Expires.Sub(t.Issued) }
 

@@ -30,9 +30,6 @@ type Span struct {
 	At time.Time `json:"at"`
 }
 
-// expired is longer than any access token lives: a day is the most that config allows.
-const expired = 25 * time.Hour
-
 // holds reports whether the span has a grant.
 func (s Span) holds(id string) bool {
 	if s.Through != "" && id > s.Through {
@@ -51,7 +48,7 @@ func (s Span) covers(other Span) bool {
 // With returns the epochs with one more span, and without those whose tokens have all
 // expired by then.
 func (e Epochs) With(s Span) Epochs {
-	e.Revoked = slices.DeleteFunc(slices.Clone(e.Revoked), func(known Span) bool { return s.At.Sub(known.At) > expired })
+	e.Revoked = slices.DeleteFunc(slices.Clone(e.Revoked), func(known Span) bool { return s.At.Sub(known.At) > LongestLife })
 	if !slices.ContainsFunc(e.Revoked, func(known Span) bool { return known.covers(s) }) {
 		e.Revoked = append(slices.DeleteFunc(e.Revoked, s.covers), s)
 	}
@@ -130,15 +127,8 @@ func (r *Record) ended(e *Epochs, id string) *Record {
 }
 
 // outdate marks the tokens of earlier epochs, and reports whether there were any.
-func (r *Record) outdate(epoch uint64) (any bool) {
-	for i, t := range r.Tokens {
-		if t.Epoch < epoch && !t.Condemned {
-			marked := *t
-			marked.Condemned = true
-			r.Tokens[i], any = &marked, true
-		}
-	}
-	return any
+func (r *Record) outdate(epoch uint64) bool {
+	return len(r.mark(func(t *Token) bool { return t.Epoch < epoch && !t.Condemned })) > 0
 }
 
 // Unstored returns the grants of which only memory knows tokens.

@@ -29,6 +29,16 @@ func Invisible(r rune) bool {
 	return unicode.IsControl(r)
 }
 
+// identifierCharacters are those of client ids, scopes, organizations and error words of Zoho.
+const identifierCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+// Identifier reports whether a text can stand in a printed command: letters, digits,
+// '_', '-' and '.', the first of them a letter or digit. Vault's command line reads a
+// file for a value that begins with @, and the terminal for one that is a dash.
+func Identifier(s string) bool {
+	return s != "" && !strings.ContainsRune("._-", rune(s[0])) && strings.Trim(s, identifierCharacters) == ""
+}
+
 // Printable returns s with a question mark in place of each Invisible character, and of
 // what is not UTF-8. It is for texts of Zoho and others that are shown to people.
 func Printable(s string) string {

@@ -15,11 +15,7 @@ const maxRedirectWord = 64
 // The empty string, which is no error, stays empty. Anybody can write a redirect, so no
 // other text of it may reach a log, a page or an error.
 func CleanRedirectWord(word string) string {
-	allowed := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.", r)
-	}
-	odd := strings.ContainsFunc(word, func(r rune) bool { return !allowed(r) })
-	if odd || len(word) > maxRedirectWord {
+	if strings.Trim(word, identifierCharacters) != "" || len(word) > maxRedirectWord {
 		return "unknown"
 	}
 	return word

@@ -210,10 +210,15 @@ func (k *Keeper) replace(id string, r *Record) {
 	}
 }
 
-// condemn marks the tokens that are chosen, which are copied: a record in memory
-// shares them.
+// condemn marks the tokens that are chosen, and counts all as saved: the caller saves.
 func (r *Record) condemn(chosen func(*Token) bool) []*Token {
-	var condemned []*Token
+	condemned := r.mark(chosen)
+	r.unsaved = slices.DeleteFunc(r.unsaved, func(*Token) bool { return true })
+	return condemned
+}
+
+// mark marks the tokens that are chosen, which are copied: a record in memory shares them.
+func (r *Record) mark(chosen func(*Token) bool) (condemned []*Token) {
 	for i, t := range r.Tokens {
 		if chosen(t) {
 			marked := *t
@@ -222,7 +227,6 @@ func (r *Record) condemn(chosen func(*Token) bool) []*Token {
 			condemned = append(condemned, &marked)
 		}
 	}
-	r.unsaved = slices.DeleteFunc(r.unsaved, func(*Token) bool { return true }) // the caller saves
 	return condemned
 }
 

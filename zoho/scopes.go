@@ -39,20 +39,25 @@ func CheckScopes(scopes []string) error {
 		return fmt.Errorf("%d scopes are too many; give at most %d", len(scopes), maxScopes)
 	}
 	for _, scope := range scopes {
-		if len(scope) > maxScope || !letterOrDigit(scope[0]) ||
-			strings.Trim(scope, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+		if len(scope) > maxScope || !Identifier(scope) {
 			return fmt.Errorf("%.40q is not a scope; a scope has up to %d letters, digits, '.', '_' and '-', and begins with a letter or digit, such as ZohoCRM.modules.ALL", scope, maxScope)
 		}
 	}
 	return nil
 }
 
-func letterOrDigit(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
-
 // FormatScopes joins scopes as Zoho documents it for a request.
 func FormatScopes(scopes []string) string { return strings.Join(scopes, ",") }
+
+// HasScope reports whether scopes have one, word for word. Zoho takes scopes in every case.
+func HasScope(scopes []string, scope string) bool {
+	return slices.ContainsFunc(scopes, func(s string) bool { return strings.EqualFold(s, scope) })
+}
+
+// NewScopes returns the scopes that are not among those that are known, word for word.
+func NewScopes(scopes, known []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return HasScope(known, scope) })
+}
 
 // MissingScopes returns the requested scopes that were not granted. Zoho expands
 // a trailing ALL into its operations and changes case, so either form counts. Which

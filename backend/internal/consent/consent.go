@@ -263,35 +263,24 @@ func (p *Consents) List(ctx context.Context, s logical.Storage) ([]string, error
 	return s.List(ctx, Prefix)
 }
 
-// Start stores a consent and returns the one whose place it takes, if that waited or was
-// in progress. mayReplace is asked about the stored consent first.
-func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) (replaced *Consent, err error) {
+// Start stores a consent. mayReplace is asked about the stored one first.
+func (p *Consents) Start(ctx context.Context, s logical.Storage, name string, c *Consent, mayReplace func(stored *Consent, unreadable error) error) error {
 	c.ID = rand.Text()
-	err = p.locks.Locked(name, func() error {
-		stored, err := p.mayStart(ctx, s, name, mayReplace)
-		if err != nil {
+	return p.locks.Locked(name, func() error {
+		if err := p.MayStart(ctx, s, name, mayReplace); err != nil {
 			return err
-		}
-		if stored.Waits(time.Now()) || stored.InProgress() {
-			replaced = stored
 		}
 		return p.put(ctx, s, name, c)
 	})
-	return replaced, err
 }
 
 // MayStart checks what Start will check, before work that would be wasted.
 func (p *Consents) MayStart(ctx context.Context, s logical.Storage, name string, mayReplace func(stored *Consent, unreadable error) error) error {
-	_, err := p.mayStart(ctx, s, name, mayReplace)
-	return err
-}
-
-func (p *Consents) mayStart(ctx context.Context, s logical.Storage, name string, mayReplace func(stored *Consent, unreadable error) error) (*Consent, error) {
 	stored, err := p.Get(ctx, s, name)
 	if err != nil && !store.Unreadable(err) {
-		return nil, err
+		return err
 	}
-	return stored, mayReplace(stored, err)
+	return mayReplace(stored, err)
 }
 
 // A Claim is a code that was sent, with the consent that it finishes.
@@ -378,12 +367,22 @@ func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c
 	return p.swap(ctx, s, name, c, c.ended(o))
 }
 
-// Withdraw ends the consent of a name that waits or is in progress, the one with a
-// state if a state is given, and returns it as it was; nil if there was none. An entry
-// that cannot be read is deleted if no state is given.
-func (p *Consents) Withdraw(ctx context.Context, s logical.Storage, name, state string) (*Consent, error) {
-	return p.end(ctx, s, name, state == "", func(c *Consent) bool {
-		return (c.Open() || c.InProgress()) && (state == "" || c.HasState(state))
+// Withdraw deletes the consent of a name that waits or is in progress, the one with a state
+// if a state is given. may is asked about it first. An entry that cannot be read is deleted
+// if no state is given.
+func (p *Consents) Withdraw(ctx context.Context, s logical.Storage, name, state string, may func(*Consent) error) error {
+	return p.locks.Locked(name, func() error {
+		stored, err := p.Get(ctx, s, name)
+		switch {
+		case state == "" && store.Unreadable(err):
+			return p.put(ctx, s, name, nil)
+		case err != nil || !stored.Open() && !stored.InProgress() || state != "" && !stored.HasState(state):
+			return err
+		}
+		if err := may(stored); err != nil {
+			return err
+		}
+		return p.put(ctx, s, name, nil)
 	})
 }
 
@@ -411,22 +410,6 @@ func (p *Consents) Claimed(ctx context.Context, s logical.Storage, name string, 
 		err = ErrEnded
 	}
 	return err
-}
-
-// end deletes the consent of a name if right accepts it, and returns it as it was.
-func (p *Consents) end(ctx context.Context, s logical.Storage, name string, unreadable bool, right func(*Consent) bool) (was *Consent, err error) {
-	err = p.locks.Locked(name, func() error {
-		stored, err := p.Get(ctx, s, name)
-		switch {
-		case unreadable && store.Unreadable(err):
-			return p.put(ctx, s, name, nil)
-		case err != nil || stored == nil || !right(stored):
-			return err
-		}
-		was = stored
-		return p.put(ctx, s, name, nil)
-	})
-	return was, err
 }
 
 // Change stores a consent that keeps waiting, unless another one was started since.

@@ -14,7 +14,7 @@ func TestConsentThatWasSpentMeanwhileIsEndedByNobodyElse(t *testing.T) {
 	ctx, s := context.Background(), &logical.InmemStorage{}
 	p := New(func(string, *Consent) {})
 	started := &Consent{Flow: Code, State: "state", Expires: time.Now().Add(time.Hour)}
-	if _, err := p.Start(ctx, s, "crm", started, func(*Consent, error) error { return nil }); err != nil {
+	if err := p.Start(ctx, s, "crm", started, func(*Consent, error) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	claim, err := p.Spend(ctx, s, "crm", "code", func(*Consent) (bool, error) { return true, nil })

@@ -118,8 +118,7 @@ func (c *Credential) succeed(old *Credential, revoke bool) {
 	current, variant := c.Grant()
 	c.Former = nil
 	for _, f := range before {
-		// A token lives a day at most, whatever is configured.
-		if (f.ID != current || f.Variant != variant) && now.Sub(f.Until) < 25*time.Hour {
+		if (f.ID != current || f.Variant != variant) && now.Sub(f.Until) < zoho.LongestLife {
 			c.Former = append(c.Former, f)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -138,7 +137,7 @@ func (c *Store) Extend(ctx context.Context, s logical.Storage, name string, requ
 		next := *old
 		next.Consent = w.ConsentID
 		for _, scope := range requested {
-			if !slices.ContainsFunc(next.Requested, func(s string) bool { return strings.EqualFold(s, scope) }) {
+			if !zoho.HasScope(next.Requested, scope) {
 				next.Requested = append(slices.Clone(next.Requested), scope)
 			}
 		}

@@ -13,8 +13,7 @@ package gate
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"fmt"
 	"time"
 
 	"vault-plugin-secrets-zoho/backend/internal/consent"
@@ -177,7 +176,7 @@ func (a *Admitted) Completes() *consent.Consent {
 // Pass checks everything, with what Zoho answered. It may ask Zoho whose account it is.
 func (a *Admitted) Pass(ctx context.Context, got Obtained) (Passed, error) {
 	if a == nil || !a.admitted {
-		return Passed{}, refuse("the evidence was not admitted; this is a defect of the engine")
+		return Passed{}, Refuse("the evidence was not admitted; this is a defect of the engine")
 	}
 	f := &facts{asked: a.completes, arrived: &a.arrived, got: &got}
 	for _, c := range conditions {
@@ -185,7 +184,7 @@ func (a *Admitted) Pass(ctx context.Context, got Obtained) (Passed, error) {
 			continue
 		}
 		if !c.known(f) {
-			return Passed{}, refuse("%s of the grant for %q is not known, so nothing was connected; start again with authorize/%s", c.name, a.arrived.Name, a.arrived.Name)
+			return Passed{}, Refuse("%s of the grant for %q is not known, so nothing was connected; start again with authorize/%s", c.name, a.arrived.Name, a.arrived.Name)
 		}
 		if err := c.check(ctx, f); err != nil {
 			return Passed{}, err
@@ -291,13 +290,13 @@ func checkState(_ context.Context, f *facts) error {
 	case f.arrived.Evidence == DeviceAnswer && f.arrived.ConsentID == f.asked.ID:
 		return nil
 	case f.arrived.Evidence == DeviceAnswer:
-		return refuse("the device consent for %q was replaced or withdrawn, so nothing was connected; start again with authorize/%s flow=device", f.arrived.Name, f.arrived.Name)
+		return Refuse("the device consent for %q was replaced or withdrawn, so nothing was connected; start again with authorize/%s flow=device", f.arrived.Name, f.arrived.Name)
 	case f.arrived.Evidence == ScopesAdded && f.arrived.State == "":
 		return nil
 	case f.arrived.State == "":
 		return noState(f.asked, f.arrived.Name)
 	case !f.asked.HasState(f.arrived.State):
-		return refuse("the state is not that of the consent that is waiting for %q; write the address of the consent started last, or start again with authorize/%s", f.arrived.Name, f.arrived.Name)
+		return Refuse("the state is not that of the consent that is waiting for %q; write the address of the consent started last, or start again with authorize/%s", f.arrived.Name, f.arrived.Name)
 	}
 	return nil
 }
@@ -308,7 +307,7 @@ func checkClient(_ context.Context, f *facts) error {
 	if f.asked.ClientID == f.arrived.ClientID {
 		return nil
 	}
-	return refuse("config names another client_id than when the consent for %q was started, so nothing was connected; start again with authorize/%s", f.arrived.Name, f.arrived.Name)
+	return Refuse("config names another client_id than when the consent for %q was started, so nothing was connected; start again with authorize/%s", f.arrived.Name, f.arrived.Name)
 }
 
 func checkDataCenter(_ context.Context, f *facts) error {
@@ -324,11 +323,11 @@ func checkDataCenter(_ context.Context, f *facts) error {
 func checkGrant(_ context.Context, f *facts) error {
 	name, asked := f.arrived.Name, f.asked
 	if !f.arrived.HoldsGrant(asked.GrantID) || f.got != nil && !f.arrived.HoldsGrant(f.got.GrantID) {
-		return &Refused{Text: text("the scopes were added to a grant that credential %q no longer has: the credential was connected again or deleted; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(asked.Scopes))}
+		return &Refused{Text: fmt.Sprintf("the scopes were added to a grant that credential %q no longer has: the credential was connected again or deleted; start again with authorize/%s add_scopes=%s", name, name, zoho.FormatScopes(asked.Scopes))}
 	}
 	if f.got != nil && len(f.got.Granted) > 0 && !gained(asked, f.got.Granted) {
 		return &Refused{
-			Text:  text("the grant of credential %q has none of the scopes %s, so the person has not accepted them yet; open the link of authorize/%s again, or start again with authorize/%s add_scopes=%s", name, zoho.FormatScopes(asked.Scopes), name, name, zoho.FormatScopes(asked.Scopes)),
+			Text:  fmt.Sprintf("the grant of credential %q has none of the scopes %s, so the person has not accepted them yet; open the link of authorize/%s again, or start again with authorize/%s add_scopes=%s", name, zoho.FormatScopes(asked.Scopes), name, name, zoho.FormatScopes(asked.Scopes)),
 			Waits: true,
 		}
 	}
@@ -338,17 +337,14 @@ func checkGrant(_ context.Context, f *facts) error {
 // gained reports whether a grant has one of the scopes that were asked for, and that it was
 // not known to have when the consent was started.
 func gained(asked *consent.Consent, granted []string) bool {
-	since := slices.DeleteFunc(slices.Clone(granted), func(scope string) bool {
-		return slices.ContainsFunc(asked.Had, func(had string) bool { return strings.EqualFold(had, scope) })
-	})
-	return len(zoho.MissingScopes(asked.Scopes, since)) < len(asked.Scopes)
+	return len(zoho.MissingScopes(asked.Scopes, zoho.NewScopes(granted, asked.Had))) < len(asked.Scopes)
 }
 
 func checkRefreshToken(_ context.Context, f *facts) error {
 	if f.got.RefreshToken {
 		return nil
 	}
-	return refuse("Zoho's accounts server for data center %q gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", f.got.DataCenter, f.arrived.Name)
+	return Refuse("Zoho's accounts server for data center %q gave an access token but no refresh token, so nothing could be kept: the consent was not asked for offline access; start it with authorize/%s, which asks for access_type=offline and prompt=consent", f.got.DataCenter, f.arrived.Name)
 }
 
 // checkUser asks Zoho whose account it is. If Zoho does not say, it refuses the grant.
@@ -359,7 +355,7 @@ func checkUser(ctx context.Context, f *facts) error {
 		err = identified(asked.ExpectedUser, person)
 	}
 	if err != nil {
-		return refuse("the consent for %q is for %s, and Zoho did not say whose account consented (%s), so nothing was connected; start again with authorize/%s, with the scope %s", name, asked.Expected(), err, name, ProfileScope)
+		return Refuse("the consent for %q is for %s, and Zoho did not say whose account consented (%s), so nothing was connected; start again with authorize/%s, with the scope %s", name, asked.Expected(), err, name, ProfileScope)
 	}
 	if !Expects(asked.ExpectedUser, person) {
 		who := person.Email

@@ -28,16 +28,12 @@ type Refused struct {
 
 func (r *Refused) Error() string { return r.Text }
 
-func text(format string, args ...any) string { return fmt.Sprintf(format, args...) }
-
-func refuse(format string, args ...any) error { return Refuse(format, args...) }
-
 // Refuse makes a refusal that a caller must act on.
-func Refuse(format string, args ...any) error { return &Refused{Text: text(format, args...)} }
+func Refuse(format string, args ...any) error { return &Refused{Text: fmt.Sprintf(format, args...)} }
 
 // UsedCode refuses a code that was sent to Zoho before.
 func UsedCode(name string) error {
-	return refuse("this code was used already, and a code can be used once; get a new one with authorize/%s, or in the self client tab of Zoho's API console", name)
+	return Refuse("this code was used already, and a code can be used once; get a new one with authorize/%s, or in the self client tab of Zoho's API console", name)
 }
 
 // OtherAccount refuses an account that is not the one that a consent is for. got names it
@@ -51,7 +47,7 @@ func OtherAccount(name string, c *consent.Consent, got, public string) error {
 		if who != "" {
 			who = " (" + who + ")"
 		}
-		return text("the consent for %q is for %s, and another account consented%s, so nothing was connected; sign in to Zoho with the expected account and %s", name, c.Expected(), who, next)
+		return fmt.Sprintf("the consent for %q is for %s, and another account consented%s, so nothing was connected; sign in to Zoho with the expected account and %s", name, c.Expected(), who, next)
 	}
 	return &Refused{
 		Text: said(got), Public: said(public),
@@ -60,11 +56,11 @@ func OtherAccount(name string, c *consent.Consent, got, public string) error {
 }
 
 func belongsToOther(a Arrived) error {
-	return refuse("this address belongs to the consent for %q, not for %q; write it to creds/%s", a.StateName, a.Name, a.StateName)
+	return Refuse("this address belongs to the consent for %q, not for %q; write it to creds/%s", a.StateName, a.Name, a.StateName)
 }
 
 func noState(c *consent.Consent, name string) error {
-	return refuse("a consent for %q is waiting until %s, and this write carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state. To connect without it, withdraw the consent first with a delete of authorize/%s", name, stamp(c.Expires), name)
+	return Refuse("a consent for %q is waiting until %s, and this write carries no state; write the whole address that the browser landed on with callback_url=- and paste it when the command waits (a shell cuts an address at the first & that is not in single quotes), or pass its state. To connect without it, withdraw the consent first with a delete of authorize/%s", name, stamp(c.Expires), name)
 }
 
 // notTheEvidence says why the table refuses evidence for the stored consent.
@@ -72,22 +68,22 @@ func notTheEvidence(stored *consent.Consent, a Arrived, now time.Time) error {
 	expired := stored.Open() && !stored.Waits(now)
 	switch {
 	case a.Evidence == DeviceAnswer:
-		return refuse("no device consent is waiting for %q, so nothing was connected; start again with authorize/%s flow=device", a.Name, a.Name)
+		return Refuse("no device consent is waiting for %q, so nothing was connected; start again with authorize/%s flow=device", a.Name, a.Name)
 	case expired && (a.State == "" || stored.HasState(a.State)):
-		return &Refused{Text: text("the consent for %q expired at %s; start again with authorize/%s", a.Name, stamp(stored.Expires), a.Name), Problem: "This link has expired."}
+		return &Refused{Text: fmt.Sprintf("the consent for %q expired at %s; start again with authorize/%s", a.Name, stamp(stored.Expires), a.Name), Problem: "This link has expired."}
 	case !stored.Waits(now) && a.Evidence == CodeWithState, !stored.Waits(now) && a.State != "":
-		return refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", a.Name, a.Name)
+		return Refuse("this state belongs to no consent that is waiting for %q: it was used already, or was started for another name; start again with authorize/%s", a.Name, a.Name)
 	case !stored.Waits(now):
-		return refuse("no consent is waiting for %q, so %s connected nothing; start one with authorize/%s", a.Name, a.Evidence, a.Name)
+		return Refuse("no consent is waiting for %q, so %s connected nothing; start one with authorize/%s", a.Name, a.Evidence, a.Name)
 	case a.Evidence == CodeAlone:
 		return noState(stored, a.Name)
 	case stored.Flow == consent.Scopes:
 		return &Refused{
-			Text:    text("the consent that is waiting for %q adds scopes to its present grant, and %s would connect another grant, so nothing was changed; open the link of authorize/%s add_scopes=%s, or withdraw it and start a consent from scratch with authorize/%s", a.Name, a.Evidence, a.Name, zoho.FormatScopes(stored.Scopes), a.Name),
+			Text:    fmt.Sprintf("the consent that is waiting for %q adds scopes to its present grant, and %s would connect another grant, so nothing was changed; open the link of authorize/%s add_scopes=%s, or withdraw it and start a consent from scratch with authorize/%s", a.Name, a.Evidence, a.Name, zoho.FormatScopes(stored.Scopes), a.Name),
 			Problem: "This link adds permissions to an account that is already connected. You accepted a new connection instead, so nothing was changed.",
 		}
 	}
-	return refuse("the consent that is waiting for %q (flow=%s) is not completed by %s, so nothing was changed; complete it, or withdraw it and start again with authorize/%s", a.Name, stored.Flow, a.Evidence, a.Name)
+	return Refuse("the consent that is waiting for %q (flow=%s) is not completed by %s, so nothing was changed; complete it, or withdraw it and start again with authorize/%s", a.Name, stored.Flow, a.Evidence, a.Name)
 }
 
 // identified fails if an answer lacks what is compared with the expected user.

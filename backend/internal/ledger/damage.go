@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // damaged remembers which unreadable entries were logged, so that each is logged at once,
@@ -58,9 +59,7 @@ func (d *damaged) forget(id string) {
 // warnDamaged logs that the entry of a grant cannot be read, in a goroutine of its own: the
 // caller holds locks.
 func (l *Ledger) warnDamaged(id string, cause error) {
-	if l.damaged.due(id) {
-		go l.log().Warn("what is known of a grant cannot be read", "grant", id, "error", cause)
-	}
+	go l.notRead(id, cause)()
 }
 
 // rebuild returns a grant whose stored entry cannot be read, from the credentials that point
@@ -90,7 +89,7 @@ func (l *Ledger) rebuild(ctx context.Context, s logical.Storage, g Grant, cause 
 func (l *Ledger) lifetimes(ctx context.Context, s logical.Storage, g *Grant) (alive, matters time.Time, err error) {
 	alive, matters, err = l.world.Tokens(ctx, s, g.ID)
 	if store.Unreadable(err) {
-		until := g.Condemned.Since.Add(oldest)
+		until := g.Condemned.Since.Add(zoho.LongestLife)
 		return until, until, nil
 	}
 	return alive, matters, err

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // FormerPrefix is the prefix of these keys: + name + / + grant id.
@@ -27,7 +28,7 @@ type formerName struct {
 
 // expired reports whether no access token of the name can live any more. One that is dated
 // further ahead than a token lives was noted before the clock was set back.
-func (f *formerName) expired() bool { return time.Since(f.Since).Abs() > oldest }
+func (f *formerName) expired() bool { return time.Since(f.Since).Abs() > zoho.LongestLife }
 
 // noteFormerName notes that a name no longer uses a grant, if other credentials do. The
 // grant's lock is held, and the caller stores the grant next.

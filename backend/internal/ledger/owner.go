@@ -29,30 +29,22 @@ func (o Owner) prefix() string {
 
 func (g *Grant) owner() Owner { return Owner{g.ClientID, g.DataCenter, g.ZUID} }
 
-// Owned returns how many grants of an owner are known. A grant that was forgotten
-// without being revoked counts, since Zoho still keeps it. If counting
-// fails, it returns 0.
-func (l *Ledger) Owned(ctx context.Context, s logical.Storage, o Owner) int {
+// Owned returns the ids of the known grants of an owner. A grant that was forgotten without
+// being revoked counts, since Zoho still keeps it. If storage fails, it returns none.
+func (l *Ledger) Owned(ctx context.Context, s logical.Storage, o Owner) (ids []string) {
 	if o.ZUID == "" {
-		return 0
-	}
-	grants, err := s.List(ctx, o.prefix())
-	if err != nil {
-		return 0
-	}
-	return len(grants)
-}
-
-// Forgotten returns how many grants of an owner were forgotten without being revoked: they
-// count, and nothing else is known of them. What cannot be read counts as known.
-func (l *Ledger) Forgotten(ctx context.Context, s logical.Storage, o Owner) (n int) {
-	if o.ZUID == "" {
-		return 0
+		return nil
 	}
 	ids, err := s.List(ctx, o.prefix())
 	if err != nil {
-		return 0
+		return nil
 	}
+	return ids
+}
+
+// Forgotten returns how many of an owner's grants were forgotten without being revoked:
+// nothing else is known of them. What cannot be read counts as known.
+func (l *Ledger) Forgotten(ctx context.Context, s logical.Storage, ids []string) (n int) {
 	for _, id := range ids[:min(len(ids), maxForgotten)] {
 		if g, err := l.find(ctx, s, id); err == nil && g == nil {
 			n++

@@ -14,15 +14,13 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/store"
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // UsePrefix is the prefix of presence keys: + grant id + / + variant + / + name. A key is
 // written before the credential's first mint. It is a hint: the grant
 // that the credential points to decides.
 const UsePrefix = "use/"
-
-// oldest is longer than any access token lives: a day is the most that config allows.
-const oldest = 25 * time.Hour
 
 // Deleted is a credential that had a grant of client credentials, with tokens of a variant
 // that may live on.
@@ -38,7 +36,7 @@ const maxDeleted = 64
 // deleted notes a credential that is gone.
 func (c *Sentence) deleted(d Deleted) {
 	c.Deleted = slices.DeleteFunc(c.Deleted, func(old Deleted) bool {
-		return old.Name == d.Name && old.Variant == d.Variant || time.Since(old.Since) > oldest
+		return old.Name == d.Name && old.Variant == d.Variant || time.Since(old.Since) > zoho.LongestLife
 	})
 	c.Deleted = append(c.Deleted, d)
 	c.Deleted = c.Deleted[max(0, len(c.Deleted)-maxDeleted):]
@@ -80,7 +78,7 @@ func (l *Ledger) uses(ctx context.Context, s logical.Storage, id, variant, name 
 		if err != nil {
 			return err
 		}
-		used, err = l.usesHeld(ctx, s, g, id, variant, name, oldest)
+		used, err = l.usesHeld(ctx, s, g, id, variant, name, zoho.LongestLife)
 		return err
 	})
 	return used, err
@@ -112,7 +110,7 @@ func (l *Ledger) Unuse(ctx context.Context, s logical.Storage, id, name string) 
 		if err != nil {
 			return err
 		}
-		return l.unuse(ctx, s, g, id, name, oldest)
+		return l.unuse(ctx, s, g, id, name, zoho.LongestLife)
 	})
 }
 
