@@ -197,6 +197,7 @@ func (s *Simulator) controlFault(r *http.Request) (any, error) {
 		DataCenter string    `json:"data_center"`
 		Times      int       `json:"times"`
 		Path       string    `json:"path"`
+		GrantType  string    `json:"grant_type"`
 		Status     int       `json:"status"`
 		RetryAfter duration  `json:"retry_after"`
 		Delay      duration  `json:"delay"`
@@ -205,7 +206,7 @@ func (s *Simulator) controlFault(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	f := Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Path, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
+	f := Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Path, in.GrantType, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
 	if err := f.check(); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ type Fault struct {
 	DataCenter string        // empty: any
 	Times      int           // how many calls; 0: until cleared
 	Path       string        // what the call's path begins with, such as "/crm/"; empty: any
+	GrantType  string        // the call's grant_type, such as "refresh_token"; empty: any
 	Status     int           // for Status5xx, HTML, Empty and APIRefusal
 	RetryAfter time.Duration // sent with Status5xx and Throttle when above 0
 	Delay      time.Duration // for Slow and SlowAnswer
@@ -69,9 +70,10 @@ func (s *Simulator) ClearFaults() {
 }
 
 // takeFault finds the fault for a call and uses it up. The lock must be held.
-func (s *Simulator) takeFault(endpoint, dc, path string) (Fault, bool) {
+func (s *Simulator) takeFault(endpoint, dc, path, grantType string) (Fault, bool) {
 	for i, f := range s.faults {
-		if f.Endpoint != "" && f.Endpoint != endpoint || f.DataCenter != "" && f.DataCenter != dc || !strings.HasPrefix(path, f.Path) {
+		if f.Endpoint != "" && f.Endpoint != endpoint || f.DataCenter != "" && f.DataCenter != dc || !strings.HasPrefix(path, f.Path) ||
+			f.GrantType != "" && f.GrantType != grantType {
 			continue
 		}
 		taken := *f

@@ -155,7 +155,7 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 	}
 	s.mu.Lock()
 	s.arrived(at, c)
-	fault, struck := s.takeFault(at.name, c.site.Name, c.r.URL.Path)
+	fault, struck := s.takeFault(at.name, c.site.Name, c.r.URL.Path, c.form.Get("grant_type"))
 	s.mu.Unlock()
 	if struck {
 		if a, ok := s.before(ctx, c, fault); !ok {
