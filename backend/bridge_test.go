@@ -101,10 +101,6 @@ func TestEachKindOfErrorKeepsItsStatusOverThePluginBridge(t *testing.T) {
 	m.write("revoke/crm", nil) // no token is left to fall back on
 	m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
 	m.refused(logical.ReadOperation, "creds/crm", nil, 429, "come back in")
-	m.connect("books")
-	m.write("revoke/books", nil)
-	m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Times: 1})
-	m.refused(logical.ReadOperation, "creds/books", nil, 503, "accounts.zoho.com", "HTTP 503")
 	m.storage.failing("get", "creds/")
 	m.refused(logical.ReadOperation, "creds/cold", nil, 500, "Vault's log")
 	m.storage.working()
@@ -113,6 +109,10 @@ func TestEachKindOfErrorKeepsItsStatusOverThePluginBridge(t *testing.T) {
 		m.zoho.RevokeRefreshToken(rt.Token)
 	}
 	m.refused(logical.ReadOperation, "creds/dead", nil, 400, "invalid_code", "authorize/dead")
+	m.connect("books")
+	m.write("revoke/books", nil)
+	m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Times: 1})
+	m.refused(logical.ReadOperation, "creds/books", nil, 503, "accounts.zoho.com", "HTTP 503")
 	m.clean()
 }
 

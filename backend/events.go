@@ -27,6 +27,13 @@ func (b *backend) observe(e zoho.Event) {
 	log, name := b.Logger(), e.Account.Name
 	failure := zoho.AsError(e.Err)
 	switch {
+	case e.Outage > 0:
+		log.Info("the accounts server answers again", "accounts_server", e.Account.Client.AccountsURL, "outage", e.Outage.String())
+		return
+	case e.Check:
+		log.Debug("the accounts server still does not answer", "accounts_server", e.Account.Client.AccountsURL,
+			"error", e.Err, "hold_until", stamp(e.Until))
+		return
 	case e.Err == nil:
 		log.Info("minted an access token", "credential", name,
 			"token_fingerprint", b.memory.tokenFingerprint(e.Token.AccessToken),

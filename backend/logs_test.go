@@ -27,6 +27,36 @@ func (m *mount) logged(work func()) []string {
 	return slices.Collect(strings.Lines(m.logs.String()[before:]))
 }
 
+func TestTheEndOfAnOutageIsLoggedOnceWithItsLength(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		lines := m.logged(func() {
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "token"})
+			for range 20 {
+				m.token("crm")
+				passes(10 * time.Second)
+			}
+			m.zoho.ClearFaults()
+			for range 2 {
+				m.token("crm")
+				passes(10 * time.Second)
+			}
+		})
+		count := map[string]int{}
+		for _, line := range lines {
+			for _, what := range []string{"no access token from Zoho", "answers again", "[WARN]", "outage=3m20s"} {
+				if strings.Contains(line, what) {
+					count[what]++
+				}
+			}
+		}
+		if count["no access token from Zoho"] != 1 || count["answers again"] != 1 || count["[WARN]"] != 1 || count["outage=3m20s"] != 1 {
+			t.Errorf("an outage of 200 s is logged as %v: %q", count, lines)
+		}
+	})
+}
+
 func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -48,7 +78,7 @@ func TestEachEventIsOneLineThatNamesTheCredential(t *testing.T) {
 			}, "kind=unavailable", false},
 			{"no access token from Zoho", func() {
 				passes(time.Minute)
-				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Times: 1})
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, GrantType: "refresh_token", Times: 1})
 				m.token("crm")
 			}, "kind=throttled", false},
 			{"no access token from Zoho", func() {

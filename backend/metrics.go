@@ -49,6 +49,7 @@ func (m *metrics) counters() []counter {
 func (m *metrics) count(e zoho.Event) {
 	failure := zoho.AsError(e.Err)
 	switch {
+	case e.Outage > 0:
 	case e.Err == nil:
 		m.mints.Add(1)
 	case failure == nil:

@@ -96,9 +96,16 @@ func whole(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
 
+// surroundings are what concerns more than one grant, and keeps a mint from being made.
+type surroundings struct {
+	// outage is why the accounts server is not called, nil if it is. due: it may be checked.
+	outage *Failure
+	due    bool
+}
+
 // decide answers a read at now. It allocates nothing when a token at hand is
-// served as wished.
-func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, now time.Time) decision {
+// served as wished. around is nil if nothing keeps a mint from being made.
+func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, now time.Time, around *surroundings) decision {
 	if w.Rejected != nil {
 		w.MaxAge = ever
 	}
@@ -121,15 +128,21 @@ func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, no
 		// A flight stores it first; no call to Zoho is needed for that.
 		return decision{mint: true}
 	}
+	if w.Rejected != nil && !around.open() {
+		return hold(around.outage, t, enough, w, now)
+	}
 	if enough && w.MaxAge > 0 {
 		next := earlier(t.Issued.Add(w.MaxAge), t.Expires.Add(-minTTL))
 		if next.After(now) {
 			ahead := w.Rejected == nil && !now.Before(next.Add(-next.Sub(t.Issued)/5))
 			return decision{
 				served: Served{Token: t, Next: next},
-				ahead:  ahead && l.wait(r.Places, now, spare) == 0,
+				ahead:  ahead && around.open() && l.wait(r.Places, now, spare) == 0,
 			}
 		}
+	}
+	if !around.open() {
+		return hold(around.outage, t, enough, w, now)
 	}
 	free := spare
 	if !enough {
@@ -138,7 +151,11 @@ func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, no
 	wait := l.wait(r.Places, now, free)
 	switch {
 	case wait == 0 && enough:
-		if f := r.known(setup, variant); f != nil && f.Kind == Unavailable {
+		f := r.known(setup, variant)
+		if around != nil && around.outage != nil {
+			f = around.outage
+		}
+		if f != nil && f.Kind == Unavailable {
 			// Zoho may still be out of reach: whether it is, somebody learns who need
 			// not wait for it.
 			return decision{served: meanwhile(t, now, olderToken+f.Text, f), ahead: true}
@@ -161,6 +178,18 @@ func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, no
 		}}
 	}
 	return decision{err: &ThrottledError{Wait: wait, Best: left}}
+}
+
+// open reports whether the accounts server may be called.
+func (s *surroundings) open() bool { return s == nil || s.outage == nil || s.due }
+
+// around returns what concerns more than one grant, nil if there is nothing. tried: this read
+// has waited for a mint already, and does not wait for another one.
+func (k *Keeper) around(a *Account, now time.Time, tried bool) *surroundings {
+	if f, due, first := k.servers.outage(a, now); f != nil && now.Sub(f.Until) < outageRemembered {
+		return &surroundings{outage: f, due: due || first && !tried}
+	}
+	return nil
 }
 
 // reserve is how long a token has to live on for this wish.

@@ -52,7 +52,7 @@ func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record, dead *
 				f.err = fmt.Errorf("internal fault while minting: %T", p)
 			}
 		}()
-		_, f.err = k.mint(ctx, a, dead)
+		_, f.err = k.mint(ctx, a, dead, false)
 	}()
 	return f, nil
 }

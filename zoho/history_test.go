@@ -151,7 +151,10 @@ func (h *history) newProcess(standby bool) *process {
 	p.keeper = zoho.NewKeeper(h.cacheSize, func(e zoho.Event) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if e.Err == nil {
+		switch {
+		case e.Outage > 0:
+			return
+		case e.Err == nil:
 			h.minted[string(e.Token.AccessToken)] = time.Now()
 			return
 		}
@@ -248,7 +251,7 @@ func (h *history) judgeError(err error, impatient bool) {
 	h.nothingSecretIn(err)
 	switch {
 	case errors.As(err, new(*zoho.ThrottledError)), errors.As(err, new(*zoho.HeldError)), errors.As(err, new(*zoho.TooLongError)):
-	case errors.Is(err, zoho.ErrReadOnly), errors.Is(err, zoho.ErrMoved), errors.Is(err, errStorage), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, zoho.ErrReadOnly), errors.Is(err, zoho.ErrMoved), errors.Is(err, zoho.ErrBusy), errors.Is(err, errStorage), errors.Is(err, context.DeadlineExceeded):
 	default:
 		h.wrong("an error of no known kind: %v", err)
 	}

@@ -13,7 +13,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Event is something that happened to a grant. Err is nil for a mint.
+// Event is something that happened to a grant, or to its accounts server. Without Err, Check
+// and Outage it is a mint.
 type Event struct {
 	Account *Account
 	Token   *Token
@@ -22,6 +23,10 @@ type Event struct {
 	Until time.Time
 	// Took is how long the call took.
 	Took time.Duration
+	// Check: the call only asked whether the accounts server answers again.
+	Check bool
+	// Outage is how long the accounts server did not answer; set when it does again.
+	Outage time.Duration
 }
 
 // Keeper hands out access tokens and mints as few as it can. The zero value is
@@ -34,7 +39,7 @@ type Keeper struct {
 	flights map[string]*flight // by Account.ID
 	// unstored is, by Account.ID, what the cache must not be the only one to know.
 	unstored map[string]*unstored
-	queues   queues
+	servers  servers
 	swept    time.Time // when what is over of it was last dropped
 	closed   bool
 	// changes counts invalidations and new records: one loaded before is not cached
@@ -63,6 +68,7 @@ func NewKeeper(size int, observe func(Event)) *Keeper {
 		observe = func(Event) {}
 	}
 	k := &Keeper{observe: observe, records: records, flights: make(map[string]*flight), unstored: make(map[string]*unstored)}
+	k.servers.observe = observe
 	k.epochs.Store(&Epochs{})
 	k.stopping, k.stop = context.WithCancel(context.Background())
 	return k
@@ -78,7 +84,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 	var flown *flight   // what this read waited for
 	var brought *Record // what that brought, to be looked at first
 	var hurry time.Time // when a token at hand is served, if there is one
-	mints := 0
+	mints, refused := 0, 0
 	for {
 		r, waited := brought, brought != nil
 		if brought = nil; r == nil {
@@ -104,7 +110,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		}
 		d := decision{mint: true}
 		if dead == nil {
-			d = decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, now)
+			d = decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, now, k.around(a, now, flown != nil))
 			d.served.warn(doubtful)
 		}
 		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))
@@ -178,7 +184,11 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 			}
 			return Served{}, f.err
 		}
-		if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
+		if errors.As(f.err, new(*HeldError)) {
+			if refused++; refused > 1 { // what is waited out began again and again
+				return k.makeDo(ctx, r, a, w, f.err)
+			}
+		} else if f.err != nil && AsError(f.err) == nil && !errors.As(f.err, new(*ThrottledError)) {
 			if w.Rejected != nil {
 				return Served{}, f.err // what there is may be what the complaint is about
 			}
@@ -197,7 +207,7 @@ func (k *Keeper) Warm(a *Account, w Want) (Served, bool) {
 	if !found || w.Rejected != nil {
 		return Served{}, false
 	}
-	d := decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, time.Now())
+	d := decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, time.Now(), nil)
 	if d.ahead || d.served.Token == nil { // an error, a mint or a successor comes without
 		return Served{}, false
 	}

@@ -306,7 +306,7 @@ func TestTokensThatNobodyReceivedAreEvictedBeforeOneThatSomebodyHolds(t *testing
 	inBubble(t, func(w *world) {
 		w.withLimits(100, 10)
 		for range 5 { // minted and lost
-			w.fails(zohotest.LostAnswer, 1)
+			w.failsMints(zohotest.LostAnswer, 1)
 			_, err := w.read(zoho.Want{})
 			w.passes(w.wantHeld(err).Wait)
 		}

@@ -168,22 +168,27 @@ func TestThrottlesInARowEndInAWaitThatIsLongerThanAnyBlock(t *testing.T) {
 	})
 }
 
-func TestUnavailabilityIsWaitedOutFromOneSecondDoublingToAMinuteWithJitter(t *testing.T) {
+func TestFailuresOfOneGrantAreWaitedOutDoublingAndLeaveAMintForTheEnd(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.fails(zohotest.Refuse, 0) // general_error: certainly no token, so no place
-		for i := range 9 {
+		w.failsMints(zohotest.Refuse, 0) // general_error
+		// The first failure may be the server's. After half of the mints the tries are two
+		// minutes apart.
+		for i, full := range []time.Duration{
+			time.Second, time.Second, 2 * time.Second, 4 * time.Second, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute,
+		} {
 			_, err := w.read(zoho.Want{})
-			full := min(time.Second<<i, time.Minute)
 			if held := w.wantHeld(err); held.Wait < full/2 || held.Wait > full {
 				t.Fatalf("failure %d is waited out for %s, want %s to %s", i+1, held.Wait, full/2, full)
 			} else {
 				w.passes(held.Wait)
 			}
+			if left := w.looks().MintsLeft; left < 1 {
+				t.Fatalf("after failure %d no mint is left", i+1)
+			}
 		}
-		w.wantCalls(9)
 		w.zoho.ClearFaults()
 		w.reads(zoho.Want{})
-		w.fails(zohotest.Refuse, 1)
+		w.failsMints(zohotest.Refuse, 1)
 		w.reads(zoho.Want{}) // served on
 		synctest.Wait()
 		w.mu.Lock()
@@ -257,7 +262,7 @@ func TestNoErrorOrEventHoldsASecret(t *testing.T) {
 			zohotest.Status5xx, zohotest.HTML, zohotest.Hang, zohotest.Reset, zohotest.Refuse, zohotest.Throttle,
 			zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage,
 		} {
-			w.fails(kind, 1)
+			w.failsMints(kind, 1)
 			_, err := w.read(zoho.Want{})
 			texts = append(texts, w.wantHeld(err).Error())
 			w.passes(20 * time.Minute)

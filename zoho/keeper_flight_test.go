@@ -80,11 +80,14 @@ func TestAThousandColdReadersShareOneFailure(t *testing.T) {
 			w.fails(kind, 0)
 			_, errs := w.burst(1000, zoho.Want{})
 			for i, err := range errs {
-				if held := w.wantHeld(err); held.Failure.Kind != zoho.Unavailable || err.Error() != errs[0].Error() {
+				if held := w.wantHeld(err); held.Failure.Kind != zoho.Unavailable {
 					t.Fatalf("%s: reader %d got %v, the first %v", kind, i, err, errs[0])
 				}
 			}
-			w.wantCalls(1)
+			if kind == zohotest.Garbage {
+				return // a check passes, so who arrived late tries once more
+			}
+			w.wantMints(1)
 			w.wantSaves(1) // the place
 		})
 	}

@@ -43,7 +43,7 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	s := r.state(a, k.epochs.Load(), time.Now())
+	s := k.state(a, r)
 	s.Moved = a != asked
 	return s, nil
 }
@@ -58,7 +58,17 @@ func (k *Keeper) Glance(a *Account) (State, bool) {
 	if r == nil {
 		return State{}, false
 	}
-	return r.state(a, k.epochs.Load(), time.Now()), true
+	return k.state(a, r), true
+}
+
+// state is what a record and what is known of its server say of an account's grant.
+func (k *Keeper) state(a *Account, r *Record) State {
+	now := time.Now()
+	s := r.state(a, k.epochs.Load(), now)
+	if f, _, _ := k.servers.outage(a, now); f != nil && (s.Failure == nil || s.Failure.Kind == Unavailable || !s.Failure.Until.After(now)) {
+		s.Failure = f
+	}
+	return s
 }
 
 // state is what a record says of an account's grant.

@@ -25,8 +25,9 @@ const (
 const maxBackoff = time.Minute
 
 // mint is the flight: take a place, store it, ask Zoho, store the token. dead, if not
-// nil, is a token whose rejection is stored first, or with the place.
-func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, error) {
+// nil, is a token whose rejection is stored first, or with the place. regardless asks Zoho
+// even while an outage is waited out.
+func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, regardless bool) (*Token, error) {
 	r, err := k.record(ctx, a)
 	if err != nil || r.successor != nil { // whoever waits asks again with that
 		return nil, err
@@ -41,17 +42,25 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 		return k.save(ctx, a, r)
 	}
 	queueing, turned := k.calling(ctx)
-	leave, waited, busy := k.queues.enter(queueing, a)
+	last := r.known(a.Setup, a.Variant)
+	admitted, busy := k.servers.of(a).enter(queueing, a, last != nil && last.Kind == Unavailable, regardless)
 	turned()
+	called := false
 	if busy == nil {
-		defer leave()
+		defer func() {
+			if !called {
+				admitted.left()
+			}
+		}()
 	}
-	if waited { // another node may have changed the record meanwhile
-		if r, err = k.record(ctx, a); err != nil || r.successor != nil || r.unstored() {
+	if busy != nil || admitted.waited { // another node may have changed the record meanwhile
+		if r, err = k.record(ctx, a); err != nil || r.successor != nil {
 			return nil, err
 		}
 		now = time.Now()
-		r = r.pruned(a, now).ended(k.epochs.Load(), a.ID)
+		if r = r.pruned(a, now).ended(k.epochs.Load(), a.ID); r.unstored() {
+			return nil, nil
+		}
 	}
 	wait := a.Limits.wait(r.Places, now, 0)
 	if dead != nil {
@@ -96,8 +105,13 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 	if err != nil && k.stopping.Err() != nil {
 		return nil, ErrClosed // Zoho did not fail, and the place is stored
 	}
+	outage, ended := false, time.Duration(0)
+	if done.Before(latest) { // else storage left no time for the call
+		called = true
+		outage, ended = admitted.done(a, AsError(err), done)
+	}
 	if err != nil {
-		return nil, k.failed(ctx, a, r, AsError(err), now, done)
+		return nil, k.failed(ctx, a, r, AsError(err), now, done, outage)
 	}
 	next := r.pruned(a, done)
 	next.minted(answer, a, epoch)
@@ -106,6 +120,9 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token) (*Token, err
 	token, err := k.save(ctx, a, next)
 	// Last: what must happen waits behind no log line.
 	k.observe(Event{Account: a, Token: answer.Token, Took: done.Sub(now)})
+	if ended > 0 {
+		k.observe(Event{Account: a, Outage: ended})
+	}
 	return token, err
 }
 
@@ -143,10 +160,20 @@ func (k *Keeper) put(id string, r *Record) {
 	}
 }
 
-// failed remembers a failed call and returns its error.
-func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time) error {
+// failed remembers a failed call and returns its error. outage: the failure is the server's,
+// which remembers it for all grants.
+func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time, outage bool) error {
 	next := r.pruned(a, done)
 	next.missed(e, a.maxLifetime(), done)
+	if outage {
+		k.put(a.ID, next)
+		until := done
+		if f, _, _ := k.servers.outage(a, done); f != nil {
+			until = f.Until
+		}
+		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start)})
+		return e
+	}
 	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}
 	switch e.Kind {
 	case Refused:
@@ -174,8 +201,7 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 		if last := r.known(a.Setup, a.Variant); last != nil && last.Kind == Unavailable {
 			f.tries = last.tries
 		}
-		backoff := min(time.Second<<min(f.tries, 10), maxBackoff)
-		f.Until = done.Add(backoff/2 + rand.N(backoff/2))
+		f.Until = done.Add(a.backoff(next, f.tries, e.RetryAfter, done))
 		f.tries++
 	}
 	f.Until = f.Until.UTC()
@@ -192,6 +218,18 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 	return e
 }
 
+// backoff is how long a grant waits whose own call failed, though its server answers others.
+// Each try may have cost one of Zoho's mints. After half of them the tries are so far apart
+// that one is always left for the moment at which Zoho answers again.
+func (a *Account) backoff(r *Record, tries int, retryAfter time.Duration, now time.Time) time.Duration {
+	wait := min(time.Second<<min(tries, 10), maxBackoff)
+	wait = max(wait/2+rand.N(wait/2), min(retryAfter, maxRetryAfter))
+	if half := max(1, a.Limits.Mints/2); tries > 0 && a.Limits.left(r.Places, now) <= half {
+		wait = max(wait, a.Limits.Window/time.Duration(half))
+	}
+	return wait
+}
+
 // Prove mints once for a grant that is about to be stored, whatever failure is
 // being waited out, but never beyond the budget.
 func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
@@ -206,13 +244,13 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 				return err
 			}
 			if r.unstored() {
-				left, err := k.mint(ctx, a, nil) // stores what an earlier mint left
+				left, err := k.mint(ctx, a, nil, true) // stores what an earlier mint left
 				if k.follow(a) != a {
 					token = left // the grant moved with that, which proves it as well
 				}
 				return err
 			}
-			token, err = k.mint(ctx, a, nil)
+			token, err = k.mint(ctx, a, nil, true)
 			return err
 		}); err != nil {
 			return nil, err

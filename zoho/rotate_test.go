@@ -102,7 +102,7 @@ func TestALateReaderIsServedForTenMinutesWhateverTheCacheHoldsOtherwise(t *testi
 	rotating(t, func(w *world) {
 		other := w.pair()[0]
 		trouble := func() {
-			w.fails(zohotest.Status5xx, 1)
+			w.failsMints(zohotest.Status5xx, 1)
 			_, err := w.keeper.Token(w.Context(), other, zoho.Want{})
 			w.wantHeld(err)
 		}

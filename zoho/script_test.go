@@ -163,7 +163,7 @@ func (h *history) zohoFails(a, b, c byte) string {
 	f := zohotest.Fault{
 		Kind: pick(a, zohotest.Status5xx, zohotest.HTML, zohotest.Hang, zohotest.Reset, zohotest.Slow, zohotest.Refuse,
 			zohotest.Throttle, zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage, zohotest.SlowAnswer),
-		Endpoint: "token", Times: 1 + int(b%5),
+		Endpoint: "token", Times: 1 + int(b%5), GrantType: pick(c>>6, "", "refresh_token"), // also where checks pass
 		Delay:      pick(c, time.Millisecond, time.Second, 7*time.Second, 9999*time.Millisecond, 10*time.Second, 15*time.Second),
 		RetryAfter: pick(c>>3, 0, 0, time.Second, 20*time.Minute),
 		Error:      pick(b, "general_error", "invalid_client", "invalid_code", "invalid_scope", "inactive_refreshtoken", "who_knows"),

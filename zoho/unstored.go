@@ -25,6 +25,10 @@ type unstored struct {
 // that a mount without trouble does nothing.
 const sweepEvery = time.Minute
 
+// maxUnstored bounds the failures that only memory knows: some 5 MB. A grant beyond it whose
+// record the cache loses is tried again sooner.
+const maxUnstored = 10_000
+
 // lateReaders is for how long readers may come who read a credential before its refresh
 // token was replaced.
 const lateReaders = 10 * time.Minute
@@ -45,7 +49,7 @@ func (k *Keeper) keep(id string, r *Record, now time.Time) {
 			u.until = later(u.until, f.forgotten())
 		}
 	}
-	if u.record == nil && u.failures == nil {
+	if u.record == nil && (u.failures == nil || len(k.unstored) >= maxUnstored) {
 		delete(k.unstored, id)
 		return
 	}

@@ -34,6 +34,8 @@ type world struct {
 
 	mu     sync.Mutex
 	events []zoho.Event
+	// outages are the lengths of those that ended.
+	outages []time.Duration
 }
 
 // inBubble runs a test in a world whose account was connected long ago: no token
@@ -118,6 +120,10 @@ func (w *world) restart() {
 func (w *world) observes(e zoho.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if e.Outage > 0 {
+		w.outages = append(w.outages, e.Outage)
+		return
+	}
 	w.events = append(w.events, e)
 }
 
@@ -172,6 +178,15 @@ func (w *world) wantCalls(n int) {
 	}
 }
 
+// wantMints is wantCalls without the checks of whether the server answers.
+func (w *world) wantMints(n int) {
+	w.Helper()
+	synctest.Wait()
+	if got := w.zoho.Counts().ByGrant["refresh_token"]; got != n {
+		w.Errorf("%d mints were asked for, want %d", got, n)
+	}
+}
+
 func (w *world) wantSaves(n int) {
 	w.Helper()
 	synctest.Wait()
@@ -183,6 +198,11 @@ func (w *world) wantSaves(n int) {
 // fails makes the next calls of the token endpoint fail; times 0 is until cleared.
 func (w *world) fails(kind zohotest.FaultKind, times int) {
 	w.zoho.Fault(zohotest.Fault{Kind: kind, Endpoint: "token", Times: times})
+}
+
+// failsMints makes the next mints fail, while a check of the server passes.
+func (w *world) failsMints(kind zohotest.FaultKind, times int) {
+	w.zoho.Fault(zohotest.Fault{Kind: kind, Endpoint: "token", GrantType: "refresh_token", Times: times})
 }
 
 // wantHeld checks for a HeldError and returns it.
