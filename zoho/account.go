@@ -58,6 +58,9 @@ type Shelf interface {
 	// mints next; if nobody does the token is for the shelf to look after.
 	// Zoho documents no rotation; its SDKs would store such a token.
 	Rotated(ctx context.Context, refreshToken Secret, r *Record) (id string, err error)
+	// LoadClient and SaveClient are the same for the mint limit of a client.
+	LoadClient(ctx context.Context, id string) (*ClientRecord, error)
+	SaveClient(ctx context.Context, id string, r *ClientRecord) error
 	// ReadOnly tells that this node can't store: it may serve, never mint.
 	ReadOnly() bool
 }

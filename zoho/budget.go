@@ -14,6 +14,8 @@ type Limits struct {
 	Mints int
 	// Window is the length of Zoho's throttle window.
 	Window time.Duration
+	// Key is what Zoho counts mints by; "" is KeyAuto.
+	Key MintKey
 	// Live is how many access tokens of one grant live at once; one more silently
 	// kills the oldest.
 	Live int
@@ -63,10 +65,8 @@ func (l Limits) wait(places []Place, now time.Time, free int) time.Duration {
 			break
 		}
 	}
+	inWindow = l.inWindow(places, now, inWindow)
 	for _, p := range places {
-		if left := p.At.Add(l.Window + slack); left.After(now) {
-			inWindow = append(inWindow, left)
-		}
 		// Eviction takes the oldest: whatever is older than the first token that
 		// somebody may hold goes first and does no harm. Without one that is the token
 		// asked for now, and a call that straggles in makes a younger one.
@@ -84,6 +84,16 @@ func (l Limits) wait(places []Place, now time.Time, free int) time.Duration {
 		}
 	}
 	return max(vacancy(inWindow, l.Mints-free, now), vacancy(alive, l.Live-free, now))
+}
+
+// inWindow appends to ends when each place leaves the throttle's window that is still in it.
+func (l Limits) inWindow(places []Place, now time.Time, ends []time.Time) []time.Time {
+	for _, p := range places {
+		if left := p.At.Add(l.Window + slack); left.After(now) {
+			ends = append(ends, left)
+		}
+	}
+	return ends
 }
 
 // vacancy returns how long until fewer than limit of the taken places remain. It

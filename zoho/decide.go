@@ -67,10 +67,15 @@ type ThrottledError struct {
 	Wait time.Duration
 	// Best is how long the newest live token lives on; 0 if there is none.
 	Best time.Duration
+	// Shared: the limit is the one that all grants of the client share.
+	Shared bool
 }
 
 func (e *ThrottledError) Error() string {
 	text := fmt.Sprintf("no access token can be minted for another %s without tripping Zoho's limits", whole(e.Wait))
+	if e.Shared {
+		text += "; all credentials of this client share one limit"
+	}
 	if e.Best > 0 {
 		text += fmt.Sprintf("; the newest one lives %s, so ask for less min_ttl, or come back then", e.Best.Truncate(time.Second))
 	}
@@ -101,6 +106,18 @@ type surroundings struct {
 	// outage is why the accounts server is not called, nil if it is. due: it may be checked.
 	outage *Failure
 	due    bool
+	// client is the mint limit that the grants of a client share, nil if each has its own.
+	client  *clientBudget
+	account *Account
+}
+
+// wait returns how long a mint has to wait for the limit that grants share, and the throttle
+// that is waited out, if that is why. A grant that needs a token gets its turn in the line.
+func (s *surroundings) wait(needed bool, now time.Time) (time.Duration, *Failure) {
+	if s == nil || s.client == nil {
+		return 0, nil
+	}
+	return s.client.wait(s.account, needed, now)
 }
 
 // decide answers a read at now. It allocates nothing when a token at hand is
@@ -137,7 +154,7 @@ func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, no
 			ahead := w.Rejected == nil && !now.Before(next.Add(-next.Sub(t.Issued)/5))
 			return decision{
 				served: Served{Token: t, Next: next},
-				ahead:  ahead && around.open() && l.wait(r.Places, now, spare) == 0,
+				ahead:  ahead && around.open() && l.wait(r.Places, now, spare) == 0 && around.free(now),
 			}
 		}
 	}
@@ -149,6 +166,11 @@ func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, no
 		free = 0
 	}
 	wait := l.wait(r.Places, now, free)
+	shared, throttled := around.wait(!enough, now)
+	if throttled != nil && throttled.Until.After(now) {
+		return hold(throttled, t, enough, w, now)
+	}
+	wait = max(wait, shared)
 	switch {
 	case wait == 0 && enough:
 		f := r.known(setup, variant)
@@ -177,17 +199,28 @@ func decide(r *Record, l Limits, setup, variant string, epoch uint64, w Want, no
 			Warning: fmt.Sprintf("this access token lives only %s: Zoho's limits allow no new one for another %s", whole(left), whole(wait)),
 		}}
 	}
-	return decision{err: &ThrottledError{Wait: wait, Best: left}}
+	return decision{err: &ThrottledError{Wait: wait, Best: left, Shared: shared > 0}}
 }
 
 // open reports whether the accounts server may be called.
 func (s *surroundings) open() bool { return s == nil || s.outage == nil || s.due }
 
+// free reports whether the limit that grants share allows a mint that is only nicer.
+func (s *surroundings) free(now time.Time) bool {
+	wait, _ := s.wait(false, now)
+	return wait == 0
+}
+
 // around returns what concerns more than one grant, nil if there is nothing. tried: this read
 // has waited for a mint already, and does not wait for another one.
 func (k *Keeper) around(a *Account, now time.Time, tried bool) *surroundings {
-	if f, due, first := k.servers.outage(a, now); f != nil && now.Sub(f.Until) < outageRemembered {
-		return &surroundings{outage: f, due: due || first && !tried}
+	client := k.clients.inForce(a, now)
+	f, due, first := k.servers.outage(a, now)
+	if f != nil && now.Sub(f.Until) < outageRemembered {
+		return &surroundings{outage: f, due: due || first && !tried, client: client, account: a}
+	}
+	if client != nil {
+		return &surroundings{client: client, account: a}
 	}
 	return nil
 }

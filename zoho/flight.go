@@ -23,9 +23,10 @@ type flight struct {
 
 // join returns the flight on the account's grant, and starts a mint if there is
 // none: nil if the record is no longer the one that the reader decided on. dead, if
-// there is one, is a token that the reader's complaint is about. The
+// there is one, is a token that the reader's complaint is about. nicer: the reader has a
+// token that will do. The
 // flight survives its callers, since a lost mint costs a tenth of the budget.
-func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record, dead *Token) (*flight, error) {
+func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record, dead *Token, nicer bool) (*flight, error) {
 	if f := k.current(a.ID); f != nil {
 		return f, nil
 	}
@@ -52,7 +53,7 @@ func (k *Keeper) join(ctx context.Context, a *Account, decidedOn *Record, dead *
 				f.err = fmt.Errorf("internal fault while minting: %T", p)
 			}
 		}()
-		_, f.err = k.mint(ctx, a, dead, false)
+		_, f.err = k.mint(ctx, a, dead, mintOptions{nicer: nicer})
 	}()
 	return f, nil
 }

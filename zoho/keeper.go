@@ -23,6 +23,8 @@ type Event struct {
 	Until time.Time
 	// Took is how long the call took.
 	Took time.Duration
+	// Shared: the throttle concerns all grants of the client.
+	Shared bool
 	// Check: the call only asked whether the accounts server answers again.
 	Check bool
 	// Outage is how long the accounts server did not answer; set when it does again.
@@ -40,6 +42,7 @@ type Keeper struct {
 	// unstored is, by Account.ID, what the cache must not be the only one to know.
 	unstored map[string]*unstored
 	servers  servers
+	clients  clientBudgets
 	swept    time.Time // when what is over of it was last dropped
 	closed   bool
 	// changes counts invalidations and new records: one loaded before is not cached
@@ -128,7 +131,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		case d.ahead && a != asked:
 			return d.served, nil
 		case d.ahead:
-			_, _ = k.join(ctx, a, r, nil) // and leave it to itself
+			_, _ = k.join(ctx, a, r, nil, true) // and leave it to itself
 			return d.served, nil
 		case !d.mint:
 			return d.served, nil
@@ -147,7 +150,7 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		}
 		var err error
 		if f == nil {
-			f, err = k.join(ctx, a, r, dead)
+			f, err = k.join(ctx, a, r, dead, d.enough)
 		}
 		if err != nil {
 			return Served{}, err

@@ -29,6 +29,9 @@ type State struct {
 	Rejected time.Time
 	// Moved: the grant goes on under another id, whose state this is.
 	Moved bool
+	// Shared is the mint limit that all grants of the client share, nil if this one has its
+	// own.
+	Shared *SharedLimit
 	// Matters is when nothing of what is remembered matters any more, whatever the
 	// setup: until then deleting it would forget a promise or a failure.
 	Matters time.Time
@@ -65,6 +68,13 @@ func (k *Keeper) Glance(a *Account) (State, bool) {
 func (k *Keeper) state(a *Account, r *Record) State {
 	now := time.Now()
 	s := r.state(a, k.epochs.Load(), now)
+	if client := k.clients.inForce(a, now); client != nil {
+		s.Shared = client.look(a, now)
+		s.MintsLeft, s.NextMint = min(s.MintsLeft, s.Shared.MintsLeft), later(s.NextMint, s.Shared.NextMint)
+		if f := s.Shared.Failure; f != nil {
+			s.Failure = f
+		}
+	}
 	if f, _, _ := k.servers.outage(a, now); f != nil && (s.Failure == nil || s.Failure.Kind == Unavailable || !s.Failure.Until.After(now)) {
 		s.Failure = f
 	}

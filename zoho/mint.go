@@ -24,10 +24,18 @@ const (
 // maxBackoff bounds the doubling wait while Zoho is unavailable.
 const maxBackoff = time.Minute
 
+// mintOptions tell who asks for a mint.
+type mintOptions struct {
+	// nicer: whoever asks has a token that will do.
+	nicer bool
+	// regardless asks Zoho even while an outage is waited out, and before those who wait for
+	// their turn: an operator asks.
+	regardless bool
+}
+
 // mint is the flight: take a place, store it, ask Zoho, store the token. dead, if not
-// nil, is a token whose rejection is stored first, or with the place. regardless asks Zoho
-// even while an outage is waited out.
-func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, regardless bool) (*Token, error) {
+// nil, is a token whose rejection is stored first, or with the place.
+func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOptions) (*Token, error) {
 	r, err := k.record(ctx, a)
 	if err != nil || r.successor != nil { // whoever waits asks again with that
 		return nil, err
@@ -43,7 +51,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, regardless b
 	}
 	queueing, turned := k.calling(ctx)
 	last := r.known(a.Setup, a.Variant)
-	admitted, busy := k.servers.of(a).enter(queueing, a, last != nil && last.Kind == Unavailable, regardless)
+	admitted, busy := k.servers.of(a).enter(queueing, a, last != nil && last.Kind == Unavailable, o.regardless)
 	turned()
 	called := false
 	if busy == nil {
@@ -82,9 +90,20 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, regardless b
 	}
 	// Storing the place may take as long as the call.
 	latest := now.Add(2 * a.timeout())
+	client := k.clients.of(a)
+	ofClient, err := client.reserve(ctx, a, !o.nicer, o.regardless, now, latest)
+	if err != nil {
+		if dead != nil {
+			return nil, k.mark(ctx, a, r)
+		}
+		return nil, err
+	}
 	place := Place{At: latest, Until: latest.Add(a.maxLifetime()), Pending: true}
 	r.Places = append(r.Places, place)
 	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
+		if ofClient != nil {
+			client.cancel(*ofClient)
+		}
 		if dead != nil { // it is believed dead all the same
 			r.settle()
 			r.dirty = true
@@ -111,8 +130,11 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, regardless b
 		outage, ended = admitted.done(a, AsError(err), done)
 	}
 	if err != nil {
-		return nil, k.failed(ctx, a, r, AsError(err), now, done, outage)
+		own := len(a.Limits.inWindow(r.Places, now, nil)) - 1
+		shared := client.failed(ctx, a, ofClient, AsError(err), own, done)
+		return nil, k.failed(ctx, a, r, AsError(err), now, done, outage, shared)
 	}
+	client.minted(a, ofClient, done)
 	next := r.pruned(a, done)
 	next.minted(answer, a, epoch)
 	next.landed = k.landed.Add(1)
@@ -161,17 +183,20 @@ func (k *Keeper) put(id string, r *Record) {
 }
 
 // failed remembers a failed call and returns its error. outage: the failure is the server's,
-// which remembers it for all grants.
-func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time, outage bool) error {
+// which remembers it for all grants. shared is a throttle of the client's grants, who
+// remember it together.
+func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time, outage bool, shared *Failure) error {
 	next := r.pruned(a, done)
 	next.missed(e, a.maxLifetime(), done)
-	if outage {
-		k.put(a.ID, next)
+	if outage || shared != nil {
 		until := done
-		if f, _, _ := k.servers.outage(a, done); f != nil {
+		if f, _, _ := k.servers.outage(a, done); outage && f != nil {
 			until = f.Until
+		} else if shared != nil {
+			until = shared.Until
 		}
-		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start)})
+		k.put(a.ID, next)
+		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start), Shared: shared != nil})
 		return e
 	}
 	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}
@@ -184,18 +209,8 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 			next.Tokens = nil
 		}
 	case Throttled:
-		if last := r.known(a.Setup, a.Variant); last != nil && last.Kind == Throttled && start.Sub(last.Until) < longBlock {
-			f.InARow = last.InARow + 1
-		}
-		switch {
-		case e.RetryAfter > 0:
-			f.Until = done.Add(e.RetryAfter)
-		case f.InARow%(throttlesInARow+1) == throttlesInARow:
-			// Not each time from here on: others may simply be faster.
-			f.Until = done.Add(max(longBlock, a.Limits.Window))
-		default:
-			f.Until = done.Add(a.Limits.Window)
-		}
+		t := throttle(e, r.known(a.Setup, a.Variant), a.Limits, done)
+		f.InARow, f.Until = t.InARow, t.Until
 	default:
 		f.Kind = Unavailable
 		if last := r.known(a.Setup, a.Variant); last != nil && last.Kind == Unavailable {
@@ -216,6 +231,24 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 	k.put(a.ID, next)
 	k.observe(Event{Account: a, Err: e, Until: f.Until, Took: done.Sub(start)})
 	return e
+}
+
+// throttle is the failure of a throttled call. last is the one before, or nil.
+func throttle(e *Error, last *Failure, l Limits, now time.Time) *Failure {
+	f := &Failure{Kind: Throttled, Text: e.Error(), Since: now.UTC()}
+	if last != nil && last.Kind == Throttled && now.Sub(last.Until) < longBlock {
+		f.InARow = last.InARow + 1
+	}
+	switch {
+	case e.RetryAfter > 0:
+		f.Until = now.Add(e.RetryAfter).UTC()
+	case f.InARow%(throttlesInARow+1) == throttlesInARow:
+		// Not each time from here on: others may simply be faster.
+		f.Until = now.Add(max(longBlock, l.Window)).UTC()
+	default:
+		f.Until = now.Add(l.Window).UTC()
+	}
+	return f
 }
 
 // backoff is how long a grant waits whose own call failed, though its server answers others.
@@ -244,13 +277,13 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 				return err
 			}
 			if r.unstored() {
-				left, err := k.mint(ctx, a, nil, true) // stores what an earlier mint left
+				left, err := k.mint(ctx, a, nil, mintOptions{regardless: true}) // stores what an earlier mint left
 				if k.follow(a) != a {
 					token = left // the grant moved with that, which proves it as well
 				}
 				return err
 			}
-			token, err = k.mint(ctx, a, nil, true)
+			token, err = k.mint(ctx, a, nil, mintOptions{regardless: true})
 			return err
 		}); err != nil {
 			return nil, err

@@ -23,6 +23,7 @@ var errLanded = fmt.Errorf("%w, having written", errStorage)
 type disk struct {
 	mu       sync.Mutex
 	records  map[string][]byte
+	clients  map[string][]byte
 	loads    int
 	saves    int // attempts, the failed ones included
 	rotated  []zoho.Secret
@@ -42,7 +43,9 @@ type disk struct {
 	joining func()
 }
 
-func newDisk() *disk { return &disk{records: make(map[string][]byte)} }
+func newDisk() *disk {
+	return &disk{records: make(map[string][]byte), clients: make(map[string][]byte)}
+}
 
 // shelf is one process's door to a disk. A killed process writes nothing more.
 type shelf struct {
@@ -95,6 +98,31 @@ func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
 		saved(id)
 	}
 	return err
+}
+
+func (s *shelf) LoadClient(_ context.Context, id string) (*zoho.ClientRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data := s.clients[id]
+	if data == nil {
+		return nil, nil
+	}
+	var r zoho.ClientRecord
+	return &r, json.Unmarshal(data, &r)
+}
+
+func (s *shelf) SaveClient(_ context.Context, id string, r *zoho.ClientRecord) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killed || s.readOnly || s.standby {
+		return errStorage
+	}
+	s.clients[id] = data
+	return nil
 }
 
 // newID is the id of a grant whose refresh token was replaced.
