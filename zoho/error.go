@@ -268,6 +268,17 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 	return e
 }
 
+// transient reports whether a 4xx status says that the same request may succeed later, or
+// over another connection: 408 Request Timeout, 421 Misdirected Request, 425 Too Early
+// (RFC 9110, RFC 8470).
+func transient(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly:
+		return true
+	}
+	return false
+}
+
 // lowerCode reports whether a word is a code as Zoho's OAuth writes them.
 func lowerCode(word string) bool {
 	return word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_") == ""
