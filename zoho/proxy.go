@@ -11,16 +11,19 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // errProxyAddress stands in for net/http's error, which repeats the address with its
 // password.
-var errProxyAddress = errors.New("HTTPS_PROXY in the environment of the plugin process is not the address of a proxy; write it as http://host:port or http://user:password@host:port")
+var errProxyAddress = errors.New("HTTPS_PROXY in the environment of the plugin process is not the address of a proxy; write it as http://host:port or http://user:password@host:port, with special characters of the password as %XX")
 
-// proxyFromEnvironment returns the proxy that HTTPS_PROXY and NO_PROXY name for a request.
+// proxyFromEnvironment returns the proxy that HTTPS_PROXY and NO_PROXY name for a request. A
+// password with a slash in it would leave its beginning in the place of the host, so an
+// address with an @ behind the host is refused.
 func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(req)
-	if err != nil {
+	if err != nil || proxy != nil && strings.Contains(proxy.Path+proxy.RawQuery+proxy.Fragment, "@") {
 		return nil, errProxyAddress
 	}
 	return proxy, nil
