@@ -16,7 +16,7 @@ import (
 
 // errProxyAddress stands in for net/http's error, which repeats the address with its
 // password.
-var errProxyAddress = errors.New("HTTPS_PROXY in the environment of the plugin process is not the address of a proxy; write it as http://host:port or http://user:password@host:port, with special characters of the password as %XX")
+var errProxyAddress = errors.New("HTTPS_PROXY in the environment of the plugin process is not the address of a proxy; write it as http://host:port or http://user:password@host:port, with special characters of the password percent-encoded")
 
 // proxyFromEnvironment returns the proxy that HTTPS_PROXY and NO_PROXY name for a request. A
 // password with a slash in it would leave its beginning in the place of the host, so an
@@ -55,9 +55,6 @@ func (r *proxyRefusal) Error() string {
 	return fmt.Sprintf("the proxy %s refused the connection to %s with HTTP %d: %s", r.proxy, r.server, r.status, advice)
 }
 
-// untrusted is what to do about a certificate of an authority that is not trusted.
-const untrusted = "if a proxy or a firewall inspects TLS, set ca_pem in config to the certificates of its authority"
-
 // withProxy adds the proxy to the cause of a failure. err is what net/http returned, cause
 // what of it may be shown.
 func (t *Transport) withProxy(req *http.Request, err, cause error, connected bool) error {
@@ -65,7 +62,7 @@ func (t *Transport) withProxy(req *http.Request, err, cause error, connected boo
 		return nil
 	}
 	if errors.As(err, new(x509.UnknownAuthorityError)) {
-		cause = fmt.Errorf("%w; %s", cause, untrusted)
+		cause = fmt.Errorf("%w; if a proxy or a firewall inspects TLS, set ca_pem in config to the certificates of its authority", cause)
 	}
 	proxy, _ := t.shared.Proxy(req)
 	if proxy == nil {
