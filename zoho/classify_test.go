@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -260,6 +261,44 @@ func TestAnyAnswer429IsAThrottle(t *testing.T) {
 		e := failsAs(t, &answering{status: 429, contentType: "text/html", body: body, retryAfter: "7"}, zoho.Throttled, "")
 		if e != nil && e.RetryAfter.Seconds() != 7 {
 			t.Errorf("Retry-After 7 is read as %s", e.RetryAfter)
+		}
+	}
+}
+
+// RFC 9110, 15.5.9 and 15.5.20; RFC 8470, 5.2. A gateway sends them.
+func TestAStatusThatAsksForAnotherTryIsNoRefusal(t *testing.T) {
+	for _, status := range []int{408, 421, 425} {
+		for _, body := range []string{"", "<html>" + canaryAnswer, `{}`, `{"error":"invalid_client"}`, `{"error":"Request Timeout"}`, `{"code":"INVALID_TOKEN"}`} {
+			a := &answering{status: status, contentType: "text/html", body: body, retryAfter: "7"}
+			c := over(a)
+			for call, err := range map[string]error{
+				"mint":     second(c.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken})),
+				"exchange": second(c.Exchange(context.Background(), canaryCode, "", "")),
+				"revoke":   c.Revoke(context.Background(), canaryRefreshToken, zoho.RefreshToken),
+				"device":   second(c.StartDevice(context.Background(), nil)),
+				"poll":     second(c.PollDevice(context.Background(), canaryCode)),
+				"scopes":   second(c.ExtraScopesURL(context.Background(), canaryRefreshToken, "", "", nil)),
+				"user":     second(c.UserInfo(context.Background(), canaryRefreshToken)),
+			} {
+				if e := zoho.AsError(err); e == nil || e.Kind != zoho.Unavailable || e.About != "" || e.Status != status || e.RetryAfter != 7*time.Second {
+					t.Errorf("%s, HTTP %d %s: %+v", call, status, body, err)
+				}
+			}
+			if len(a.requests) != 7 {
+				t.Errorf("HTTP %d %s: %d requests for 7 calls", status, body, len(a.requests))
+			}
+		}
+	}
+}
+
+// An answer that ends too early, or never, has told already when to come back.
+func TestWhenToComeBackIsReadOfAnAnswerWithoutAWholeBody(t *testing.T) {
+	for _, body := range []io.Reader{iotest.ErrReader(io.ErrUnexpectedEOF), strings.NewReader(strings.Repeat("x", 1<<17))} {
+		c := over(roundTrip(func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {"7"}}, Body: io.NopCloser(body), Request: req}, nil
+		}))
+		if e := zoho.AsError(oneCall["mint"](t.Context(), c)); e == nil || e.Kind != zoho.Unavailable || e.Status != 503 || e.RetryAfter != 7*time.Second || !e.Sent {
+			t.Errorf("%+v", e)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// What can be asked of an accounts server? Every verb of Zoho's OAuth that this
-// engine uses, as one registered client at one data centre.
+// Client: the calls of Zoho's OAuth that this engine makes, as one registered client at
+// one data center.
 
 package zoho
 
@@ -23,7 +23,8 @@ type Client struct {
 	// AccountsURL is the accounts server. With a path it is a portal's base path,
 	// under which auth, token and token/revoke lie.
 	AccountsURL string
-	// Transport makes the calls; see NewTransport.
+	// Transport makes the calls; see NewTransport. A call that cannot be repeated (all but
+	// Mint and Revoke) sets Close in its request.
 	Transport http.RoundTripper
 	// Timeout bounds one call; 0 means DefaultTimeout.
 	Timeout time.Duration
@@ -87,14 +88,15 @@ func (c *Client) consentURL(endpoint, redirectURI, state, verifier string, scope
 	return config.AuthCodeURL(state, options...)
 }
 
-// Exchange trades a code for tokens. It makes exactly one call. redirectURI is
-// empty for a self client's code, verifier without PKCE.
+// Exchange trades a code for tokens. It makes exactly one call, over a new connection: an
+// idle one that Zoho is about to close could cost the consent. redirectURI is empty for a
+// self client's code, verifier without PKCE.
 func (c *Client) Exchange(ctx context.Context, code Secret, redirectURI, verifier string) (Answer, error) {
 	var options []oauth2.AuthCodeOption
 	if verifier != "" {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
-	answer, err := c.token(ctx, func(ctx context.Context) (*oauth2.Token, error) {
+	answer, err := c.token(ctx, true, func(ctx context.Context) (*oauth2.Token, error) {
 		return c.config(redirectURI, nil).Exchange(ctx, string(code), options...)
 	}, code, Secret(verifier))
 	if e := AsError(err); e != nil && e.About == AboutGrant {
@@ -106,7 +108,7 @@ func (c *Client) Exchange(ctx context.Context, code Secret, redirectURI, verifie
 
 // Mint makes Zoho issue an access token from a grant: one call.
 func (c *Client) Mint(ctx context.Context, g Grant) (Answer, error) {
-	return c.token(ctx, func(ctx context.Context) (*oauth2.Token, error) {
+	return c.token(ctx, false, func(ctx context.Context) (*oauth2.Token, error) {
 		if g.RefreshToken != "" {
 			return c.config("", nil).TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
 		}
@@ -124,13 +126,14 @@ func (c *Client) Mint(ctx context.Context, g Grant) (Answer, error) {
 	}, g.RefreshToken)
 }
 
-// token runs one call of the OAuth library over tokenWire. sent are the secrets in
-// the request: the library hands a refresh token back when Zoho sends none.
-func (c *Client) token(ctx context.Context, call func(context.Context) (*oauth2.Token, error), sent ...Secret) (Answer, error) {
+// token runs one call of the OAuth library over tokenWire, over a new connection if it
+// is told to. sent are the secrets in the request: the library hands a refresh token back
+// when Zoho sends none.
+func (c *Client) token(ctx context.Context, newConnection bool, call func(context.Context) (*oauth2.Token, error), sent ...Secret) (Answer, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	// The wire hands up no redirect that could be followed.
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: tokenWire{c.Transport, c.MaxLifetime}})
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: tokenWire{c.Transport, c.MaxLifetime, newConnection}})
 	// Zoho's clock starts later than ours: counted from before the request, a
 	// token is never believed alive when it is dead.
 	start := time.Now().UTC().Truncate(time.Second)

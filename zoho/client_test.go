@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -270,32 +269,15 @@ func TestAnAccountsServerMustBeHTTPSOrLoopback(t *testing.T) {
 
 func TestATransportDemandsModernTLSAndAValidAuthority(t *testing.T) {
 	transport, err := zoho.NewTransport("", time.Second)
-	if err != nil || transport.TLSClientConfig.MinVersion < 0x0303 || transport.Proxy == nil || transport.TLSHandshakeTimeout <= 0 || transport.ResponseHeaderTimeout <= 0 {
-		t.Errorf("%+v, %v", transport, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range transport.Parts() {
+		if part.TLSClientConfig.MinVersion < 0x0303 || part.Proxy == nil || part.TLSHandshakeTimeout <= 0 || part.ResponseHeaderTimeout <= 0 || part.IdleConnTimeout <= 0 {
+			t.Errorf("%+v", part)
+		}
 	}
 	if _, err := zoho.NewTransport("no PEM", time.Second); err == nil || !strings.Contains(err.Error(), "PEM") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestCallsAtOnceShareAConnectionThatIsNotKeptForEver(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 {
-			t.Errorf("it is asked in %s, in which each call under way needs a connection", r.Proto)
-		}
-		rw.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(rw, `{"access_token":"t"}`)
-	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	defer server.Close()
-	transport := trusting(t, server)
-	client := over(transport)
-	client.AccountsURL = server.URL
-	if _, err := client.Mint(context.Background(), zoho.Grant{RefreshToken: canaryRefreshToken}); err != nil {
-		t.Error(err)
-	}
-	if transport.IdleConnTimeout <= 0 {
-		t.Error("a connection that nobody needs any more stays open")
 	}
 }

@@ -117,12 +117,13 @@ func (c *Client) versioned(path string) string {
 	return strings.Replace(c.endpoint(path), "/oauth/v2/", "/oauth/v3/", 1)
 }
 
-// post sends a form and reads the answer, whatever it is.
+// post sends a form over a new connection and reads the answer, whatever it is.
 func (c *Client) post(ctx context.Context, endpoint string, form url.Values) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return reply{}, unreachable(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Close = true // the answer may be a grant, which is given once
 	return send(c.Transport, req)
 }

@@ -1,5 +1,5 @@
-// What did Zoho mean? One error type, few kinds, and the one table that maps
-// Zoho's words to them.
+// error.go: failed calls to Zoho. One error type of few kinds, and the one table that maps
+// Zoho's error words to them.
 
 package zoho
 
@@ -21,7 +21,8 @@ const (
 	Refused Kind = "refused"
 	// Throttled needs time: Zoho's limit was reached.
 	Throttled Kind = "throttled"
-	// Unavailable needs Zoho: a timeout, a 5xx, a page instead of JSON.
+	// Unavailable needs time or a network: a timeout, 408, 421, 425, a 5xx, a page instead of
+	// JSON with status 2xx or 3xx.
 	Unavailable Kind = "unavailable"
 )
 
@@ -69,8 +70,8 @@ type Error struct {
 	Status int
 	// RetryAfter is what the Retry-After header asked for, 0 without one.
 	RetryAfter time.Duration
-	// Sent is false only when the request certainly never left: then the code in
-	// it is unspent and no token was minted.
+	// Sent is false only when the server certainly did not get the whole request: then the
+	// code in it is unspent and no token was minted.
 	Sent bool
 	// Answered tells that Zoho's verdict arrived: no token was minted.
 	Answered bool
@@ -237,7 +238,7 @@ func classify(status int, json bool, f failure, contentType string) *Error {
 	switch {
 	case status == 429:
 		e.Kind = Throttled
-	case status >= 500:
+	case status >= 500, transient(status):
 		// A gateway's page or a server in trouble; whether a token was minted is
 		// not known.
 		e.Kind, e.Answered = Unavailable, false
@@ -318,5 +319,5 @@ func neverSent(err error) bool {
 		return true
 	}
 	var dns *net.DNSError
-	return errors.As(err, &dns) || isTLSRefusal(err)
+	return errors.As(err, &dns) || isTLSRefusal(err) || errors.Is(err, errProxyAddress)
 }

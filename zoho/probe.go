@@ -94,6 +94,7 @@ func (c *Client) ask(ctx context.Context, address string, token Secret) (map[str
 		return nil, c.cleaned(err, nil)
 	}
 	req.Header.Set("Authorization", "Zoho-oauthtoken "+string(token))
+	req.Close = true // without an answer a new grant may be given up
 	r, err := send(c.Transport, req)
 	if err != nil {
 		return nil, err
@@ -119,6 +120,7 @@ func classifyAPI(r reply, fields map[string]json.RawMessage, isJSON bool) *Error
 		e.Code = code
 	}
 	switch {
+	case transient(r.status):
 	case e.ScopeMissing(), e.PermissionMissing():
 		e.Kind, e.About = Refused, AboutRequest
 	case r.status == http.StatusTooManyRequests, r.status < 500 && f.throttle() && f.described():

@@ -23,6 +23,7 @@ func (c *Client) Reachable(ctx context.Context) error {
 	if err != nil {
 		return c.cleaned(err, nil)
 	}
+	req.Close = true // a new connection is what the next call would need
 	r, err := send(c.Transport, req)
 	if err != nil {
 		return c.cleaned(err, nil)

@@ -47,7 +47,7 @@ func overSocket(t *testing.T, handshake bool, serve func(raw net.Conn, secured *
 }
 
 // trusting is a transport to a server that no system trusts.
-func trusting(t *testing.T, server *httptest.Server) *http.Transport {
+func trusting(t *testing.T, server *httptest.Server) *zoho.Transport {
 	t.Helper()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	transport, err := zoho.NewTransport(string(ca), 5*time.Second)

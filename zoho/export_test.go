@@ -1,0 +1,8 @@
+// Inner parts of the package for its tests.
+
+package zoho
+
+import "net/http"
+
+// Parts returns the transport of shared connections and that of single ones.
+func (t *Transport) Parts() []*http.Transport { return []*http.Transport{t.shared, t.single} }
