@@ -45,7 +45,7 @@ func newClient(c config, transport http.RoundTripper) (*client, error) {
 	}
 	return &client{
 		config: c, table: table, transport: transport, states: states,
-		limits:      zoho.Limits{Mints: c.MintLimit, Window: c.MintWindow, Live: c.LiveTokenLimit},
+		limits:      zoho.Limits{Mints: c.MintLimit, Window: c.MintWindow, Key: c.MintLimitKey, Live: c.LiveTokenLimit},
 		transportID: zoho.Fingerprint(c.CAPEM, c.RequestTimeout.String()),
 	}, nil
 }

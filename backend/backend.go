@@ -96,7 +96,7 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 		PathsSpecial: &logical.Paths{
 			Unauthenticated: []string{callbackPath},
 			SealWrapStorage: []string{
-				configKey, epochKey, credsPrefix, tokenPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix, ledger.UsePrefix,
+				configKey, epochKey, credsPrefix, tokenPrefix, clientPrefix, consent.Prefix, consent.SpentPrefix, ledger.DuePrefix, ledger.GrantPrefix, ledger.OwnerPrefix, ledger.IndexPrefix, ledger.UsePrefix,
 				ledger.OldRetiredPrefix, ledger.OldHolderPrefix,
 			},
 		},
@@ -121,6 +121,10 @@ func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) 
 func (b *backend) invalidate(_ context.Context, key string) {
 	if id, found := strings.CutPrefix(key, tokenPrefix); found {
 		b.keeper.Forget(id)
+		return
+	}
+	if id, found := strings.CutPrefix(key, clientPrefix); found {
+		b.keeper.ForgetClient(id)
 		return
 	}
 	b.ledger.Invalidate(key)

@@ -34,6 +34,7 @@ type config struct {
 	MinTTL           time.Duration          `json:"min_ttl"`
 	MintLimit        int                    `json:"mint_limit"`
 	MintWindow       time.Duration          `json:"mint_window"`
+	MintLimitKey     zoho.MintKey           `json:"mint_limit_key,omitempty"`
 	LiveTokenLimit   int                    `json:"live_token_limit"`
 	RequestTimeout   time.Duration          `json:"request_timeout"`
 	MaxTokenLifetime time.Duration          `json:"max_token_lifetime"`
@@ -82,6 +83,9 @@ func merge(c config, f *fields) config {
 	f.duration("min_ttl", &c.MinTTL, fallback.MinTTL)
 	f.int("mint_limit", &c.MintLimit, fallback.MintLimit)
 	f.duration("mint_window", &c.MintWindow, fallback.MintWindow)
+	key := string(c.MintLimitKey)
+	f.text("mint_limit_key", &key)
+	c.MintLimitKey = zoho.MintKey(key)
 	f.int("live_token_limit", &c.LiveTokenLimit, fallback.LiveTokenLimit)
 	f.duration("request_timeout", &c.RequestTimeout, fallback.RequestTimeout)
 	f.duration("max_token_lifetime", &c.MaxTokenLifetime, fallback.MaxTokenLifetime)
@@ -101,6 +105,8 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 		return nil, refuse("client_secret is missing; copy it from Zoho's API console")
 	case c.MintLimit < 1 || c.MintLimit > 1000:
 		return nil, refuse("mint_limit must be between 1 and 1000; Zoho's limit is 10")
+	case !slices.Contains([]zoho.MintKey{"", zoho.KeyAuto, zoho.KeyGrant, zoho.KeyClient}, c.MintLimitKey):
+		return nil, refuse("mint_limit_key must be auto, refresh_token or client")
 	case c.LiveTokenLimit < 1 || c.LiveTokenLimit > 1000:
 		return nil, refuse("live_token_limit must be between 1 and 1000; Zoho's limit is 10, 15 or 30")
 	case c.MintWindow < time.Second || c.MintWindow > 24*time.Hour:

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"vault-plugin-secrets-zoho/zoho"
 )
 
 // gauges is how things stand at one moment.
@@ -16,8 +18,11 @@ type gauges struct {
 	// credentials counts by data centre and state. Every state of a data centre that
 	// has any is there, so that an alert sees it go back to zero.
 	credentials map[string]map[string]int
-	retired     int
-	oldest      time.Duration
+	// waiting counts, by data center where all credentials share one mint limit, those that
+	// wait for their turn.
+	waiting map[string]int
+	retired int
+	oldest  time.Duration
 }
 
 // gaugedStates are those of a connected credential.
@@ -26,11 +31,14 @@ var gaugedStates = []string{stateReady, stateNeedsConsent, stateThrottled, state
 // gauges looks at the credentials in memory, which are those in use: one that nobody has
 // read since the plugin started has nobody who could miss it.
 func (b *backend) gauges(now time.Time) gauges {
-	g := gauges{credentials: map[string]map[string]int{}}
+	g := gauges{credentials: map[string]map[string]int{}, waiting: map[string]int{}}
 	for _, k := range b.memory.creds.Values() {
-		state, known := b.stateInMemory(k, now)
+		state, shared, known := b.stateInMemory(k, now)
 		if !known {
 			continue
+		}
+		if shared != nil {
+			g.waiting[k.DataCenter] = shared.Waiting
 		}
 		if g.credentials[k.DataCenter] == nil {
 			g.credentials[k.DataCenter] = map[string]int{}
@@ -48,20 +56,20 @@ func (b *backend) gauges(now time.Time) gauges {
 }
 
 // stateInMemory is stateOf without a look at storage, and false where that can't be told.
-func (b *backend) stateInMemory(k *known, now time.Time) (string, bool) {
+func (b *backend) stateInMemory(k *known, now time.Time) (state string, shared *zoho.SharedLimit, known bool) {
 	c := b.memory.client.Load()
 	if c == nil {
-		return "", false
+		return "", nil, false
 	}
 	if k.Disabled {
-		return stateDisabled, true
+		return stateDisabled, nil, true
 	}
 	d, err := k.derive(c)
 	if err != nil {
-		return stateNeedsConsent, true
+		return stateNeedsConsent, nil, true
 	}
-	state, known := b.keeper.Glance(&d.account)
-	return health(state, now), known
+	s, found := b.keeper.Glance(&d.account)
+	return health(s, now), s.Shared, found
 }
 
 // data is the gauges as JSON shows them.
@@ -71,7 +79,8 @@ func (g gauges) data() map[string]any {
 		credentials[dc] = states
 	}
 	return map[string]any{
-		"credentials": credentials, "retired_grants": g.retired, "retired_oldest_seconds": int64(g.oldest / time.Second),
+		"credentials": credentials, "shared_mint_limit_waiting": g.waiting,
+		"retired_grants": g.retired, "retired_oldest_seconds": int64(g.oldest / time.Second),
 	}
 }
 
@@ -85,6 +94,10 @@ func (g gauges) write(w io.Writer) {
 		for _, state := range gaugedStates {
 			fmt.Fprintf(w, "vault_zoho_credentials{data_center=%q,state=%q} %d\n", dc, state, g.credentials[dc][state])
 		}
+	}
+	head("shared_mint_limit_waiting", "Credentials that wait for a mint where all credentials of the client share one limit; absent where each has its own.")
+	for _, dc := range slices.Sorted(maps.Keys(g.waiting)) {
+		fmt.Fprintf(w, "vault_zoho_shared_mint_limit_waiting{data_center=%q} %d\n", dc, g.waiting[dc])
 	}
 	head("retired_grants", "Grants that nobody holds any more and that are still to be revoked at Zoho.")
 	fmt.Fprintf(w, "vault_zoho_retired_grants %d\n", g.retired)

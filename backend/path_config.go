@@ -35,6 +35,7 @@ func configFields() map[string]*framework.FieldSchema {
 		"min_ttl":            {Type: framework.TypeDurationSecond, Default: seconds(defaultMinTTL), Description: "How long a handed-out access token should live on. Must be below the lifetime of a token."},
 		"mint_limit":         {Type: framework.TypeInt, Default: zoho.DefaultLimits.Mints, Description: "How many access tokens Zoho mints for one grant within mint_window."},
 		"mint_window":        {Type: framework.TypeDurationSecond, Default: seconds(zoho.DefaultLimits.Window), Description: "Length of Zoho's throttle window."},
+		"mint_limit_key":     {Type: framework.TypeString, Default: string(zoho.KeyAuto), AllowedValues: []any{string(zoho.KeyAuto), string(zoho.KeyGrant), string(zoho.KeyClient)}, Description: "What mint_limit is counted by. auto (the default): by refresh token, until a throttle shows that Zoho counts by client. refresh_token or client: always by that. Zoho's pages name both."},
 		"live_token_limit":   {Type: framework.TypeInt, Default: zoho.DefaultLimits.Live, Description: "How many access tokens of one grant live at once; Zoho kills the oldest when one more is minted. 10, or 15 or 30 for some products."},
 		"request_timeout":    {Type: framework.TypeDurationSecond, Default: seconds(zoho.DefaultTimeout), Description: "Longest time for one call to Zoho, 1s to 1m."},
 		"max_token_lifetime": {Type: framework.TypeDurationSecond, Default: seconds(zoho.DefaultLifetime), Description: "Longest lifetime of an access token that is believed, whatever Zoho's answer says."},
@@ -208,6 +209,7 @@ func (b *backend) readConfig(ctx context.Context, req *logical.Request, data *fr
 		"min_ttl":            seconds(c.MinTTL),
 		"mint_limit":         c.MintLimit,
 		"mint_window":        seconds(c.MintWindow),
+		"mint_limit_key":     firstOf(string(c.MintLimitKey), string(zoho.KeyAuto)),
 		"live_token_limit":   c.LiveTokenLimit,
 		"request_timeout":    seconds(c.RequestTimeout),
 		"max_token_lifetime": seconds(c.MaxTokenLifetime),
@@ -249,6 +251,20 @@ func (b *backend) deleteConfig(ctx context.Context, req *logical.Request, data *
 	if err != nil {
 		return nil, err
 	}
+	b.forgetClients(ctx, req.Storage)
 	b.Logger().Info("config deleted")
 	return nil, nil
+}
+
+// forgetClients deletes the shared mint limits of a client that is gone. What stays does no
+// harm: it is of use only to the same client.
+func (b *backend) forgetClients(ctx context.Context, s logical.Storage) {
+	ids, err := s.List(ctx, clientPrefix)
+	for _, id := range ids {
+		err = errors.Join(err, s.Delete(ctx, clientPrefix+id))
+		b.keeper.ForgetClient(id)
+	}
+	if err != nil {
+		b.Logger().Warn("the mint limits of the deleted client stay in storage", "error", err)
+	}
 }

@@ -42,41 +42,43 @@ func (b *backend) pathStatus() *framework.Path {
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.readStatus, Summary: "Show how a credential is doing.",
 				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The state of the credential.", Fields: map[string]*framework.FieldSchema{
-					"state":               {Type: framework.TypeString, Description: "ready, awaiting_consent, not_connected (no consent succeeded yet), needs_consent, throttled, unavailable or disabled."},
-					"grant_type":          {Type: framework.TypeString, Description: "What access tokens are minted from."},
-					"requested_level":     {Type: framework.TypeString, Description: "The level of consent that was requested: user (the grant ends when that person leaves the organization) or organization (the grant stays valid). Zoho's answer does not say which level it granted. Empty for an imported refresh token."},
-					"soid":                {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
-					"belongs_to":          {Type: framework.TypeString, Description: "The person, organization or account with which the grant ends, as far as it is known."},
-					"data_center":         {Type: framework.TypeString, Description: "Data center of the Zoho account."},
-					"accounts_server":     {Type: framework.TypeString, Description: "Where its tokens come from."},
-					"api_domain":          {Type: framework.TypeString, Description: "General API gateway of the account."},
-					"requested_scopes":    {Type: framework.TypeStringSlice, Description: "Scopes that were asked for, if known."},
-					"granted_scopes":      {Type: framework.TypeStringSlice, Description: "Scopes that Zoho granted, if its answer said."},
-					"created_time":        {Type: framework.TypeTime, Description: "When the credential was first connected."},
-					"connected_time":      {Type: framework.TypeTime, Description: "When its present grant was connected."},
-					"last_mint_time":      {Type: framework.TypeTime, Description: "When an access token was last minted."},
-					"expire_time":         {Type: framework.TypeTime, Description: "When the newest access token dies."},
-					"mints_left":          {Type: framework.TypeInt, Description: "How many access tokens Zoho's limits allow right now."},
-					"next_mint_time":      {Type: framework.TypeTime, Description: "With mints_left 0: when they allow the next."},
-					"hold_until":          {Type: framework.TypeTime, Description: "Until when a failure is waited out; no call is made before."},
-					"hold_reason":         {Type: framework.TypeString, Description: "What is waited out: refused, throttled or unavailable."},
-					"last_error":          {Type: framework.TypeString, Description: "The last failure, until a call succeeds."},
-					"last_error_time":     {Type: framework.TypeTime, Description: "When it happened."},
-					"remedy":              {Type: framework.TypeString, Description: "What to do next."},
-					"disabled":            {Type: framework.TypeBool, Description: "Whether reads are refused."},
-					"custom_metadata":     {Type: framework.TypeKVPairs, Description: "Your own notes."},
-					"retired_grants":      {Type: framework.TypeInt, Description: "Earlier grants of this credential that are still to be revoked at Zoho."},
-					"retired_tokens":      {Type: framework.TypeInt, Description: "Access tokens of theirs that still live; revoke/<name> ends them."},
-					"rejected_time":       {Type: framework.TypeTime, Description: "When a reader or a probe last said that Zoho rejects a token."},
-					"zoho_user":           {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
-					"zoho_email":          {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
-					"next_command":        {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
-					"consent_state":       {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired, superseded or unreadable. Shown for seven days after the consent ended or expired."},
-					"consent_expire_time": {Type: framework.TypeTime, Description: "Time until which the waiting consent can be completed."},
-					"consent_result":      {Type: framework.TypeString, Description: "Result of the last attempt to complete the consent, if there was one: connected, declined, failed or wrong_account."},
-					"consent_result_time": {Type: framework.TypeTime, Description: "When the last attempt to complete the consent ended."},
-					"consent_detail":      {Type: framework.TypeString, Description: "Why the last attempt did not connect the credential, and what to do next."},
-					"zoho_error":          {Type: framework.TypeString, Description: "The error word that Zoho sent in the redirect instead of a code, such as access_denied or no_org."},
+					"state":                {Type: framework.TypeString, Description: "ready, awaiting_consent, not_connected (no consent succeeded yet), needs_consent, throttled, unavailable or disabled."},
+					"grant_type":           {Type: framework.TypeString, Description: "What access tokens are minted from."},
+					"requested_level":      {Type: framework.TypeString, Description: "The level of consent that was requested: user (the grant ends when that person leaves the organization) or organization (the grant stays valid). Zoho's answer does not say which level it granted. Empty for an imported refresh token."},
+					"soid":                 {Type: framework.TypeString, Description: "The organization that was named for the grant, if one was."},
+					"belongs_to":           {Type: framework.TypeString, Description: "The person, organization or account with which the grant ends, as far as it is known."},
+					"data_center":          {Type: framework.TypeString, Description: "Data center of the Zoho account."},
+					"accounts_server":      {Type: framework.TypeString, Description: "Where its tokens come from."},
+					"api_domain":           {Type: framework.TypeString, Description: "General API gateway of the account."},
+					"requested_scopes":     {Type: framework.TypeStringSlice, Description: "Scopes that were asked for, if known."},
+					"granted_scopes":       {Type: framework.TypeStringSlice, Description: "Scopes that Zoho granted, if its answer said."},
+					"created_time":         {Type: framework.TypeTime, Description: "When the credential was first connected."},
+					"connected_time":       {Type: framework.TypeTime, Description: "When its present grant was connected."},
+					"last_mint_time":       {Type: framework.TypeTime, Description: "When an access token was last minted."},
+					"expire_time":          {Type: framework.TypeTime, Description: "When the newest access token dies."},
+					"mints_left":           {Type: framework.TypeInt, Description: "How many access tokens Zoho's limits allow right now."},
+					"mint_limit_key":       {Type: framework.TypeString, Description: "What the mint limit is counted by now: refresh_token, or client (all credentials of this client share it)."},
+					"mint_limit_key_until": {Type: framework.TypeTime, Description: "With mint_limit_key client, if a throttle has shown it: when each credential has a limit of its own again, unless another throttle comes."},
+					"next_mint_time":       {Type: framework.TypeTime, Description: "With mints_left 0: when they allow the next."},
+					"hold_until":           {Type: framework.TypeTime, Description: "Until when a failure is waited out; no call is made before."},
+					"hold_reason":          {Type: framework.TypeString, Description: "What is waited out: refused, throttled or unavailable."},
+					"last_error":           {Type: framework.TypeString, Description: "The last failure, until a call succeeds."},
+					"last_error_time":      {Type: framework.TypeTime, Description: "When it happened."},
+					"remedy":               {Type: framework.TypeString, Description: "What to do next."},
+					"disabled":             {Type: framework.TypeBool, Description: "Whether reads are refused."},
+					"custom_metadata":      {Type: framework.TypeKVPairs, Description: "Your own notes."},
+					"retired_grants":       {Type: framework.TypeInt, Description: "Earlier grants of this credential that are still to be revoked at Zoho."},
+					"retired_tokens":       {Type: framework.TypeInt, Description: "Access tokens of theirs that still live; revoke/<name> ends them."},
+					"rejected_time":        {Type: framework.TypeTime, Description: "When a reader or a probe last said that Zoho rejects a token."},
+					"zoho_user":            {Type: framework.TypeString, Description: "Zoho user id (ZUID) of the account, where the scopes let that be asked."},
+					"zoho_email":           {Type: framework.TypeString, Description: "E-mail address of the account, likewise."},
+					"next_command":         {Type: framework.TypeString, Description: "Where a person must act: the command to run next."},
+					"consent_state":        {Type: framework.TypeString, Description: "State of the last consent that was started: waiting, in_progress, connected, declined, failed, expired, superseded or unreadable. Shown for seven days after the consent ended or expired."},
+					"consent_expire_time":  {Type: framework.TypeTime, Description: "Time until which the waiting consent can be completed."},
+					"consent_result":       {Type: framework.TypeString, Description: "Result of the last attempt to complete the consent, if there was one: connected, declined, failed or wrong_account."},
+					"consent_result_time":  {Type: framework.TypeTime, Description: "When the last attempt to complete the consent ended."},
+					"consent_detail":       {Type: framework.TypeString, Description: "Why the last attempt did not connect the credential, and what to do next."},
+					"zoho_error":           {Type: framework.TypeString, Description: "The error word that Zoho sent in the redirect instead of a code, such as access_denied or no_org."},
 				}}}},
 			},
 			logical.UpdateOperation: &framework.PathOperation{
@@ -306,7 +308,13 @@ func health(s zoho.State, now time.Time) string {
 
 // describe adds what the keeper knows of the grant.
 func describe(answer map[string]any, s zoho.State, again string, now time.Time) {
-	answer["mints_left"] = s.MintsLeft
+	answer["mints_left"], answer["mint_limit_key"] = s.MintsLeft, string(zoho.KeyGrant)
+	if s.Shared != nil {
+		answer["mint_limit_key"] = string(zoho.KeyClient)
+		if !s.Shared.Until.IsZero() {
+			answer["mint_limit_key_until"] = stamp(s.Shared.Until)
+		}
+	}
 	if !s.LastMint.IsZero() {
 		answer["last_mint_time"] = stamp(s.LastMint)
 	}

@@ -12,7 +12,12 @@ import (
 	"vault-plugin-secrets-zoho/zoho"
 )
 
-const tokenPrefix = "token/" // + grant id: its tokens and budget, written on each mint
+const (
+	tokenPrefix = "token/" // + grant id: its tokens and budget, written on each mint
+	// clientPrefix + an id of client and accounts server: mints of all grants, written only while
+	// they share one limit.
+	clientPrefix = "client/"
+)
 
 // shelf lends a request's storage to the keeper, for one credential.
 type shelf struct {
@@ -49,6 +54,27 @@ func (s *shelf) Save(ctx context.Context, id string, r *zoho.Record) error {
 	entry, err := logical.StorageEntryJSON(tokenPrefix+id, r)
 	if err != nil {
 		return fmt.Errorf("encoding the token record: %w", err)
+	}
+	return s.storage.Put(apart(ctx), entry)
+}
+
+// LoadClient implements zoho.Shelf.
+func (s *shelf) LoadClient(ctx context.Context, id string) (*zoho.ClientRecord, error) {
+	entry, err := s.storage.Get(ctx, clientPrefix+id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the mint limit of the client: %w", err)
+	}
+	if entry == nil {
+		return nil, nil
+	}
+	return zoho.ParseClientRecord(entry.Value)
+}
+
+// SaveClient implements zoho.Shelf.
+func (s *shelf) SaveClient(ctx context.Context, id string, r *zoho.ClientRecord) error {
+	entry, err := logical.StorageEntryJSON(clientPrefix+id, r)
+	if err != nil {
+		return fmt.Errorf("encoding the mint limit of the client: %w", err)
 	}
 	return s.storage.Put(apart(ctx), entry)
 }

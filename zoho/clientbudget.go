@@ -7,6 +7,7 @@ package zoho
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,15 +58,17 @@ type ClientRecord struct {
 // clientRecordVersion is the format that this code writes.
 const clientRecordVersion = 1
 
-// ErrNewerClientRecord means that a newer release wrote what is stored of a client.
-var ErrNewerClientRecord = fmt.Errorf("mint limit of the client: %w", ErrNewerFormat)
-
-// Usable reports whether this code can use a stored record, as an error if not.
-func (r *ClientRecord) Usable() error {
+// ParseClientRecord reads a stored record. One of a newer format is refused.
+func ParseClientRecord(data []byte) (*ClientRecord, error) {
+	var r ClientRecord
+	err := json.Unmarshal(data, &r)
 	if r.Version > clientRecordVersion {
-		return ErrNewerClientRecord
+		return nil, ErrNewerFormat
 	}
-	return nil
+	if err != nil { // the decoder's error may quote what is stored
+		return nil, fmt.Errorf("%w: the mint limit of the client is not the JSON this engine writes", ErrDamagedRecord)
+	}
+	return &r, nil
 }
 
 // clientBudgets has one for each client and accounts server.
@@ -84,6 +87,7 @@ type clientBudget struct {
 	mu      sync.Mutex
 	loaded  bool
 	counted bool // in shared
+	newer   bool // a newer release's record is stored, which is left as it is
 	record  ClientRecord
 	// recent are the tokens of the last window, whatever grant they are of, oldest first.
 	recent []time.Time
@@ -156,7 +160,8 @@ func (b *clientBudget) load(ctx context.Context, a *Account, now time.Time) erro
 		return nil
 	}
 	r, err := a.Shelf.LoadClient(ctx, b.id)
-	if err != nil && !errors.Is(err, ErrDamagedRecord) { // a damaged one is learned again
+	newer := errors.Is(err, ErrNewerFormat)
+	if err != nil && !newer && !errors.Is(err, ErrDamagedRecord) { // a damaged one is learned again
 		return err
 	}
 	b.mu.Lock()
@@ -164,7 +169,7 @@ func (b *clientBudget) load(ctx context.Context, a *Account, now time.Time) erro
 	if b.loaded {
 		return nil
 	}
-	b.loaded = true
+	b.loaded, b.newer = true, newer
 	if r != nil {
 		for i, p := range r.Places { // a process that ended made them
 			r.Places[i].Pending = false
@@ -402,6 +407,10 @@ func (b *clientBudget) save(ctx context.Context, a *Account) error {
 	b.saving.Lock()
 	defer b.saving.Unlock()
 	b.mu.Lock()
+	if b.newer {
+		b.mu.Unlock()
+		return nil
+	}
 	r := b.record
 	r.Version = clientRecordVersion
 	r.Places = slices.Clone(r.Places)

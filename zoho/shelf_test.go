@@ -107,8 +107,7 @@ func (s *shelf) LoadClient(_ context.Context, id string) (*zoho.ClientRecord, er
 	if data == nil {
 		return nil, nil
 	}
-	var r zoho.ClientRecord
-	return &r, json.Unmarshal(data, &r)
+	return zoho.ParseClientRecord(data)
 }
 
 func (s *shelf) SaveClient(_ context.Context, id string, r *zoho.ClientRecord) error {
