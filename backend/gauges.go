@@ -18,9 +18,9 @@ type gauges struct {
 	// credentials counts by data centre and state. Every state of a data centre that
 	// has any is there, so that an alert sees it go back to zero.
 	credentials map[string]map[string]int
-	// waiting counts, by data center where all credentials share one mint limit, those that
-	// wait for their turn.
-	waiting map[string]int
+	// shared and waiting are, by data center, 1 where all credentials share one mint limit, and
+	// how many wait for their turn there.
+	shared, waiting map[string]int
 	retired int
 	oldest  time.Duration
 }
@@ -31,14 +31,14 @@ var gaugedStates = []string{stateReady, stateNeedsConsent, stateThrottled, state
 // gauges looks at the credentials in memory, which are those in use: one that nobody has
 // read since the plugin started has nobody who could miss it.
 func (b *backend) gauges(now time.Time) gauges {
-	g := gauges{credentials: map[string]map[string]int{}, waiting: map[string]int{}}
+	g := gauges{credentials: map[string]map[string]int{}, shared: map[string]int{}, waiting: map[string]int{}}
 	for _, k := range b.memory.creds.Values() {
 		state, shared, known := b.stateInMemory(k, now)
 		if !known {
 			continue
 		}
 		if shared != nil {
-			g.waiting[k.DataCenter] = shared.Waiting
+			g.shared[k.DataCenter], g.waiting[k.DataCenter] = 1, shared.Waiting
 		}
 		if g.credentials[k.DataCenter] == nil {
 			g.credentials[k.DataCenter] = map[string]int{}
@@ -79,7 +79,7 @@ func (g gauges) data() map[string]any {
 		credentials[dc] = states
 	}
 	return map[string]any{
-		"credentials": credentials, "shared_mint_limit_waiting": g.waiting,
+		"credentials": credentials, "shared_mint_limit": g.shared, "shared_mint_limit_waiting": g.waiting,
 		"retired_grants": g.retired, "retired_oldest_seconds": int64(g.oldest / time.Second),
 	}
 }
@@ -95,8 +95,12 @@ func (g gauges) write(w io.Writer) {
 			fmt.Fprintf(w, "vault_zoho_credentials{data_center=%q,state=%q} %d\n", dc, state, g.credentials[dc][state])
 		}
 	}
-	head("shared_mint_limit_waiting", "Credentials that wait for a mint where all credentials of the client share one limit; absent where each has its own.")
-	for _, dc := range slices.Sorted(maps.Keys(g.waiting)) {
+	head("shared_mint_limit", "1 where all credentials of the client share one mint limit, 0 where each has its own.")
+	for _, dc := range slices.Sorted(maps.Keys(g.credentials)) {
+		fmt.Fprintf(w, "vault_zoho_shared_mint_limit{data_center=%q} %d\n", dc, g.shared[dc])
+	}
+	head("shared_mint_limit_waiting", "Credentials that wait for their turn in a shared mint limit.")
+	for _, dc := range slices.Sorted(maps.Keys(g.credentials)) {
 		fmt.Fprintf(w, "vault_zoho_shared_mint_limit_waiting{data_center=%q} %d\n", dc, g.waiting[dc])
 	}
 	head("retired_grants", "Grants that nobody holds any more and that are still to be revoked at Zoho.")

@@ -77,7 +77,8 @@ func (b *backend) pathMetrics() *framework.Path {
 	m := &b.metrics
 	fields := map[string]*framework.FieldSchema{
 		"credentials":               {Type: framework.TypeMap, Description: "Credentials by data center and state, of those that were used on this node since the plugin started, 10000 at most."},
-		"shared_mint_limit_waiting": {Type: framework.TypeMap, Description: "By data center where all credentials of the client share one mint limit: how many wait for their turn. Empty where each credential has its own limit."},
+		"shared_mint_limit":         {Type: framework.TypeMap, Description: "1 for each data center where all credentials of the client share one mint limit."},
+		"shared_mint_limit_waiting": {Type: framework.TypeMap, Description: "How many credentials wait for their turn there."},
 		"retired_grants":            {Type: framework.TypeInt, Description: "Grants that nobody holds any more and that are still to be revoked at Zoho, as of a minute ago."},
 		"retired_oldest_seconds":    {Type: framework.TypeInt64, Description: "How long the first of them has waited; access tokens keep it waiting for an hour."},
 	}

@@ -31,6 +31,7 @@ const (
 
 	// firstOutageWait and maxOutageWait bound the time between two checks, which doubles. A
 	// token is back at most one such time, one check and one read after the server is.
+	// Both count from the beginning of the last one, so that one that hangs is no longer wait.
 	firstOutageWait = time.Second
 	maxOutageWait   = 8 * time.Second
 	// maxRetryAfter bounds what a Retry-After header may ask for with an outage.
@@ -288,7 +289,7 @@ func (s *server) next() {
 // look checks whether the server answers, as the only one who does.
 func (s *server) look(ctx context.Context, a *Account) {
 	var e *Error
-	passed := false
+	begun, passed := time.Now(), false
 	defer func() { // after a panic too
 		s.mu.Lock()
 		event := Event{Account: a, Check: true}
@@ -299,7 +300,7 @@ func (s *server) look(ctx context.Context, a *Account) {
 			s.answers++
 			event.Outage = s.works(now)
 		case ctx.Err() == nil && e != nil:
-			s.fails(a, e, now)
+			s.fails(a, e, begun, now)
 			event.Err, event.Until = e, s.outage.failure.Until
 		}
 		close(s.check)
@@ -330,7 +331,7 @@ func (m *admission) done(a *Account, e *Error, now time.Time) (server bool, ende
 		ended = s.works(now)
 	case s.answers == m.answers && !m.checked:
 		server = true
-		s.fails(a, e, now)
+		s.fails(a, e, now, now)
 	}
 	s.next()
 	return server, ended
@@ -358,8 +359,8 @@ func (s *server) works(now time.Time) time.Duration {
 }
 
 // fails begins an outage or prolongs it; s.mu is held. Mints that began before it and fail
-// later do not prolong it: they tell nothing new.
-func (s *server) fails(a *Account, e *Error, now time.Time) {
+// later do not prolong it: they tell nothing new. begun is when the call began.
+func (s *server) fails(a *Account, e *Error, begun, now time.Time) {
 	o := s.outage
 	if o != nil && s.check == nil {
 		return
@@ -374,7 +375,7 @@ func (s *server) fails(a *Account, e *Error, now time.Time) {
 		s.waiting = nil
 	}
 	wait := min(firstOutageWait<<min(o.tries, 10), maxOutageWait)
-	wait = max(wait*3/4+rand.N(wait/4), min(e.RetryAfter, maxRetryAfter))
+	wait = max(wait*3/4+rand.N(wait/4)-now.Sub(begun), firstOutageWait*3/4, min(e.RetryAfter, maxRetryAfter))
 	o.tries++
 	o.failure = Failure{
 		Kind: Unavailable, Code: e.Code, Text: e.Error(), Since: o.failure.Since, Until: now.Add(wait).UTC(), Setup: a.Setup,
