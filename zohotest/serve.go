@@ -178,6 +178,7 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 
 // arrived notes what can be seen on the wire before anything is decided.
 func (s *Simulator) arrived(at endpoint, c *call) {
+	s.sweep()
 	s.counts.ByEndpoint[at.name]++
 	switch at.name {
 	case "auth":
@@ -208,7 +209,7 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 		s.remember(c.basicSecret)
 		s.violate(BasicAuth, "client %s at %s", c.basicID, c.site.Name)
 	}
-	if tried := s.codes[c.form.Get("code")]; tried != nil && c.r.Method == at.method {
+	if tried, known := s.codes.get(c.form.Get("code")); known && c.r.Method == at.method {
 		tried.tries++
 		late := max(0, s.now().Sub(tried.expires))
 		switch {
