@@ -154,11 +154,20 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 		return page(http.StatusNotFound, "Page not found", "The page you are looking for does not exist.")
 	}
 	s.mu.Lock()
+	origin := s.corsOrigin(at, c)
+	if origin != "" && c.isPreflight() {
+		s.counts.ByEndpoint["preflight"]++
+		s.mu.Unlock()
+		return preflight(at, c, origin)
+	}
 	s.arrived(at, c)
 	fault, struck := s.takeFault(at.name, c.site.Name, c.r.URL.Path)
 	s.mu.Unlock()
 	if struck {
 		if a, ok := s.before(ctx, c, fault); !ok {
+			if origin != "" && a.header != nil {
+				a = a.readableFrom(origin)
+			}
 			return a
 		}
 	}
@@ -172,6 +181,9 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 	s.mu.Unlock()
 	if struck {
 		a = s.after(ctx, fault, a)
+	}
+	if origin != "" {
+		a = a.readableFrom(origin)
 	}
 	return a
 }
