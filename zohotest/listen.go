@@ -21,6 +21,9 @@ func (s *Simulator) Handler(dc string) http.Handler {
 	site := s.mustSite(dc)
 	s.mu.Unlock()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at, found := endpointAt(r.URL.Path); found && at.name == "auth" && refusesOtherSites(w, r) {
+			return
+		}
 		c, err := readCall(site, bothSides, r)
 		if err != nil {
 			return // the client went away
