@@ -295,7 +295,7 @@ func (s *Simulator) issueCode(c code, life time.Duration) (*code, bool) {
 	w.take(s.now())
 	c.text = newToken(prefixOf(c.org))
 	c.expires = s.now().Add(life)
-	s.codes[c.text] = &c
+	s.codes.put(c.text, &c)
 	s.remember(c.text)
 	s.counts.Consents++
 	return &c, true

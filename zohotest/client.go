@@ -109,10 +109,10 @@ func (s *Simulator) AddClient(c Client) Client {
 	if c.RedirectURIs == nil && c.Type != SelfClient && c.Type != Device {
 		c.RedirectURIs = []string{"http://localhost:8910/callback"}
 	}
-	s.remember(c.Secret)
+	s.rememberClientSecret(c.Secret)
 	for dc, secret := range c.Secrets {
 		c.Secrets[dc] = or(secret, newClientSecret())
-		s.remember(c.Secrets[dc])
+		s.rememberClientSecret(c.Secrets[dc])
 	}
 	s.clients[c.ID] = &c
 	return c.clone()
@@ -152,7 +152,7 @@ func (s *Simulator) RotateSecret(clientID, dc string) (secret string) {
 		panic("zohotest: unknown client " + clientID)
 	}
 	secret = newClientSecret()
-	s.remember(secret)
+	s.rememberClientSecret(secret)
 	if dc == "" {
 		c.Secret, c.Secrets = secret, nil
 		return secret

@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-// Control is the control API; the package comment lists what it takes.
-func (s *Simulator) Control() http.Handler {
+// Control is the control API; the package comment lists what it takes. It refuses a
+// change that a page of another site asks for, and every request whose Host is neither an
+// IP address nor localhost nor the host of a data centre's address: a page in a browser
+// can make its own name mean this machine. hosts are further names that it takes, for
+// servers that the caller starts.
+func (s *Simulator) Control(hosts ...string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.showOverview)
 	mux.HandleFunc("GET /requests", reply(func(r *http.Request) (any, error) { return append([]Request{}, s.Requests()...), nil }))
@@ -128,7 +132,12 @@ func (s *Simulator) Control() http.Handler {
 	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done{true}, nil }))
 	mux.HandleFunc("PATCH /knobs", reply(s.controlKnobs))
 	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done{true}, nil }))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.refusesHost(w, r, hosts) || refusesOtherSites(w, r) {
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // done answers a command that has nothing to say.

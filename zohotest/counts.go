@@ -38,6 +38,7 @@ type Counts struct {
 	Refused           int `json:"refused"`            // token and revocation calls refused for another reason
 	APIRefused        int `json:"api_refused"`        // API calls refused
 	PolledTooFast     int `json:"polled_too_fast"`    // device polls answered slow_down
+	Violations        int `json:"violations"`         // recorded, also those that [Simulator.Violations] no longer has
 	Faulted           int `json:"faulted"`            // calls that met a fault
 }
 

@@ -51,7 +51,7 @@ func (s *Simulator) deviceStart(c *call) answer {
 		offline: c.form.Get("access_type") == "offline", expires: s.now().Add(s.knobs.DeviceCodeLifetime),
 		polls: map[string]time.Time{},
 	}
-	s.deviceCodes[d.code] = d
+	s.deviceCodes.put(d.code, d)
 	s.remember(d.code)
 	unit := time.Millisecond // as clients read it; some read seconds
 	if s.knobs.DeviceSeconds {
@@ -81,7 +81,7 @@ func (s *Simulator) devicePoll(c *call) answer {
 	if failure != "" {
 		return s.refuse(failure)
 	}
-	d := s.deviceCodes[c.form.Get("code")]
+	d, _ := s.deviceCodes.get(c.form.Get("code"))
 	if d == nil || d.client.ID != client.ID || d.used || !d.knownAt(c.site) {
 		return s.refuse("invalid_code")
 	}
@@ -136,7 +136,7 @@ func (s *Simulator) ApproveDevice(userCode string, c Consent) error {
 
 func (s *Simulator) approveDevice(userCode string, consent Consent) answer {
 	var d *deviceCode
-	for _, known := range s.deviceCodes {
+	for _, known := range s.deviceCodes.all() {
 		if strings.EqualFold(known.userCode, userCode) && s.now().Before(known.expires) && known.user == nil && !known.rejected {
 			d = known
 		}

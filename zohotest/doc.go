@@ -18,7 +18,8 @@
 // where an hour passes at once; make the simulator inside the bubble.
 //
 // [Simulator.Listen] opens a loopback listener per data centre; from then on
-// redirects, api_domain and serverinfo name those. [Simulator.Handler] is one
+// redirects, api_domain and serverinfo name those. [Simulator.ListenWith] listens where
+// other machines can connect, with the addresses that they use. [Simulator.Handler] is one
 // data centre for a server of one's own, for example with TLS; tell the
 // simulator its address with [Simulator.SetURL]. A listener serves accounts
 // server and APIs alike, while Zoho's hosts serve only their own.
@@ -46,6 +47,22 @@
 // token is minted or after. An answer counts as delivered unless a fault tore it
 // or the request's context was over when it was written; over sockets a client
 // that leaves unnoticed in that instant counts as served.
+//
+// # What is kept
+//
+// A long run does not fill the memory. Access and refresh tokens that have ended are
+// dropped: Zoho answers to them as to tokens that never were. Kept besides what is in use
+// are at least the newest 10,000 codes and as many device codes that were used or
+// expired, at least the newest 100,000 secrets of [Simulator.Secrets], the newest 10,000
+// [Simulator.Violations] and the newest 100 [Simulator.Requests]. A code that was dropped
+// is refused as a used one is, with invalid_code, and no violation is recorded; an expired
+// device code that was dropped is invalid_code, no longer expired. [Counts] count all.
+//
+// # Browser apps
+//
+// By default no page of another origin can read an answer. What Zoho sends to the
+// JavaScript domains of a client-based app is not known here, so [Knobs.CORSOrigins] is an
+// option of the simulator, and no behaviour of Zoho.
 //
 // # What is simulated
 //
@@ -76,7 +93,9 @@
 // [Simulator.Control] is a JSON API for scripts and other languages, and at / a page
 // for people: what is alive and what its limits still allow, violations, the last
 // requests. It shows the start of each secret alone. Durations are strings such as
-// "10m". Unknown fields and mistakes are answered with 400 and {"error":"..."}.
+// "10m". Unknown fields and mistakes are answered with 400 and {"error":"..."}. Changes
+// that a page of another site asks for, and requests to a host name that is not the
+// simulator's, are answered with 403.
 //
 //	GET    /                  the page for people
 //	GET    /violations        [{"time","kind","detail"}]

@@ -10,6 +10,7 @@ package zohotest
 func (s *Simulator) MintElsewhere(refreshToken string) (accessToken string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sweep()
 	rt := s.findRefreshToken(refreshToken)
 	if rt == nil {
 		return "", false

@@ -96,11 +96,16 @@ func (s *Simulator) Orphans(known ...string) []RefreshToken {
 
 // Secrets is every client secret, code, refresh token, access token, PKCE
 // verifier and device code that was issued here or shown to an endpoint, sorted:
-// whatever must never appear in a log. Texts under eight bytes are left out.
+// whatever must never appear in a log. Texts under eight bytes are left out. Of those
+// that no endpoint takes any more, at least the newest 100,000 are there.
 func (s *Simulator) Secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.secrets))
+	secrets := maps.Clone(s.clientSecrets)
+	for secret := range s.secrets.all() {
+		secrets[secret] = true
+	}
+	return slices.Sorted(maps.Keys(secrets))
 }
 
 // RevokeRefreshToken ends a refresh token and its access tokens, as its user

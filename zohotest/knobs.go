@@ -131,6 +131,13 @@ type Knobs struct {
 	DeadTokenStatus int  // 401; PhoneBridge answers 400
 	ZUIDString      bool // /oauth/user/info has ZUID as text, as one fixture does; captured answers have a number
 
+	// CORSOrigins are the origins whose pages may read the answers of the accounts server
+	// and the APIs, such as "https://app.example.com"; "*" is any. Preflights of these are
+	// answered, and count as no call of the endpoint. None by default: what Zoho sends to a
+	// client-based app's JavaScript domains is not known here, so a page that works with
+	// this knob may fail at Zoho.
+	CORSOrigins []string
+
 	// PKCE and devices.
 
 	MobileNeedsPKCE    bool          // mobile clients without a challenge are refused: true
@@ -222,6 +229,7 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	changed := s.knobs
 	s.mu.Unlock()
 	changed.UnknownScopes = slices.Clone(changed.UnknownScopes)
+	changed.CORSOrigins = slices.Clone(changed.CORSOrigins)
 	changed.OrganizationClients = slices.Clone(changed.OrganizationClients)
 	changed.SoidlessServices = slices.Clone(changed.SoidlessServices)
 	changed.NoOrganizationServices = slices.Clone(changed.NoOrganizationServices)

@@ -25,20 +25,24 @@ type ledger struct {
 	userCount     int
 
 	serial        int // orders what was issued in one instant
-	codes         map[string]*code
+	codes         memory[*code]
 	refreshTokens map[string]*refreshToken
 	accessTokens  map[string]*accessToken
-	deviceCodes   map[string]*deviceCode
+	deviceCodes   memory[*deviceCode]
 	enhanceTokens map[string]*enhanceToken
 	sessions      map[string]*session        // by the cookie's value
 	consents      map[string]map[string]bool // holder and client -> scopes once consented to
 	windows       map[string]*window         // by what is limited and its key
+	refused       map[string]*window         // by refresh tokens that are not alive; see [Knobs.FailuresCount]
+	sweepAt       int                        // number of dead and live tokens at which the next sweep is due
 
 	faults     []*Fault
 	counts     Counts
-	requests   []Request // the last are [Simulator.Requests]
-	violations []Violation
-	secrets    map[string]bool
+	requests   []Request   // the last are [Simulator.Requests]
+	violations []Violation // the last are [Simulator.Violations]
+	secrets    memory[bool]
+
+	clientSecrets map[string]bool // of clients alone; never dropped
 }
 
 func newLedger() ledger {
@@ -46,16 +50,15 @@ func newLedger() ledger {
 		knobs:         defaultKnobs(),
 		sites:         zohoDataCenters(),
 		clients:       map[string]*Client{},
-		codes:         map[string]*code{},
 		refreshTokens: map[string]*refreshToken{},
 		accessTokens:  map[string]*accessToken{},
-		deviceCodes:   map[string]*deviceCode{},
 		enhanceTokens: map[string]*enhanceToken{},
 		sessions:      map[string]*session{},
 		consents:      map[string]map[string]bool{},
 		windows:       map[string]*window{},
+		refused:       map[string]*window{},
 		counts:        newCounts(),
-		secrets:       map[string]bool{},
+		clientSecrets: map[string]bool{},
 	}
 }
 
@@ -127,7 +130,14 @@ const minSecret = 8
 // remember notes a secret for [Simulator.Secrets].
 func (s *Simulator) remember(secret string) {
 	if len(secret) >= minSecret {
-		s.secrets[secret] = true
+		s.secrets.put(secret, true)
+	}
+}
+
+// rememberClientSecret is remember for the secret of a registered client.
+func (s *Simulator) rememberClientSecret(secret string) {
+	if len(secret) >= minSecret {
+		s.clientSecrets[secret] = true
 	}
 }
 

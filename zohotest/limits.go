@@ -66,6 +66,11 @@ func (w *window) forget(now time.Time, l limit) {
 		w.shared = false
 		return
 	}
+	if l.n < 0 && len(w.hits) >= 2*keptHits {
+		// Nothing is refused. Should a limit be set, the first one says when the
+		// window began, and the newest are above any limit.
+		w.hits = append(w.hits[:1:1], w.hits[len(w.hits)-keptHits:]...)
+	}
 	if !l.sliding {
 		if !now.Before(w.hits[0].Add(l.length)) {
 			w.hits, w.shared = nil, false

@@ -4,6 +4,7 @@
 package zohotest
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,6 +21,9 @@ func (s *Simulator) Handler(dc string) http.Handler {
 	site := s.mustSite(dc)
 	s.mu.Unlock()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at, found := endpointAt(r.URL.Path); found && at.name == "auth" && refusesOtherSites(w, r) {
+			return
+		}
 		c, err := readCall(site, bothSides, r)
 		if err != nil {
 			return // the client went away
@@ -76,11 +80,44 @@ func reset(w http.ResponseWriter) {
 
 // Listen opens one loopback listener per data centre at free ports. stop closes
 // them and waits; then addresses are Zoho's own again.
-func (s *Simulator) Listen() (stop func(), err error) { return s.ListenAt("127.0.0.1", 0) }
+func (s *Simulator) Listen() (stop func(), err error) { return s.ListenWith(Listening{}) }
 
 // ListenAt is Listen at a host and, unless port is 0, at consecutive ports in
 // the order of [Simulator.DataCenters].
 func (s *Simulator) ListenAt(host string, port int) (stop func(), err error) {
+	return s.ListenWith(Listening{Host: host, Port: port})
+}
+
+// A Listening says where listeners are opened, and at which addresses clients reach them.
+type Listening struct {
+	Host string      // to listen at; empty: 127.0.0.1
+	Port int         // of the first data centre, whose successors follow it; 0: free ones
+	TLS  *tls.Config // with a certificate; nil: plain HTTP
+
+	// URL makes the address of a data centre that answers, redirects and
+	// [Simulator.AccountsURL] name, from the port of its listener. nil: [LocalURL].
+	URL func(dc string, listener net.Addr) string
+}
+
+// LocalURL is the address of a listener for clients on the same machine. A listener at all
+// interfaces has an address that no client can use, so it is reached at localhost.
+func LocalURL(scheme string, listener net.Addr) string {
+	if tcp, ok := listener.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return scheme + "://" + net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	}
+	return scheme + "://" + listener.String()
+}
+
+// ListenWith opens one listener per data centre. stop closes them and waits; then
+// addresses are Zoho's own again.
+func (s *Simulator) ListenWith(l Listening) (stop func(), err error) {
+	scheme := "http"
+	if l.TLS != nil {
+		scheme = "https"
+	}
+	if l.URL == nil {
+		l.URL = func(_ string, listener net.Addr) string { return LocalURL(scheme, listener) }
+	}
 	var serving sync.WaitGroup
 	var servers []*http.Server
 	names := s.DataCenters()
@@ -98,15 +135,18 @@ func (s *Simulator) ListenAt(host string, port int) (stop func(), err error) {
 	}
 	for i, dc := range names {
 		at := 0
-		if port != 0 {
-			at = port + i
+		if l.Port != 0 {
+			at = l.Port + i
 		}
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at)))
+		listener, err := net.Listen("tcp", net.JoinHostPort(or(l.Host, "127.0.0.1"), strconv.Itoa(at)))
 		if err != nil {
 			stop()
 			return nil, fmt.Errorf("zohotest: listening for data centre %s: %w", dc, err)
 		}
-		s.SetURL(dc, "http://"+listener.Addr().String())
+		s.SetURL(dc, l.URL(dc, listener.Addr()))
+		if l.TLS != nil {
+			listener = tls.NewListener(listener, l.TLS)
+		}
 		server := &http.Server{Handler: s.Handler(dc), ReadHeaderTimeout: time.Minute}
 		servers = append(servers, server)
 		serving.Go(func() { server.Serve(listener) })

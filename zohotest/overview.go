@@ -22,7 +22,7 @@ var overview = template.Must(template.Must(pages.Clone()).New("overview").Funcs(
 <h2>Violations</h2>
 {{if .Violations}}<div class="wide"><table><tr><th>Time</th><th>What</th><th>Detail</th></tr>{{range .Violations}}
 <tr><td>{{clock .Time}}</td><td class="bad">{{.Kind}}</td><td>{{.Detail}}</td></tr>{{end}}</table></div>
-{{else}}<p>None: no client did what a well-behaved one never does.</p>{{end}}
+{{if .MoreViolations}}<p>And {{.MoreViolations}} older ones.</p>{{end}}{{else}}<p>None: no client did what a well-behaved one never does.</p>{{end}}
 
 <h2>Refresh tokens alive</h2>
 {{if .Grants}}<div class="wide"><table><tr><th>Token</th><th>Client</th><th>Account</th><th>Data centre</th><th>Scopes</th><th>Mints left</th><th>Access tokens alive</th><th>Last mint</th></tr>{{range .Grants}}
@@ -50,8 +50,11 @@ var overview = template.Must(template.Must(pages.Clone()).New("overview").Funcs(
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 
-// shownTokens bounds the list of access tokens.
-const shownTokens = 50
+// shownTokens and shownViolations bound these lists.
+const (
+	shownTokens     = 50
+	shownViolations = 500
+)
 
 // scene is what the page shows.
 type scene struct {
@@ -60,9 +63,11 @@ type scene struct {
 	Grants     []grantRow
 	Tokens     []tokenRow
 	More       int // access tokens that are not shown
-	Requests   []Request
-	Clients    []Client
-	Users      []User
+
+	MoreViolations int // older ones, which are not shown
+	Requests       []Request
+	Clients        []Client
+	Users          []User
 }
 
 type grantRow struct {
@@ -88,7 +93,9 @@ func (s *Simulator) scene() scene {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	shown := scene{Now: now.UTC().Format("2006-01-02 15:04:05 UTC"), Violations: slices.Clone(s.violations), Requests: requests}
+	violations := s.violations[max(0, len(s.violations)-shownViolations):]
+	shown := scene{Now: now.UTC().Format("2006-01-02 15:04:05 UTC"), Violations: slices.Clone(violations), Requests: requests}
+	shown.MoreViolations = s.counts.Violations - len(violations)
 	slices.Reverse(shown.Violations)
 	var tokens []*accessToken
 	for _, rt := range s.liveRefreshTokens() {

@@ -154,11 +154,20 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 		return page(http.StatusNotFound, "Page not found", "The page you are looking for does not exist.")
 	}
 	s.mu.Lock()
+	origin := s.corsOrigin(at, c)
+	if origin != "" && c.isPreflight() {
+		s.counts.ByEndpoint["preflight"]++
+		s.mu.Unlock()
+		return preflight(at, c, origin)
+	}
 	s.arrived(at, c)
 	fault, struck := s.takeFault(at.name, c.site.Name, c.r.URL.Path, c.form.Get("grant_type"))
 	s.mu.Unlock()
 	if struck {
 		if a, ok := s.before(ctx, c, fault); !ok {
+			if origin != "" && a.header != nil {
+				a = a.readableFrom(origin)
+			}
 			return a
 		}
 	}
@@ -173,11 +182,15 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 	if struck {
 		a = s.after(ctx, fault, a)
 	}
+	if origin != "" {
+		a = a.readableFrom(origin)
+	}
 	return a
 }
 
 // arrived notes what can be seen on the wire before anything is decided.
 func (s *Simulator) arrived(at endpoint, c *call) {
+	s.sweep()
 	s.counts.ByEndpoint[at.name]++
 	switch at.name {
 	case "auth":
@@ -208,7 +221,7 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 		s.remember(c.basicSecret)
 		s.violate(BasicAuth, "client %s at %s", c.basicID, c.site.Name)
 	}
-	if tried := s.codes[c.form.Get("code")]; tried != nil && c.r.Method == at.method {
+	if tried, known := s.codes.get(c.form.Get("code")); known && c.r.Method == at.method {
 		tried.tries++
 		late := max(0, s.now().Sub(tried.expires))
 		switch {

@@ -78,7 +78,7 @@ func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
 		return answer{}, false
 	}
 	token := c.form.Get("refresh_token")
-	mints, key := s.window("refused", token), "refresh token "+short(token)
+	mints, key := s.refused[token], "refresh token "+short(token)
 	if rt := s.findRefreshToken(token); rt != nil {
 		mints = rt.mints
 	}
@@ -90,6 +90,10 @@ func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
 		}
 		mints, key = s.clientWindow(client, c.site), "client "+id
 	}
+	if mints == nil {
+		mints = &window{}
+		s.refused[token] = mints
+	}
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
 		return s.tripped(key, s.knobs.Mints), true
 	}
@@ -99,8 +103,8 @@ func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
 
 // exchange turns a code into tokens.
 func (s *Simulator) exchange(c *call, client *Client) answer {
-	code := s.codes[c.form.Get("code")]
-	if code == nil || code.client != client.ID || code.used || !s.now().Before(code.expires) {
+	code, known := s.codes.get(c.form.Get("code"))
+	if !known || code.client != client.ID || code.used || !s.now().Before(code.expires) {
 		return s.refuse("invalid_code")
 	}
 	if code.dc != c.site.Name {
@@ -285,7 +289,7 @@ func (s *Simulator) expiry(body *tokenAnswer, client *Client, scopes []string) {
 // check it with: the signature is random.
 func (s *Simulator) idToken(at *site, of *accessToken) string {
 	claims := map[string]any{
-		"iss": "https://" + at.Accounts, "aud": of.client, "iat": of.issued.Unix(), "exp": of.expires.Unix(),
+		"iss": at.accountsURL(), "aud": of.client, "iat": of.issued.Unix(), "exp": of.expires.Unix(),
 	}
 	if user := s.userByEmail(of.user); user != nil {
 		claims["sub"], claims["email"], claims["name"] = user.ZUID, user.Email, user.Name

@@ -3,7 +3,6 @@
 package zohotest
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,8 +83,8 @@ func (s *Simulator) RemoveUser(email string) {
 func (s *Simulator) removeUser(gone *User) {
 	s.users = slices.DeleteFunc(s.users, func(u *User) bool { return u == gone })
 	s.signOut(gone.Email)
-	maps.DeleteFunc(s.codes, func(_ string, c *code) bool { return c.user == gone.Email && c.org == nil })
-	for _, d := range s.deviceCodes {
+	s.codes.drop(func(c *code) bool { return c.user == gone.Email && c.org == nil })
+	for _, d := range s.deviceCodes.all() {
 		d.rejected = d.rejected || d.user != nil && d.user.Email == gone.Email
 	}
 	for _, rt := range s.refreshTokens {

@@ -52,15 +52,19 @@ type Violation struct {
 // String is for test failures: "throttle tripped: mint 11 of ...".
 func (v Violation) String() string { return string(v.Kind) + ": " + v.Detail }
 
-// Violations are all so far, oldest first. A test of a client should end with
-// none.
+// Violations are the newest 10,000, oldest first; [Counts.Violations] counts them all.
+// A test of a client should end with none.
 func (s *Simulator) Violations() []Violation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.violations)
+	return slices.Clone(s.violations[max(0, len(s.violations)-keptViolations):])
 }
 
 func (s *Simulator) violate(kind Kind, format string, args ...any) {
+	s.counts.Violations++
+	if len(s.violations) >= 2*keptViolations {
+		s.violations = slices.Clone(s.violations[keptViolations:])
+	}
 	s.violations = append(s.violations, Violation{Time: s.now(), Kind: kind, Detail: fmt.Sprintf(format, args...)})
 }
 

@@ -24,11 +24,19 @@ func main() {
 	// process: it may hold a grant that exists nowhere else.
 	signal.Ignore(syscall.SIGPIPE)
 	var process backend.Process
-	go endWithVault(&process, os.Getppid())
 	ballast := make([]byte, garbage)
 	defer runtime.KeepAlive(ballast)
 	// Vault has a level of its own, and keeps what that lets through.
 	logger := hclog.New(&hclog.LoggerOptions{Name: "vault-plugin-secrets-zoho", Level: hclog.Trace, JSONFormat: true})
+	vault := os.Getppid()
+	go endWithVault(ending{
+		wait:   func() error { return parentEnded(vault) },
+		finish: func() { finish(&process) },
+		warn: func(err error) {
+			logger.Warn("the plugin cannot watch the process of Vault: if Vault is killed, this process stays until somebody ends it", "error", err)
+		},
+		exit: os.Exit,
+	})
 	// One process serves every mount of this plugin. Vault and the plugin agree on
 	// mutual TLS by themselves.
 	if err := bridge.Serve(process.Factory, logger); err != nil {
@@ -42,20 +50,14 @@ const (
 	// few MB, and each collection makes readers wait. It counts as living, but nobody
 	// writes to it, so it takes no memory; a large heap grows no further than it would.
 	garbage = 16 << 20
-	// between is how long it takes at most to notice that Vault is gone.
-	between = time.Second
 	// finishing is longer than any call to Zoho and its revocation take.
 	finishing = 3 * time.Minute
 )
 
-// endWithVault ends the process when Vault has ended without ending it: killed, or
-// crashed. What must be done is done first; secrets are then in no memory any more.
-func endWithVault(process *backend.Process, vault int) {
-	for os.Getppid() == vault {
-		time.Sleep(between)
-	}
+// finish does what must be done before the process may end: secrets are in no memory
+// afterwards.
+func finish(process *backend.Process) {
 	ctx, cancel := context.WithTimeout(context.Background(), finishing)
 	defer cancel()
 	process.Finish(ctx)
-	os.Exit(0)
 }

@@ -1,9 +1,10 @@
-// Command zoho-sim is Zoho on this machine: the accounts servers of all data
-// centres and a few APIs, for trying a client without an account.
+// Command zoho-sim simulates Zoho: the accounts servers of all data centres and a
+// few APIs, for testing a client without a Zoho account.
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,12 +43,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if options.readyFile != "" {
-		// What an earlier run left behind must not be taken for this one.
+		// A script must not take the file of an earlier run for this one's.
 		if err := os.Remove(options.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing a stale ready file: %w", err)
 		}
 	}
-	stop, err := zoho.ListenAt(options.host, options.port)
+	secure, err := options.tlsConfig()
+	if err != nil {
+		return err
+	}
+	stop, err := zoho.ListenWith(zohotest.Listening{
+		Host: options.host, Port: options.port, TLS: secure,
+		URL: func(_ string, listener net.Addr) string { return options.address(listener) },
+	})
 	if err != nil {
 		return err
 	}
@@ -58,10 +66,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	server := &http.Server{Handler: zoho.Control(), ReadHeaderTimeout: time.Minute}
 	defer server.Close()
-	go server.Serve(control)
+	listener := control
+	if secure != nil {
+		listener = tls.NewListener(control, secure)
+	}
+	go server.Serve(listener)
 
-	ready := describe(zoho, options, "http://"+control.Addr().String())
+	ready := describe(zoho, options, options.address(control.Addr()))
 	ready.print(stdout, zoho)
+	if advice := options.advice(control.Addr()); advice != "" {
+		fmt.Fprintf(stdout, "\n%s\n", advice)
+	}
 	if options.readyFile != "" {
 		if err := ready.write(options.readyFile); err != nil {
 			return fmt.Errorf("writing the ready file: %w", err)

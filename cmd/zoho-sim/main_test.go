@@ -1,14 +1,17 @@
-// Can a script start it, wait for it, connect an account and stop it?
+// Tests of zoho-sim as a script uses it: start, wait, connect an account, stop.
 
 package main
 
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -137,5 +140,104 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	var help bytes.Buffer
 	if err := run(t.Context(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "-ready-file") {
 		t.Errorf("help is %v and %q", err, help.String())
+	}
+}
+
+func TestAddressesAreThoseThatPeersUse(t *testing.T) {
+	for name, test := range map[string]struct {
+		args         []string
+		prefix       string
+		says, saysNo string
+	}{
+		"loopback":        {nil, "http://127.0.0.1:", "Point the secrets engine", "-url"},
+		"all interfaces":  {[]string{"-listen", "0.0.0.0"}, "http://localhost:", "set -url", "[::]"},
+		"all, IPv6 alone": {[]string{"-listen", "::"}, "http://localhost:", "set -url", "[::]"},
+		"plain http":      {[]string{"-listen", "0.0.0.0", "-url", "http://zoho-sim"}, "http://zoho-sim:", "takes plain http for loopback addresses only", "[::]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, printed := start(t, test.args...)
+			for _, address := range append([]string{r.Control, r.AccountsURLs["eu"], r.APIURLs["ca"]}, r.AccountsURLs["ae"]) {
+				if !strings.HasPrefix(address, test.prefix) {
+					t.Errorf("the address %s does not begin with %s", address, test.prefix)
+				}
+			}
+			if !strings.Contains(printed, test.says) || strings.Contains(printed, test.saysNo) {
+				t.Errorf("it printed\n%s\nwhich should have %q and not %q", printed, test.says, test.saysNo)
+			}
+		})
+	}
+}
+
+// A name that no resolver knows stands for the name of a container.
+func TestOtherContainersReachItOverTLSAtItsName(t *testing.T) {
+	caFile := filepath.Join(t.TempDir(), "ca.pem")
+	r, printed := start(t, "-listen", "0.0.0.0", "-url", "https://zoho-sim", "-ca-file", caFile)
+	if !strings.Contains(printed, `ca_pem="@`+caFile+`"`) || r.CAFile != caFile || strings.Contains(printed, "set -url") {
+		t.Errorf("it printed\n%s", printed)
+	}
+	authority, err := os.ReadFile(caFile)
+	if err != nil || bytes.Contains(authority, []byte("PRIVATE")) {
+		t.Fatalf("the file of the authority: %v\n%s", err, authority)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(authority) {
+		t.Fatal("the file of the authority has no certificate")
+	}
+	var asked []string
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots},
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			host, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			asked = append(asked, host)
+			return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		},
+	}
+	defer transport.CloseIdleConnections()
+	peer := &http.Client{Transport: transport}
+	get := func(address string) map[string]any {
+		t.Helper()
+		resp, err := peer.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var answer map[string]any
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+			t.Fatalf("%s answered %d: %v", address, resp.StatusCode, err)
+		}
+		return answer
+	}
+	locations, _ := get(r.AccountsURLs["eu"] + "/oauth/serverinfo")["locations"].(map[string]any)
+	if locations["us"] != r.AccountsURLs["us"] || !strings.HasPrefix(r.AccountsURLs["us"], "https://zoho-sim:") {
+		t.Errorf("serverinfo names %v", locations)
+	}
+	if counts := get(r.Control + "/counts"); counts["by_endpoint"] == nil {
+		t.Errorf("the control API answered %v", counts)
+	}
+	for _, host := range asked {
+		if host != "zoho-sim" {
+			t.Errorf("a request went to %s", host)
+		}
+	}
+}
+
+func TestAddressesThatNobodyCouldUseAreRefusedWithTheReason(t *testing.T) {
+	for args, want := range map[string]string{
+		"-url zoho-sim":                                "write it as https://zoho-sim",
+		"-url ftp://zoho-sim -ca-file x":               "write it as https://zoho-sim",
+		"-url https://zoho-sim:9000 -ca-file x":        "-port",
+		"-url https://zoho-sim/zoho -ca-file x":        "write it as https://zoho-sim",
+		"-url https://zoho-sim":                        "-ca-file",
+		"-url https://zoho-sim -tls-cert x":            "belong together",
+		"-url http://zoho-sim -ca-file x":              "https://",
+		"-ca-file x":                                   "-url",
+		"-url https://zoho-sim -tls-cert x -tls-key x": "-tls-cert",
+	} {
+		if err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v, want %q in it", args, err, want)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-// What can be said on the command line?
+// Options of the command line.
 
 package main
 
@@ -6,28 +6,39 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
-// options are what is not a knob of the simulator.
+// options are the flags that set no knob of the simulator.
 type options struct {
 	host      string
 	port      int
+	url       *url.URL // what peers use, without a port; nil: where it listens
+	tlsCert   string
+	tlsKey    string
+	caFile    string
 	readyFile string
 	client    zohotest.Client
 }
 
-const usage = `zoho-sim is Zoho on this machine: accounts servers of all data centres and a few
-APIs, with Zoho's limits, for trying a client without a Zoho account.
+const usage = `zoho-sim simulates Zoho: the accounts servers of all data centres and a few APIs,
+with Zoho's limits. Use it to test a client without a Zoho account.
 
 Usage: zoho-sim [flags]
 
-It prints the addresses to point a client at and serves until it is interrupted.
-Every data centre has a port of its own; so has the control API, which plays the
-user, breaks things, moves the clock and tells what the client did wrong.
-zoho-sim -version says which release this is.
+zoho-sim prints the addresses to point a client at and serves until it is interrupted.
+Each data centre has its own port. The control API has one more: with it a script acts
+as the user, causes faults, moves the clock, and reads what the client did wrong.
+zoho-sim -version prints the release.
+
+To use zoho-sim from other containers, give it the name that they use for it. The secrets
+engine takes https only, so zoho-sim makes a certificate, and the file with its authority
+goes into the engine's ca_pem:
+
+  zoho-sim -listen 0.0.0.0 -port 9000 -url https://zoho-sim -ca-file /shared/zoho-sim.pem
 
 `
 
@@ -43,14 +54,19 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	}
 	var knobs zohotest.Knobs
 	zoho.Knobs(func(k *zohotest.Knobs) { knobs = *k })
-	var redirects string
-	flags.StringVar(&o.host, "listen", "127.0.0.1", "`host` to listen at")
+	var redirects, base, origins string
+	flags.StringVar(&o.host, "listen", "127.0.0.1", "`host` or IP address to listen at; 0.0.0.0 is all interfaces")
 	flags.IntVar(&o.port, "port", 0, "first of the consecutive `ports`, one per data centre and then the control API; 0 takes free ones")
-	flags.StringVar(&o.readyFile, "ready-file", "", "`file` that appears, with everything a script needs as JSON, when all ports listen")
+	flags.StringVar(&base, "url", "", "`address` at which other machines and containers reach zoho-sim, without a port: https://zoho-sim; https serves TLS and needs -ca-file, or -tls-cert and -tls-key")
+	flags.StringVar(&o.caFile, "ca-file", "", "`file` that zoho-sim writes: the PEM certificate of an authority that it makes for -url; clients must trust it")
+	flags.StringVar(&o.tlsCert, "tls-cert", "", "PEM `file` with a certificate of your own for -url")
+	flags.StringVar(&o.tlsKey, "tls-key", "", "PEM `file` with the key of -tls-cert")
+	flags.StringVar(&o.readyFile, "ready-file", "", "`file` that zoho-sim writes when all ports listen: addresses and clients as JSON, for scripts")
 	flags.StringVar(&o.client.ID, "client-id", "", "`id` of the server-based client; made up if left out")
 	flags.StringVar(&o.client.Secret, "client-secret", "", "`secret` of the server-based client; made up if left out")
-	flags.StringVar(&redirects, "redirect-uri", strings.Join(made.RedirectURIs, ","), "redirect `URIs` of the server-based client, with commas between")
-	flags.BoolVar(&knobs.AutoConsent, "auto-consent", knobs.AutoConsent, "redirect from the consent page at once")
+	flags.StringVar(&redirects, "redirect-uri", strings.Join(made.RedirectURIs, ","), "redirect `URIs` of the server-based client, separated by commas")
+	flags.StringVar(&origins, "cors-origins", "", "`origins` of browser apps that may read answers (CORS), separated by commas, or *; not known from Zoho: an app that works with this may fail at Zoho")
+	flags.BoolVar(&knobs.AutoConsent, "auto-consent", knobs.AutoConsent, "consent at once, without showing the consent page")
 	flags.DurationVar(&knobs.AccessTokenLifetime, "access-token-lifetime", knobs.AccessTokenLifetime, "`life` of an access token")
 	flags.DurationVar(&knobs.CodeLifetime, "code-lifetime", knobs.CodeLifetime, "`life` of a code")
 	flags.IntVar(&knobs.LiveAccessTokens, "live-tokens", knobs.LiveAccessTokens, "`number` of access tokens that one refresh token keeps alive; negative: no limit")
@@ -61,6 +77,19 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: zoho-sim takes flags only", flags.Arg(0))
+	}
+	if base != "" {
+		u, err := readURL(base)
+		if err != nil {
+			return o, err
+		}
+		o.url = u
+	}
+	if err := o.checkURL(); err != nil {
+		return o, err
+	}
+	if origins != "" {
+		knobs.CORSOrigins = strings.Split(origins, ",")
 	}
 	if redirects == "" {
 		return o, fmt.Errorf("-redirect-uri is empty: a server-based client needs one; leave the flag out for the usual ones")

@@ -1,4 +1,4 @@
-// What does somebody need to know to use it? The same for people and scripts.
+// Ready file and first lines: the addresses and clients, for scripts and for people.
 
 package main
 
@@ -17,6 +17,7 @@ import (
 // process.
 type ready struct {
 	Control                  string            `json:"control"`
+	CAFile                   string            `json:"ca_file,omitempty"` // PEM certificate of the authority to trust
 	ClientID                 string            `json:"client_id"`
 	ClientSecret             string            `json:"client_secret"`
 	RedirectURI              string            `json:"redirect_uri"`
@@ -40,7 +41,7 @@ func describe(zoho *zohotest.Simulator, o options, control string) ready {
 	mobile := zoho.AddClient(zohotest.Client{Type: zohotest.Mobile, RedirectURIs: []string{"com.example.app://callback"}})
 	organization := zoho.AddClient(zohotest.Client{Type: zohotest.Organization, RedirectURIs: o.client.RedirectURIs})
 	r := ready{
-		Control: control, ClientID: o.client.ID, ClientSecret: o.client.Secret, RedirectURI: o.client.RedirectURIs[0],
+		Control: control, CAFile: o.caFile, ClientID: o.client.ID, ClientSecret: o.client.Secret, RedirectURI: o.client.RedirectURIs[0],
 		SelfClientID: self.ID, SelfClientSecret: self.Secret, DeviceClientID: device.ID, DeviceClientSecret: device.Secret,
 		MobileClientID: mobile.ID, MobileClientSecret: mobile.Secret, MobileRedirectURI: mobile.RedirectURIs[0],
 		OrganizationClientID: organization.ID, OrganizationClientSecret: organization.Secret,
@@ -59,8 +60,14 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 	for _, dc := range zoho.DataCenters() {
 		pairs = append(pairs, dc+"="+r.AccountsURLs[dc])
 	}
-	fmt.Fprintf(out, "Point the secrets engine here:\n\n  vault write zoho/config client_id=%s client_secret=%s redirect_uri=%q accounts_urls=%q\n",
+	fmt.Fprintf(out, "Point the secrets engine here:\n\n  vault write zoho/config client_id=%s client_secret=%s redirect_uri=%q accounts_urls=%q",
 		r.ClientID, r.ClientSecret, r.RedirectURI, strings.Join(pairs, ","))
+	curl := "curl"
+	if r.CAFile != "" {
+		fmt.Fprintf(out, " ca_pem=%q", "@"+r.CAFile)
+		curl += fmt.Sprintf(" --cacert %q", r.CAFile)
+	}
+	fmt.Fprintln(out)
 	fmt.Fprintf(out, "\nConsent pages and APIs:\n\n")
 	for _, dc := range zoho.DataCenters() {
 		fmt.Fprintf(out, "  %-4s %s/oauth/v2/auth   %s/crm/v8/org\n", dc, r.AccountsURLs[dc], r.APIURLs[dc])
@@ -70,10 +77,10 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 	fmt.Fprintf(out, "  device  %s %s\n", r.DeviceClientID, r.DeviceClientSecret)
 	fmt.Fprintf(out, "  mobile  %s %s\n", r.MobileClientID, r.MobileClientSecret)
 	fmt.Fprintf(out, "  org     %s %s\n", r.OrganizationClientID, r.OrganizationClientSecret)
-	fmt.Fprintf(out, "\nSee what goes on, in a browser: %s/\nThe same address is the control API:\n", r.Control)
-	fmt.Fprintf(out, "  a self client's code:  curl -d '{\"client_id\":%q,\"scopes\":[\"ZohoCRM.org.READ\"]}' %s/self-client-code\n", r.SelfClientID, r.Control)
-	fmt.Fprintf(out, "  a browser's accounts:  %s/signin, or curl -d '{\"emails\":[%q]}' %s/sign-in\n", r.AccountsURLs["us"], zoho.User("us").Email, r.Control)
-	fmt.Fprintf(out, "  what went wrong:       curl %s/violations\n", r.Control)
+	fmt.Fprintf(out, "\nStatus page for a browser, and control API for scripts: %s/\n", r.Control)
+	fmt.Fprintf(out, "  get a code for the self client:  %s -d '{\"client_id\":%q,\"scopes\":[\"ZohoCRM.org.READ\"]}' %s/self-client-code\n", curl, r.SelfClientID, r.Control)
+	fmt.Fprintf(out, "  sign a browser in:               open %s/signin, or %s -d '{\"emails\":[%q]}' %s/sign-in\n", r.AccountsURLs["us"], curl, zoho.User("us").Email, r.Control)
+	fmt.Fprintf(out, "  list what a client did wrong:    %s %s/violations\n", curl, r.Control)
 }
 
 // write makes the file appear whole or not at all.
