@@ -108,6 +108,10 @@ func newHistory(ctx context.Context, header []byte) *history {
 		hurried:   header[5]&16 == 16,
 		timeout:   pick(header[7]>>4, 0, 0, 2*time.Second),
 	}
+	byClient := header[6]>>4%4 == 1
+	if byClient {
+		h.limits.Key = zoho.KeyClient
+	}
 	h.zoho.Knobs(func(k *zohotest.Knobs) {
 		// Consents are not what is examined here.
 		k.Codes, k.LiveRefreshTokens = -1, -1
@@ -121,7 +125,7 @@ func newHistory(ctx context.Context, header []byte) *history {
 		case 3:
 			k.OmitExpiresIn = k.AccessTokenLifetime == lifetime
 		}
-		k.ExchangeIsMint = header[2]&16 == 0
+		k.ExchangeIsMint = header[2]&16 == 0 && !byClient // no consent waits for a limit
 		k.RotateRefreshTokens = header[2]>>5 == 0
 		k.ThrottleStatus = pick(header[4], 400, 200)
 		k.ThrottleField = header[4]&2 == 0
@@ -131,6 +135,7 @@ func newHistory(ctx context.Context, header []byte) *history {
 		k.Lockout = pick(header[5]>>2, 0, 0, time.Hour)
 		k.ErrorStatus = pick(header[4]>>4, 200, 200, 400, 401)
 	})
+	h.countBy(h.limits.Key)
 	h.disk.saved = func(id string) {
 		h.mu.Lock()
 		standby := h.standby
@@ -392,8 +397,11 @@ func (h *history) endsWell() {
 	h.disk.set(func(d *disk) { d.readOnly = false })
 	time.Sleep(4 * time.Hour) // longer than any token lives
 	h.readers.Wait()
-	for _, hold := range h.holdings {
+	for i, hold := range h.holdings {
 		h.synchronize(hold)
+		if h.limits.Key == zoho.KeyClient && i > 0 {
+			time.Sleep(2 * window) // they share a limit, of one perhaps
+		}
 		if h.revoked[h.rootOf(hold)] || h.isLost(hold) {
 			h.connect(hold)
 		}
