@@ -44,8 +44,15 @@ func (b *backend) observe(e zoho.Event) {
 		log.Error("storage failed", "credential", name, "error", e.Err)
 		return
 	}
+	concerns := "credential"
+	switch {
+	case e.Shared:
+		concerns = "client"
+	case e.Server:
+		concerns = "accounts server"
+	}
 	log.Warn("no access token from Zoho", "credential", name, "kind", string(failure.Kind),
-		"error", failure.Error(), "hold_until", stamp(e.Until), "took", e.Took.String())
+		"error", failure.Error(), "hold_until", stamp(e.Until), "held", concerns, "took", e.Took.String())
 	switch failure.Kind {
 	case zoho.Refused:
 		b.send(eventRefused, name, "error", failure.Code, "hold_until", stamp(e.Until))

@@ -23,8 +23,9 @@ type Event struct {
 	Until time.Time
 	// Took is how long the call took.
 	Took time.Duration
-	// Shared: the throttle concerns all grants of the client.
-	Shared bool
+	// Shared: the throttle concerns all grants of the client. Server: the failure concerns all
+	// grants of the accounts server.
+	Shared, Server bool
 	// Check: the call only asked whether the accounts server answers again.
 	Check bool
 	// Outage is how long the accounts server did not answer; set when it does again.

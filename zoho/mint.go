@@ -196,7 +196,7 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 			until = shared.Until
 		}
 		k.put(a.ID, next)
-		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start), Shared: shared != nil})
+		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start), Shared: shared != nil, Server: outage})
 		return e
 	}
 	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}

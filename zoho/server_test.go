@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -200,5 +201,29 @@ func TestACheckThatTheCallerLeavesIsNoFailureOfTheServer(t *testing.T) {
 		}
 		w.keeper.Close(soon) // cancels the check
 		synctest.Wait()
+	})
+}
+
+// mintless is a server that answers checks, and no mint.
+type mintless struct{}
+
+func (mintless) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.ContentLength <= 0 {
+		return reply(400, "text/html", "<html>"), nil
+	}
+	return reply(503, "text/html", "<html>"), nil
+}
+
+func TestMemoryStaysBoundedWhateverManyGrantsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := zoho.NewKeeper(100, nil)
+		for _, a := range crowd(12_000, "accounts.example", mintless{}) {
+			if _, err := k.Token(t.Context(), a, zoho.Want{MaxAge: time.Hour}); err == nil {
+				t.Fatal("a token of a server that mints none")
+			}
+		}
+		if n := k.UnstoredLen(); n > 10_000 {
+			t.Errorf("memory holds failures of %d grants", n)
+		}
 	})
 }
