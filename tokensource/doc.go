@@ -8,7 +8,13 @@
 //
 // A [Source] is an [golang.org/x/oauth2.TokenSource]. It reads a token when one is
 // first wanted, and another when the answer's ttl is over, one read for all who wait.
-// While Vault is away it goes on with what it has until that expires.
+// While Vault is down, or answers with anything but a token, the cached token is used
+// until it expires; then callers get an error that names the address. In the token's last
+// 30 s a caller waits up to 2 s for a new one first. After a failed read there is no other
+// for 5 s, or for as long as Vault's Retry-After says.
+//
+// The clock of the app's machine may be wrong, and may step: the life of a token is
+// expire_time less the Date of Vault's answer, and is counted with the monotonic clock.
 //
 // Its [Transport] sends the token as Zoho wants it (Authorization: Zoho-oauthtoken),
 // and tells Vault about a token that Zoho rejects with a 401: Zoho kills tokens without

@@ -208,7 +208,7 @@ func TestWhatVaultSaysIsWhatTheAppSees(t *testing.T) {
 		for path, want := range map[string]string{
 			"zoho/creds/sales": `no credential named "sales"; connect it with authorize/sales first`,
 			"kv/creds/crm":     "no handler for route",
-			"zoho/status/crm":  "zoho/status/crm in Vault is no credential of the Zoho secrets engine; name one such as zoho/creds/crm",
+			"zoho/status/crm":  "https://vault.example.com/v1/zoho/status/crm answered HTTP 200 with data whose access_token is missing or no text, which is no credential of the Zoho secrets engine",
 		} {
 			if _, err := tokensource.New(w.client, path).Token(); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: got %v; want %s", path, err, want)

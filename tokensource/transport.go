@@ -1,5 +1,5 @@
-// How does a request get its token, and what if Zoho rejects it? Sent once more with the
-// next token, if there is one.
+// transport.go: Transport, which adds the token to a request and sends the request once
+// more with another token if Zoho rejects the first.
 
 package tokensource
 
@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	first := req.Clone(req.Context())
 	token.SetAuthHeader(first)
 	resp, err := base.RoundTrip(first)
-	if err != nil || !rejects(resp) {
+	if err != nil || !rejects(first, resp) {
 		return resp, err
 	}
 	next, err := t.Source.Rejected(req.Context(), token)
@@ -83,16 +84,34 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// peeked is how much of a refusal is looked at: they are short.
+// peeked is how many bytes of a refusal are looked at: they are short.
 const peeked = 4 << 10
 
-// mismatches are answers with 401 to a token that is alive, but not for this: CRM and its
-// family, accounts and WorkDrive, Cliq, another organization at Desk.
-var mismatches = []string{"OAUTH_SCOPE_MISMATCH", "INVALID_OAUTHSCOPE", "oauthtoken_scope_invalid", "OAUTH_ORG_MISMATCH"}
+// mismatches are the answers with 401 that are surely not about the token: a scope that
+// it does not have, another organization, a missing resource, a server that answers with
+// a page. Any other 401 is reported, above all those that are known for dead tokens
+// (INVALID_TOKEN, INVALID_OAUTH, INVALID_OAUTHTOKEN, UNAUTHORIZED, oauthtoken_invalid,
+// AUTHENTICATION_FAILURE, the codes 14 of Books, 1007 of Campaigns, 1030 of Creator, 7202
+// and 7213 of People, 9031 and 9041 of Sign): a report that is wrong costs one mint, a
+// dead token that is not reported stays with every app until its ttl is over.
+var mismatches = []struct {
+	where *regexp.Regexp // host and path of the request; nil for any
+	says  *regexp.Regexp // in the status line, the media type or the body
+	known string         // the service, and who has seen it
+}{
+	{nil, regexp.MustCompile(`\bOAUTH_SCOPE_MISMATCH\b`), "CRM, Bigin, Recruit: the scope; CRM's page on scopes"},
+	{nil, regexp.MustCompile(`\bINVALID_OAUTHSCOPE\b`), "Accounts in cause, WorkDrive in the status line: the scope; bk-rs/oauth2-rs and rclone"},
+	{nil, regexp.MustCompile(`\boauthtoken_scope_invalid\b`), "Cliq: the scope; sprintberlin/openclaw-cliq"},
+	{nil, regexp.MustCompile(`\bInvalid OAuthScope\b`), "SalesIQ, code 1009: the scope; public code"},
+	{nil, regexp.MustCompile(`\bOAUTH_ORG_MISMATCH\b`), "Desk: another organization; a note on Desk's API of 2026-10"},
+	{regexp.MustCompile(`^workdrive\.|/workdrive/`), regexp.MustCompile(`"R008"`), "WorkDrive: a missing resource; rclone"},
+	{regexp.MustCompile(`/(books|inventory)/`), regexp.MustCompile(`"code"\s*:\s*"?57\b`), "Books, Inventory: the scope, where 14 is the token; seen 2026-09"},
+	{nil, regexp.MustCompile(`^[^\n]*\ntext/html\b|(?i)^[^\n]*\n[^\n]*\n\s*(<!doctype html|<html)`), "Desk at the wrong data center, and any proxy: a page; seen 2026-09"},
+}
 
 // rejects says whether an answer means that the token is dead. What it looks at of the
 // body can still be read. PhoneBridge says so with 400.
-func rejects(resp *http.Response) bool {
+func rejects(req *http.Request, resp *http.Response) bool {
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusBadRequest {
 		return false
 	}
@@ -105,12 +124,17 @@ func rejects(resp *http.Response) bool {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
-	text := resp.Status + string(head)
 	if resp.StatusCode == http.StatusBadRequest {
-		return strings.Contains(text, `"INVALID_TOKEN"`)
+		return strings.Contains(string(head), `"INVALID_TOKEN"`)
 	}
-	for _, word := range mismatches {
-		if strings.Contains(text, word) {
+	// rclone knows it of WorkDrive.
+	if strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), " "), "expired_token") {
+		return true
+	}
+	where := req.URL.Host + req.URL.Path
+	answer := resp.Status + "\n" + resp.Header.Get("Content-Type") + "\n" + string(head)
+	for _, m := range mismatches {
+		if (m.where == nil || m.where.MatchString(where)) && m.says.MatchString(answer) {
 			return false
 		}
 	}

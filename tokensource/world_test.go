@@ -125,7 +125,9 @@ func (v *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	if expires, err := time.Parse(time.RFC3339, fmt.Sprint(resp.Data["expire_time"])); err == nil {
 		resp.Data["expire_time"] = expires.Add(-v.behind).Format(time.RFC3339)
 	}
-	return answer(req, http.StatusOK, map[string]any{"data": resp.Data, "warnings": resp.Warnings}), nil
+	got := answer(req, http.StatusOK, map[string]any{"data": resp.Data, "warnings": resp.Warnings})
+	got.Header.Set("Date", time.Now().Add(-v.behind).UTC().Format(http.TimeFormat))
+	return got, nil
 }
 
 func answer(req *http.Request, status int, body any) *http.Response {

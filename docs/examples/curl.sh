@@ -3,7 +3,17 @@
 # rejects the first: VAULT_ADDR=... VAULT_TOKEN=... bash curl.sh crm
 set -euo pipefail
 
-token() { curl -sS -f -H "X-Vault-Token: $VAULT_TOKEN" "$VAULT_ADDR/v1/zoho/creds/$1"; }
+token() {
+  local address="$VAULT_ADDR/v1/zoho/creds/$1" answer
+  answer=$(curl -sS -w '\n%{http_code}' -H "X-Vault-Token: $VAULT_TOKEN" "$address") || exit
+  if ! jq -en 'input.data | [.access_token, .authorization, .token_id, .api_domain] | all(type == "string" and . != "")' \
+    <<<"${answer%$'\n'*}" >/dev/null 2>&1; then
+    echo "no access token from Vault: $address answered HTTP ${answer##*$'\n'}: $(jq -r '.errors | join("; ")' \
+      <<<"${answer%$'\n'*}" 2>/dev/null || true); check that VAULT_ADDR is the address of a Vault server and that the credential exists" >&2
+    exit 1
+  fi
+  printf '%s' "${answer%$'\n'*}"
+}
 field() { jq -r ".data.$2" <<<"$1"; }
 call() {
   curl -sS -o answer.json -w '%{http_code}' -H "Authorization: $(field "$1" authorization)" \

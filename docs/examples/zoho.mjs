@@ -1,8 +1,25 @@
 // Calls Zoho with access tokens that Vault hands out. Node 20.11 or newer, no packages.
 //
 //   VAULT_ADDR=https://... VAULT_TOKEN=... node zoho.mjs zoho/creds/crm /crm/v8/org
+
+// Answers with 401 that are not about the token: a scope or organization that it does not
+// have, a missing resource, a page. [host and path, status line + media type + body]
+const mismatches = [
+  [/^/, /\b(OAUTH_SCOPE_MISMATCH|INVALID_OAUTHSCOPE|oauthtoken_scope_invalid|Invalid OAuthScope|OAUTH_ORG_MISMATCH)\b/],
+  [/^workdrive\.|\/workdrive\//, /"R008"/],
+  [/\/(books|inventory)\//, /"code"\s*:\s*"?57\b/],
+  [/^/, /^.*\ntext\/html\b|^.*\n.*\n\s*<(!doctype )?html/i],
+];
+
+// Seconds of a clock that a step of the machine's clock does not move.
+const clock = () => performance.now() / 1000;
+
+// Time left until a point of the token's life. clock may stand still while the machine
+// sleeps, so the machine's clock counts if it says less.
+const left = (held, until) => until - Math.max(clock() - held.began, Date.now() / 1000 - held.wall);
+
 export class Zoho {
-  #path; #held; #flight; #retry = 0;
+  #path; #held; #reading; #asked; #error; #retry = 0; #reported = 0;
   constructor(path) { this.#path = path; }
 
   // fetch sends a request to the account's API gateway, or to a whole address, and once
@@ -10,8 +27,12 @@ export class Zoho {
   async fetch(path, init = {}) {
     const used = await this.#token();
     const response = await this.#send(used, path, init);
-    if (response.status !== 401 || /scope/i.test(await response.clone().text())) return response;
-    const next = await this.#read(used.token_id).catch(() => used);
+    if (response.status !== 401 || init.body instanceof ReadableStream) return response;
+    const { host, pathname } = new URL(response.url), { headers, statusText } = response;
+    const text = [statusText, headers.get('content-type'), await response.clone().text()].join('\n');
+    const expired = headers.get('www-authenticate')?.includes('expired_token');
+    if (!expired && mismatches.some(([where, says]) => where.test(host + pathname) && says.test(text))) return response;
+    const next = await this.#rejected(used).catch(() => used);
     return next.token_id === used.token_id ? response : this.#send(next, path, init);
   }
 
@@ -20,30 +41,74 @@ export class Zoho {
     return fetch(new URL(path, token.api_domain), { ...init, headers });
   }
 
-  // A token is kept for ttl, and while Vault is away as long as it lives.
+  // A token is used for ttl, and until it expires while Vault is down. In its last 30 s a
+  // new one is waited for, for 2 s.
   async #token() {
-    const held = this.#held;
-    if (held && performance.now() < held.next) return held;
-    const lives = held && Date.now() < Date.parse(held.expire_time) - 30_000;
-    if (lives && performance.now() < this.#retry) return held;
-    const read = this.#read();
-    return lives ? (read.catch(() => {}), held) : read;
+    const held = this.#held, lives = () => held && clock() < held.began + held.life;
+    if (held && left(held, held.next) > 0) return held;
+    if (clock() < this.#retry && lives()) return held;
+    if (clock() < this.#retry) throw this.#error;
+    const read = this.#read(), settled = read.catch(() => {});
+    if (!lives()) return read;
+    if (left(held, held.life) > 30) return held;
+    let timer;
+    const brief = new Promise(done => timer = setTimeout(done, Math.max(0, this.#asked + 2 - clock()) * 1000));
+    const next = await Promise.race([settled, brief]).finally(() => clearTimeout(timer));
+    return next ?? (lives() ? held : read);
   }
 
-  // One read at a time, whoever waits for it.
+  // Tells Vault which token Zoho rejected. If Vault keeps it, for a minute no more.
+  async #rejected(used) {
+    while (this.#reading) await this.#reading;
+    if (this.#held.token_id !== used.token_id) return this.#held;
+    if (clock() < Math.max(this.#reported, this.#retry)) return used;
+    const next = await this.#read(used.token_id);
+    if (next.token_id === used.token_id) this.#reported = clock() + 60;
+    return next;
+  }
+
+  // One read at a time, whoever waits for it. After an error there is none for 5 s, or for
+  // as long as Vault says.
   #read(rejected) {
-    if (rejected && this.#held.token_id !== rejected) return Promise.resolve(this.#held);
-    return this.#flight ??= this.#ask(rejected)
-      .then(held => this.#held = held, error => { this.#retry = performance.now() + 5_000; throw error; })
-      .finally(() => this.#flight = undefined);
+    if (!this.#reading) this.#asked = clock();
+    return this.#reading ??= this.#ask(rejected)
+      .then(held => this.#held = held, error => {
+        [this.#error, this.#retry] = [error, clock() + Math.max(5, error.wait)];
+        throw error;
+      }).finally(() => this.#reading = undefined);
   }
 
   async #ask(rejected) {
-    const address = `${process.env.VAULT_ADDR}/v1/${this.#path}${rejected ? `?rejected=${rejected}` : ''}`;
-    const response = await fetch(address, { headers: { 'X-Vault-Token': process.env.VAULT_TOKEN }, signal: AbortSignal.timeout(30_000) });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(`no access token from Vault: ${answer.errors}`);
-    return { ...answer.data, next: performance.now() + answer.data.ttl * 1000 };
+    const address = `${process.env.VAULT_ADDR}/v1/${this.#path}`, began = clock(), wall = Date.now() / 1000;
+    const fail = (why, wait = 0) => Object.assign(new Error(`no access token from Vault: ${address} ${why}`), { wait });
+    const check = 'check that VAULT_ADDR is the address of a Vault server (a proxy before it may have answered) and that the path is that of a credential';
+    let response, text, answer;
+    try {
+      const headers = { 'X-Vault-Token': process.env.VAULT_TOKEN };
+      const options = { headers, redirect: 'manual', signal: AbortSignal.timeout(30_000) };
+      response = await fetch(address + (rejected ? `?rejected=${rejected}` : ''), options);
+      text = await response.text();
+    } catch (error) { // its message may show the headers
+      throw fail(`failed (${error.cause?.code ?? error.name}); ${check}`);
+    }
+    const { status, headers } = response, date = Date.parse(headers.get('date')) / 1000;
+    try { answer = JSON.parse(text); } catch { /* not Vault's */ }
+    if (status !== 200) {
+      const after = headers.get('retry-after') ?? '', until = Date.parse(after) / 1000 - (date || wall);
+      const wait = status === 429 || status === 503 ? Math.min(600, /^\d+$/.test(after) ? +after : until || 0) : 0;
+      if (answer?.errors?.length) throw fail(`answered HTTP ${status}: ${answer.errors}`, wait);
+      throw fail(`answered HTTP ${status} without Vault's reason; ${check}`, wait);
+    }
+    const data = answer?.data ?? {}, seconds = time => typeof time === 'string' ? Date.parse(time) / 1000 : NaN;
+    const expires = seconds(data.expire_time);
+    const wrong = ['access_token', 'authorization', 'token_id'].find(name => typeof data[name] !== 'string' || !/^[ -~]+$/.test(data[name]))
+      ?? (data.ttl >= 0 && typeof data.ttl === 'number' ? undefined : 'ttl') ?? (expires ? undefined : 'expire_time')
+      ?? (['string', 'undefined'].includes(typeof data.api_domain) ? undefined : 'api_domain');
+    if (wrong) throw fail(`answered HTTP 200 with ${text ? (answer ? `no usable ${wrong}` : 'no JSON') : 'an empty body'}; ${check}`);
+    // Both times are of Vault's clock: the clock of this machine may be wrong.
+    const ttl = Math.max(1, Math.min(data.ttl, 86400)), whole = expires - seconds(data.issue_time);
+    const life = date ? Math.max(ttl, Math.min(whole > 0 ? whole : 86400, expires - date - 1)) : ttl;
+    return { ...data, began, wall, life, next: clock() - began + ttl };
   }
 }
 
