@@ -21,8 +21,8 @@ type gauges struct {
 	// shared and waiting are, by data center, 1 where all credentials share one mint limit, and
 	// how many wait for their turn there.
 	shared, waiting map[string]int
-	retired int
-	oldest  time.Duration
+	retired         int
+	oldest          time.Duration
 }
 
 // gaugedStates are those of a connected credential.
