@@ -14,7 +14,7 @@ const (
 	fleet      = 100_000 // credentials
 	fleetAge   = 30 * time.Minute
 	zohoAnswer = 200 * time.Millisecond
-	atOnce     = 64 // mints under way at one accounts server, see zoho/queue.go
+	atOnce     = 128 // mints under way at one accounts server, see zoho/server.go
 )
 
 // capacity is the page, "" if what it needs was not measured.
