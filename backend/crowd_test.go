@@ -101,11 +101,17 @@ func TestThousandReadersOfAFailingZohoShareOneCallAndOneError(t *testing.T) {
 						t.Errorf("got %+v; want one error with a remedy", o)
 					}
 				}
-				if n := m.zoho.Counts().TokenCalls; n != 1 {
-					t.Errorf("1000 readers made %d calls", n)
+				// Who arrives after the failure has the server checked. With garbage the check
+				// passes, since an answer is one, and is followed by one more mint.
+				mints := 1
+				if fault.Kind == zohotest.Garbage {
+					mints = 2
+				}
+				if n := m.zoho.Counts().ByGrant["refresh_token"]; n > mints {
+					t.Errorf("1000 readers made %d mints", n)
 				}
 				// One for the mint's place; one more to remember what outlives a restart.
-				allowed := int64(1)
+				allowed := int64(mints)
 				if fault.Kind == zohotest.Throttle || fault.Kind == zohotest.Refuse {
 					allowed = 2
 				}

@@ -198,13 +198,6 @@ func (d dealing) meets(t *testing.T, tr trouble) (c cell) {
 		m.zoho.ClearFaults()
 		c = cell{outcome: strings.TrimSuffix(fmt.Sprintf("%s, %d", got.outcome, got.status), ", 0"), message: shortened(got.text, 110), calls: m.callsSince(before), state: m.stateOf("crm")}
 
-		// Whoever had a token has one that works, whatever was said about another grant.
-		m.token("books")
-		for name, token := range held {
-			if !m.zoho.Alive(token) && !d.ends {
-				t.Errorf("a token of %s that an app holds was ended", name)
-			}
-		}
 		before = m.zoho.Counts().ByEndpoint
 		again := s.ask
 		if s.again != nil {
@@ -217,6 +210,13 @@ func (d dealing) meets(t *testing.T, tr trouble) (c cell) {
 			c.again += " (" + calls + ")"
 		}
 
+		// Whoever had a token has one that works, whatever was said about another grant.
+		m.token("books")
+		for name, token := range held {
+			if !m.zoho.Alive(token) && !d.ends {
+				t.Errorf("a token of %s that an app holds was ended", name)
+			}
+		}
 		// When the longest wait is over everything works that worked before.
 		passes(16 * time.Minute)
 		m.tick()

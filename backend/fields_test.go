@@ -149,7 +149,7 @@ var changed = map[string]data{
 	"config": {
 		"client_secrets": map[string]any{"eu": "1000.other"}, "data_center": "eu", "accounts_urls": "mars=https://accounts.zoho.example",
 		"redirect_uri": "https://app.example.com/other", "vault_addr": "https://vault.example.com", "return_urls": "https://app.example.com/done", "scopes": "Desk.basic.READ", "max_age": "20m",
-		"min_ttl": "5m", "mint_limit": 5, "mint_window": "5m", "live_token_limit": 30, "request_timeout": "20s", "max_token_lifetime": "30m",
+		"min_ttl": "5m", "mint_limit": 5, "mint_window": "5m", "mint_limit_key": "client", "live_token_limit": 30, "request_timeout": "20s", "max_token_lifetime": "30m",
 		"ca_pem": authority, "pkce": true,
 	},
 	"creds/crm": {"max_age": "20m", "min_ttl": "5m", "leased": true, "disabled": true, "custom_metadata": "team=red"},
