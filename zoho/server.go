@@ -34,6 +34,9 @@ const (
 	// Both count from the beginning of the last one, so that one that hangs is no longer wait.
 	firstOutageWait = time.Second
 	maxOutageWait   = 8 * time.Second
+	// mintAsCheck is how long after the last mint one more is the check: for a server, or a
+	// proxy before it, that answers mints alone. That costs a grant four of ten mints at most.
+	mintAsCheck = 150 * time.Second
 	// maxRetryAfter bounds what a Retry-After header may ask for with an outage.
 	maxRetryAfter = time.Minute
 	// outageRemembered is how long after its last wait an outage is told to readers. Nobody
@@ -77,6 +80,7 @@ type server struct {
 	// answers counts answers of the OAuth server: tokens, refusals and throttles.
 	answers  uint64
 	answered time.Time // when the last one came
+	tried    time.Time // when a mint was last admitted
 	checked  time.Time // when a check last passed
 	check    chan struct{}
 	outage   *outage
@@ -98,6 +102,8 @@ type admission struct {
 	answers uint64
 	// checked: a check passed right before, so that a failure is not the server's.
 	checked bool
+	// check: the mint is the check of a server in an outage.
+	check bool
 	// waited: others may have changed the grant's record meanwhile.
 	waited bool
 }
@@ -205,6 +211,12 @@ func (s *server) enter(ctx context.Context, a *Account, doubtful, regardless boo
 		}
 		if check == nil && (!failing || !held.Until.After(now)) {
 			s.check = make(chan struct{})
+			if failing && now.Sub(s.tried) >= mintAsCheck {
+				s.under++
+				s.tried, admitted.check, admitted.answers = now, true, s.answers
+				s.mu.Unlock()
+				return admitted, nil
+			}
 			s.mu.Unlock()
 			s.look(ctx, a)
 			continue
@@ -249,6 +261,7 @@ func (s *server) admit(now time.Time) *turn {
 	}
 	if s.under < s.limit && len(s.waiting) == 0 {
 		s.under++
+		s.tried = now
 		return nil
 	}
 	t := &turn{make(chan error, 1)}
@@ -329,10 +342,11 @@ func (m *admission) done(a *Account, e *Error, now time.Time) (server bool, ende
 		s.answered = now
 		s.limit = min(atOnce, s.limit+1)
 		ended = s.works(now)
-	case s.answers == m.answers && !m.checked:
+	case m.check, s.answers == m.answers && !m.checked:
 		server = true
 		s.fails(a, e, now, now)
 	}
+	m.checkEnds()
 	s.next()
 	return server, ended
 }
@@ -342,7 +356,16 @@ func (m *admission) left() {
 	m.server.mu.Lock()
 	defer m.server.mu.Unlock()
 	m.server.under--
+	m.checkEnds()
 	m.server.next()
+}
+
+// checkEnds lets those go who wait for a mint that is the check; server.mu is held.
+func (m *admission) checkEnds() {
+	if m.check {
+		close(m.server.check)
+		m.server.check = nil
+	}
 }
 
 // works ends an outage and returns its length, 0 if there was none; s.mu is held. Calls that
