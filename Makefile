@@ -6,7 +6,7 @@ export CGO_ENABLED ?= 0
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
 LDFLAGS := -s -w -X vault-plugin-secrets-zoho/internal/release.Version=$(VERSION)
 # What is built and tested is what is released: with the stubs of absent/.
-RELEASED = -modfile="$$(scripts/modfile)"
+RELEASED = -modfile=bin/release.mod
 FUZZTIME ?= 10s
 TARGET ?=
 PACKAGES ?= ./zoho=./zoho,./backend ./backend ./backend/internal/ledger=./backend/internal/ledger,./backend ./backend/internal/consent=./backend/internal/consent,./backend ./backend/internal/gate=./backend/internal/gate,./backend ./backend/internal/credential=./backend/internal/credential,./backend ./backend/internal/store=./backend/internal/store,./backend
@@ -22,13 +22,13 @@ PROFILE ?=
 BENCH ?=
 RECORD ?=
 
-.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench benchmarks profile mutate untaken clean bin/bench
+.PHONY: help build release release-check check test unit acceptance openbao chaos soak demo dev fuzz bench benchmarks profile mutate untaken clean bin/bench bin/release.mod
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Vault runs each file of a plugin directory, and ends if one is no plugin: bin/plugins has the plugin alone.
-build: ## build the plugin, zoho-login and the Zoho simulator into bin/, and the plugin alone into bin/plugins/
+build: bin/release.mod ## build the plugin, zoho-login and the Zoho simulator into bin/, and the plugin alone into bin/plugins/
 	go build $(RELEASED) -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 	@mkdir -p bin/plugins && ln -f bin/vault-plugin-secrets-zoho bin/plugins/
 
@@ -46,7 +46,7 @@ test: check ## everything
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit acceptance
 
 # The race detector sees a third of the steps at which something may fail or hang.
-unit: ## unit tests, with the race detector, and each step of the backend's without it
+unit: bin/release.mod ## unit tests, with the race detector, and each step of the backend's without it
 	CGO_ENABLED=1 go test $(RELEASED) -race -timeout 30m ./...
 	go test $(RELEASED) -timeout 30m ./backend
 
@@ -78,7 +78,10 @@ dev: build ## the same, and stay up for playing
 fuzz: ## each fuzz target (TARGET: those whose names fit) for FUZZTIME (10s), and how often it was executed
 	@TARGET='$(TARGET)' FUZZTIME=$(FUZZTIME) scripts/fuzz/run
 
-bin/bench:
+bin/release.mod:
+	@scripts/modfile >/dev/null
+
+bin/bench: bin/release.mod
 	@for part in "" -yardstick -fill -plain; do go build $(RELEASED) -trimpath -ldflags '-s -w' -o "bin/bench$$part" "./bench/$${part#-}" || exit; done
 
 # Reads of a real server, in some twenty minutes; nothing else should run on the machine.
@@ -87,7 +90,7 @@ bench: build bin/bench ## speed on a real Vault beside yardsticks, into docs/per
 	@vault=$$(scripts/vault-bin) && bin/bench -vault "$$vault" -plain bin/bench-plain -pgo "$(if $(PROFILE),bin/bench-pgo)" -plugin "$(PLUGIN)" -setup "$(SETUP)" -out docs $(BENCH)
 
 # Cheap to make and compare; the recorded ones say what machine they are from.
-benchmarks: ## reads in process, six times each, compared with bench/baseline.txt; RECORD=1 records them instead
+benchmarks: bin/release.mod ## reads in process, six times each, compared with bench/baseline.txt; RECORD=1 records them instead
 	@new=$$(mktemp) && trap 'rm -f "$$new"' EXIT && \
 		go test $(RELEASED) -run '^$$' -bench Read -benchmem -benchtime 300ms -count 6 ./backend ./zoho >"$$new" && \
 		if [ -n "$(RECORD)" ]; then cp "$$new" bench/baseline.txt; else cd scripts/tools && go tool benchstat ../../bench/baseline.txt "$$new"; fi
@@ -101,7 +104,7 @@ mutate: ## MUTANTS (40; 0: all) small mistakes in PACKAGES, and those that no te
 	@CGO_ENABLED=0 go run ./scripts/mutate -n $(MUTANTS) $(MUTATE) $(PACKAGES)
 
 # What can go wrong and never does in a test is where the next defect is.
-untaken: ## ways to fail (error returns) that no test takes, unless scripts/untaken/reasons.txt says why none can
+untaken: bin/release.mod ## ways to fail (error returns) that no test takes, unless scripts/untaken/reasons.txt says why none can
 	@profile=$$(mktemp) && trap 'rm -f "$$profile"' EXIT && \
 		CGO_ENABLED=0 go test $(RELEASED) -count=1 -coverpkg=./backend/...,./zoho -coverprofile="$$profile" ./backend ./zoho >/dev/null && \
 		go run ./scripts/untaken "$$profile"
