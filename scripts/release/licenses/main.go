@@ -37,7 +37,7 @@ const enough = 75
 var (
 	licenseName = regexp.MustCompile(`(?i)^((un)?licen[cs]es?|copying|copyright)([.-][a-z0-9.-]+)?$`)
 	noticeName  = regexp.MustCompile(`(?i)^(notice|patents)([.-][a-z0-9.-]+)?$`)
-	source      = regexp.MustCompile(`(?i)\.(go|s|c|h|json|ya?ml|sh|tmpl|hcl)$`)
+	source      = regexp.MustCompile(`(?i)\.(go|s|c|h|json|ya?ml|sh|tmpl|hcl|lre)$`) // such as license.go
 )
 
 // part is a module, or the Go standard library, with its texts.
