@@ -126,7 +126,7 @@ func judge(what string, needed map[string]string) error {
 	m := newest.FindStringSubmatch(what)
 	if m == nil {
 		return fmt.Errorf("%q does not install the newest patch release of Go, which has the security fixes; "+
-			"write go-version: 1.N.x and check-latest: true, or an image golang:1.N-...", what)
+			"write go-version: 1.N.x and check-latest: true, or an image such as golang:1.N-trixie", what)
 	}
 	var mistakes error
 	for file, want := range needed {
