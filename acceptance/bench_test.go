@@ -30,10 +30,8 @@ func TestBenchMeasuresEachPartAndWritesAPage(t *testing.T) {
 	bin, out := t.TempDir(), t.TempDir()
 	built := func(what string) string {
 		path := filepath.Join(bin, filepath.Base(what))
-		build := exec.Command("go", "build", "-trimpath", "-o", path, what)
-		build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v\n%s", what, err, output)
+		if err := goBuild(root, "-o", path, what); err != nil {
+			t.Fatal(err)
 		}
 		return path
 	}

@@ -19,7 +19,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -448,10 +447,8 @@ func commandOf(version string) string {
 // buildNext builds the plugin once more, as another version, for each server.
 func (c *chaos) buildNext() (sum string) {
 	output := filepath.Join(c.dir, commandOf(nextVersion))
-	build := exec.Command("go", "build", "-trimpath", "-o", output, "-ldflags", "-X vault-plugin-secrets-zoho/internal/release.Version="+nextVersion, "./cmd/"+pluginName)
-	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		c.t.Fatalf("building %s: %v\n%s", nextVersion, err, out)
+	if err := goBuild("..", "-ldflags", "-X vault-plugin-secrets-zoho/internal/release.Version="+nextVersion, "-o", output, "./cmd/"+pluginName); err != nil {
+		c.t.Fatal(err)
 	}
 	content, err := os.ReadFile(output)
 	if err != nil {

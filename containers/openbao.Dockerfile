@@ -8,3 +8,4 @@ FROM ${OPENBAO}
 ARG TARGETARCH
 ARG PLUGIN_VERSION
 COPY --chmod=0755 ${TARGETARCH}/vault-plugin-secrets-zoho /openbao/plugins/vault-plugin-secrets-zoho-${PLUGIN_VERSION}
+COPY --chmod=0644 ${TARGETARCH}/LICENSE ${TARGETARCH}/THIRD_PARTY_LICENSES /licenses/vault-plugin-secrets-zoho/

@@ -8,3 +8,4 @@ ARG TARGETARCH
 ARG PLUGIN_VERSION
 # The version in its name: an image with two releases in it can be rolled back by Vault alone.
 COPY --chmod=0755 ${TARGETARCH}/vault-plugin-secrets-zoho /vault/plugins/vault-plugin-secrets-zoho-${PLUGIN_VERSION}
+COPY --chmod=0644 ${TARGETARCH}/LICENSE ${TARGETARCH}/THIRD_PARTY_LICENSES /licenses/vault-plugin-secrets-zoho/
