@@ -167,8 +167,12 @@ func (e *ending) endCurrent(ctx context.Context, k *known, id, variant string, h
 		}
 		return warning, settled
 	}
-	if !held && settled == nil {
-		held, settled = e.b.ledger.Revoke(ctx, e.s, id) // another request may be importing it
+	if settled == nil {
+		// Another request may be importing it, and a crash may have ended that request.
+		held, settled = e.b.ledger.Revoke(ctx, e.s, id)
+	}
+	if errors.Is(settled, ledger.ErrUndecided) {
+		return "", usedSoon()
 	}
 	if held {
 		warning = "the credential is deleted, but its grant is not revoked: another credential of this mount uses the same grant. To end the grant, delete that credential too"

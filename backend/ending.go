@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-zoho/backend/internal/credential"
+	"vault-plugin-secrets-zoho/backend/internal/ledger"
 	"vault-plugin-secrets-zoho/backend/internal/parallel"
 	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
@@ -40,6 +41,9 @@ func busy(text string) error { return &answer{status: http.StatusServiceUnavaila
 func beingDeleted() error {
 	return busy("another request is deleting a credential of this name right now, and its answer will tell")
 }
+
+// usedSoon: whether the grant comes to be used by another credential is not known yet.
+func usedSoon() error { return busy("another request is connecting a credential with the same grant") }
 
 // errUsed says why the access tokens of client credentials are not revoked.
 var errUsed error = &answer{status: http.StatusConflict, text: "another credential of this mount uses the same access tokens"}
@@ -206,19 +210,20 @@ func (e *ending) endFormer(ctx context.Context, f credential.Former) (revoked in
 	if err != nil {
 		return 0, err
 	}
-	elsewhere := false
+	elsewhere, undecided := false, false
 	if g != nil {
-		if revoked, elsewhere, err = e.endGrant(ctx, f.ID); err != nil {
+		revoked, elsewhere, err = e.endGrant(ctx, f.ID)
+		if undecided = errors.Is(err, ledger.ErrUndecided); err != nil && !undecided {
 			return 0, err
 		}
 	}
 	// It may have come to be another's meanwhile, and then only the tokens end.
 	g, err = e.b.ledger.Get(ctx, e.s, f.ID)
 	switch {
-	case err != nil || g == nil || len(g.Holders) == 0 && !elsewhere, !e.leak && (g.Held() || elsewhere):
+	case err != nil || g == nil || len(g.Holders) == 0 && !elsewhere && !undecided, !e.leak && (g.Held() || elsewhere):
 		return revoked, err
 	case !e.leak:
-		return revoked, busy("another request is about to use a grant of it")
+		return revoked, usedSoon()
 	}
 	done, err := e.revokeRecord(ctx, f.ID, f.Variant, zoho.Revocation{})
 	return len(done.Tokens), err
@@ -280,7 +285,8 @@ func (e *ending) endLeft(ctx context.Context, tried ...string) (map[string]left,
 }
 
 // endGrant revokes a condemned grant with its access tokens. elsewhere reports that another
-// grant with the same refresh token is in use, so that this one is only forgotten.
+// grant with the same refresh token is in use, so that this one is only forgotten. It fails
+// with ledger.ErrUndecided while another may come to be in use.
 func (e *ending) endGrant(ctx context.Context, id string) (revoked int, elsewhere bool, err error) {
 	state, err := e.b.world.look(ctx, e.s, id)
 	if err != nil && !store.Unreadable(err) {

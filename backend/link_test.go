@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -297,6 +299,53 @@ func TestOldTabOfAnotherAccountDoesNotEndTheLink(t *testing.T) {
 		m.delete("creds/crm")
 		m.nothingLeft("the link is over")
 		m.clean()
+	})
+}
+
+func TestRightAccountConnectsThoughAnotherAccountsCodeIsBeingExchanged(t *testing.T) {
+	for _, first := range []string{"wrong", "right"} {
+		inBubble(t, func(t *testing.T, m *mount) {
+			m.behindVault(data{"scopes": profileScopes})
+			bob := m.zoho.AddUser(zohotest.User{Email: "bob@example.com"})
+			started := m.write("authorize/crm", data{"expected_user": m.zoho.User("us").Email})
+			wrong, right := m.opens(started, zohotest.Consent{Email: bob.Email}), m.opens(started, zohotest.Consent{})
+			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "token", Delay: 5 * time.Second, Times: 1})
+			var tabs sync.WaitGroup
+			if first == "wrong" {
+				tabs.Go(func() { m.land(wrong).shows(t, 400, "This link is for", bob.Email) })
+				synctest.Wait()
+			}
+			for range 2 {
+				tabs.Go(func() { m.land(right).shows(t, 200, "Zoho is connected") })
+			}
+			synctest.Wait()
+			if first == "right" {
+				tabs.Go(func() { m.land(wrong).shows(t, 200, "Zoho is connected") })
+			}
+			tabs.Wait()
+			m.token("crm")
+			m.settled(1)
+			m.clean()
+		})
+	}
+}
+
+func TestRightAccountIsToldThatItsLinkExpiredDuringAnotherAccountsExchange(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes})
+		bob := m.zoho.AddUser(zohotest.User{Email: "bob@example.com"})
+		started := m.write("authorize/crm", data{"expected_user": m.zoho.User("us").Email, "ttl": "1m"})
+		wrong, right := m.opens(started, zohotest.Consent{Email: bob.Email}), m.opens(started, zohotest.Consent{})
+		passes(58 * time.Second)
+		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Slow, Endpoint: "token", Delay: 5 * time.Second, Times: 1})
+		for range 2 {
+			m.land(wrong).shows(t, 400, "This link is for", bob.Email)
+			if got := m.land(right); strings.Contains(got.page, "another account") {
+				t.Errorf("the right account is told %s", got.page)
+			} else {
+				got.shows(t, 400, "This link has expired", "expired at")
+			}
+		}
 	})
 }
 

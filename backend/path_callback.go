@@ -7,6 +7,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -85,17 +86,28 @@ func (b *backend) callback(ctx context.Context, req *logical.Request) (*logical.
 		return nil, logical.ErrReadOnly // Vault takes it to a node that can write
 	}
 	// A browser may fetch twice, and a person may open two tabs: one of them does it, and
-	// goes on if all are closed.
-	outcome := b.arrivals.DoChan(state, func() (_ any, _ error) {
-		return b.arrive(context.WithoutCancel(ctx), req, name, arrived), nil
-	})
-	select {
-	case o := <-outcome:
-		resp := *o.Val.(*logical.Response)
-		return &resp, nil
-	case <-ctx.Done():
-		return busyPage(name), nil // the tab is closed, or Vault's time for a request is over
+	// goes on if all are closed. The result of another code says nothing about this one: then
+	// this one is next.
+	for {
+		done := b.arrivals.DoChan(state, func() (_ any, _ error) {
+			return landing{arrived, b.arrive(context.WithoutCancel(ctx), req, name, arrived)}, nil
+		})
+		select {
+		case d := <-done:
+			if l := d.Val.(landing); l.arrived == arrived {
+				resp := *l.resp
+				return &resp, nil
+			}
+		case <-ctx.Done():
+			return busyPage(name), nil // the tab is closed, or Vault's time for a request is over
+		}
 	}
+}
+
+// landing is the answer to a browser, with what it brought.
+type landing struct {
+	arrived zoho.Callback
+	resp    *logical.Response
 }
 
 // parameter returns a parameter that came once, or not at all.
@@ -187,10 +199,16 @@ func (b *backend) stored(ctx context.Context, w *connectRequest) (*consent.Conse
 	if err != nil || c == nil {
 		return nil, nil, err
 	}
-	if o := b.outcome(ctx, w, c); o != nil {
-		return c, b.outcomePage(ctx, w, c, o), nil
+	o := b.outcome(ctx, w, c)
+	switch {
+	case o == nil:
+		return c, nil, nil
+	case o.Result == consent.WrongAccount && w.callback.Code != "" && o.Code != w.code():
+		// It expired while that account's code was exchanged, which says nothing about this one.
+		text := fmt.Sprintf("the consent for %q expired at %s; start again with authorize/%s", w.name, stamp(c.Expires), w.name)
+		return c, b.errorPage(ctx, w, c, refuseLink(text, "This link has expired.")), nil
 	}
-	return c, nil, nil
+	return c, b.outcomePage(ctx, w, c, o), nil
 }
 
 // shownFor is how long the result of a consent is shown to a browser that holds its state.

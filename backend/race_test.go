@@ -161,7 +161,7 @@ func TestDeleteLeavesAReplacedGrantToTheImportThatIsUnderWay(t *testing.T) {
 			others.Go(func() { m.write("creds/other", data{"refresh_token": replaced}) })
 			synctest.Wait()
 			resp := m.delete("creds/crm")
-			if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "about to use a grant of it") {
+			if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "connecting a credential with the same grant") {
 				t.Errorf("forgotten %v: the delete says %v", forgotten, resp)
 			}
 			if !m.zoho.Alive(held) {

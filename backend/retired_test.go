@@ -293,6 +293,90 @@ func TestSharedRefreshTokenIsSafeWhereverAProcessDies(t *testing.T) {
 	}
 }
 
+// However its server is spelt, and whatever the import was for: nobody imports after a crash.
+func TestDeleteEndsTheGrantThoughAProcessDiedInAnImportOfItsRefreshToken(t *testing.T) {
+	for _, dc := range []string{"us", "us2"} {
+		for _, name := range []string{"crm", "new"} {
+			for nth, reached := 1, true; reached; nth++ {
+				inBubble(t, func(t *testing.T, m *mount) {
+					m.configure(spelt())
+					m.connect("crm")
+					count := m.dying(nth)
+					_, _ = m.try(logical.UpdateOperation, "creds/"+name, data{"refresh_token": m.grant(), "data_center": dc})
+					reached = count() >= nth
+					m.reborn()
+					for _, each := range []string{"crm", "new"} {
+						resp, last := m.delete("creds/"+each), m.storage.contents(t)["creds/new"] == ""
+						if silent := resp == nil || len(resp.Warnings) == 0; silent != last {
+							t.Errorf("%s, import of %s cut short at step %d: a delete of %s answers %v; it is the last credential: %v", dc, name, nth, each, resp, last)
+						}
+						if n := len(m.zoho.RefreshTokens()); last != (n == 0) {
+							t.Errorf("%s, import of %s cut short at step %d: %d grants live after a delete of %s", dc, name, nth, n, each)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// The delete failed, and its credential is gone all the same.
+func TestSecondDeleteEndsTheGrantThoughAProcessDiedInAnImportOfItsRefreshToken(t *testing.T) {
+	for _, dc := range []string{"us", "us2"} {
+		for nth, reached := 1, true; reached; nth++ {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(spelt())
+				m.connect("crm")
+				count := m.dying(nth)
+				_, _ = m.try(logical.UpdateOperation, "creds/crm", data{"refresh_token": m.grant(), "data_center": dc})
+				reached = count() >= nth
+				m.reborn()
+				failed := func(op, key string) error {
+					if op == "delete" && key == "creds/crm" {
+						return errDisk
+					}
+					return nil
+				}
+				m.storage.after.Store(&failed)
+				m.refused(logical.DeleteOperation, "creds/crm", nil, 500)
+				m.storage.working()
+				if resp := m.delete("creds/crm"); resp != nil && len(resp.Warnings) > 0 {
+					t.Errorf("%s, cut short at step %d: the delete answers %v", dc, nth, resp.Warnings)
+				}
+				if n := len(m.zoho.RefreshTokens()); n != 0 {
+					t.Errorf("%s, cut short at step %d: %d grants live", dc, nth, n)
+				}
+			})
+		}
+	}
+}
+
+func TestDeleteSaysSoWhileAnImportMayComeToUseAGrantThatItsCredentialHad(t *testing.T) {
+	for _, dc := range []string{"us", "us2"} {
+		for _, current := range []bool{true, false} {
+			inBubble(t, func(t *testing.T, m *mount) {
+				m.configure(spelt())
+				m.connect("crm")
+				token := m.grant()
+				if !current {
+					m.connect("crm")
+				}
+				m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
+				var others sync.WaitGroup
+				others.Go(func() { m.write("creds/new", data{"refresh_token": token, "data_center": dc}) })
+				synctest.Wait()
+				if resp := m.delete("creds/crm"); resp == nil || len(resp.Warnings) == 0 {
+					t.Errorf("%s, the present grant: %v: a delete says nothing, and the grant that is being imported lives", dc, current)
+				}
+				others.Wait()
+				m.token("new")
+				m.delete("creds/new")
+				m.settled(0)
+			})
+		}
+	}
+}
+
 // backdate makes every note of a write that is under way look an hour old, as it does when
 // the clock is set an hour ahead.
 func (m *mount) backdate() {

@@ -267,12 +267,33 @@ func (h *simulation) cutShort(r *simRequest) {
 	}
 }
 
+// findShared notes which grants other names use before a delete; h.mu is held.
+func (h *simulation) findShared(deletion *simRequest) {
+	if deletion.shared == nil { // otherwise it is sent again
+		deletion.shared = map[string]bool{}
+	}
+	stored := h.contents()
+	for _, name := range h.names {
+		if grant := h.grantIn(stored, name); name != deletion.name && grant != "" {
+			deletion.shared[grant] = true
+		}
+	}
+}
+
 // usedBeside reports whether a credential uses a grant beside a delete: another one, which
-// may be deleted at the same time, or one of the same name that was connected with it once more.
+// may be deleted or connected with another grant at the same time, or one of the same name
+// that was connected with it once more. What was another's meanwhile ends as the other's does.
 func (h *simulation) usedBeside(deletion *simRequest, grant string) bool {
-	return slices.ContainsFunc(h.names, func(name string) bool {
+	return deletion.shared[grant] || slices.ContainsFunc(h.names, func(name string) bool {
 		return h.grantIn(h.contents(), name) == grant && (name != deletion.name || h.connectsBeside(deletion, deletion)) ||
-			name != deletion.name && h.imported[grant] && h.deletedBeside(deletion, name)
+			name != deletion.name && h.imported[grant] && (h.deletedBeside(deletion, name) || h.importedBeside(deletion, name, grant))
+	})
+}
+
+// importedBeside reports whether a name was connected with a grant during a delete.
+func (h *simulation) importedBeside(deletion *simRequest, name, grant string) bool {
+	return slices.ContainsFunc(h.changes[name], func(o *simRequest) bool {
+		return o.data["refresh_token"] == grant && o.status == 200 && o.over > deletion.begun
 	})
 }
 

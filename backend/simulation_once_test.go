@@ -254,6 +254,41 @@ var scriptsThatOnceFailed = map[string]string{
 		import 7a3e85310011
 		time d5977900c626
 		read-with 006600001d00`,
+	"a delete said nothing though an import of a former grant, spelt anew, was under way": `
+		settings 000000ea27000000
+		zoho-fails 00000000ba00
+		import 00ee00000000
+		import-spelt 000000000000
+		read-with 000000000000
+		import 000000002f00
+		delete 000000000000`,
+	"a second delete said nothing of a grant that a dead process had been importing, spelt anew": `
+		settings 000000006d000000
+		import 00005b00d700
+		read-with 000000000000
+		import-spelt 00001e002000
+		list 000000000000
+		delete 000039ae0000`,
+	"a former grant that another name had while a delete ran was taken for a leak": `
+		settings 4400003b25000000
+		self-code 8b0000000000
+		zoho-fails 55000000d100
+		read-with 5e0000000000
+		client-credentials a60000000000
+		import-spelt 020000002b00
+		delete 73f600000000
+		click aa0000000000`,
+	"the right account was told of another's refusal while that one's code was exchanged": `
+		settings 0000001b00000000
+		zoho-fails 040000000c00
+		click 003a00006300
+		time 000000007e00
+		stranger 000000000000`,
+	"the right account was told of another's refusal while that one was being stored": `
+		settings 0000000000000000
+		click 00fab573fa4b
+		time 000000008500
+		browser 00000000000f`,
 }
 
 // onceFailedPlays is how often each is played: goroutines may interleave differently.

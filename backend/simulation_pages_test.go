@@ -138,7 +138,7 @@ func (h *simulation) judgePage(r *simRequest) {
 			wrong("nobody declined")
 		}
 	case "other account":
-		if r.visit != nil && c.expects(r.visit.who) && c.alone(r) {
+		if r.visit != nil && c.expects(r.visit.who) {
 			wrong("the right account is refused")
 		}
 	}

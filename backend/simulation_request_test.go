@@ -37,6 +37,8 @@ type simRequest struct {
 	entity   string    // who asks
 	// others are tokens of client credentials that other names use while one is deleted.
 	others map[string]string
+	// shared are the grants that other names use when one is deleted.
+	shared map[string]bool
 
 	operations, writes, calls atomic.Int64
 
@@ -166,6 +168,7 @@ func (h *simulation) begins(r *simRequest) {
 	if deletes {
 		h.exists[r.name] = 0
 		r.others = h.credentialsTokens(r.name)
+		h.findShared(r)
 	}
 	if c := r.consent; c != nil {
 		c.uses = append(c.uses, r)
@@ -254,7 +257,7 @@ func (h *simulation) insist(r *simRequest) {
 		}
 		time.Sleep(time.Second)
 		again := h.request(simEvent{}, r.op, r.path, r.data)
-		again.secret, again.forgets = r.secret, r.forgets
+		again.secret, again.forgets, again.shared = r.secret, r.forgets, r.shared
 		h.do(again)
 		r = again
 	}

@@ -71,7 +71,7 @@ func (l *Ledger) unindex(ctx context.Context, s logical.Storage, g *Grant) error
 }
 
 // twins returns what is known of the other grants with the refresh token of a grant,
-// whose token lock is held.
+// whose token lock is held, or the answer is only to be looked at.
 func (l *Ledger) twins(ctx context.Context, s logical.Storage, g *Grant) ([]*Grant, error) {
 	if g.RefreshToken == "" {
 		return nil, nil
@@ -104,11 +104,12 @@ func (l *Ledger) twins(ctx context.Context, s logical.Storage, g *Grant) ([]*Gra
 	return twins, nil
 }
 
-// errTwin means that another grant with the same refresh token is being acquired.
-var errTwin = errors.New("another request is about to use the same refresh token")
+// ErrUndecided means that another request is connecting a credential with another grant that
+// has the same refresh token. Whether that grant comes to be held is not known yet.
+var ErrUndecided = errors.New("another request is connecting a credential with the same refresh token")
 
 // shared reports whether another grant with the same refresh token is held, so that it
-// must not be revoked at Zoho. It fails with errTwin while that is not decided.
+// must not be revoked at Zoho. It fails with ErrUndecided while that is not decided.
 func (l *Ledger) shared(ctx context.Context, s logical.Storage, g *Grant) (held bool, err error) {
 	twins, err := l.twins(ctx, s, g)
 	if err != nil {
@@ -119,7 +120,7 @@ func (l *Ledger) shared(ctx context.Context, s logical.Storage, g *Grant) (held 
 		case twin.Held():
 			return true, nil
 		case len(twin.Holders) > 0:
-			err = errTwin
+			err = ErrUndecided
 		}
 	}
 	return false, err

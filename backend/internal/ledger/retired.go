@@ -112,7 +112,7 @@ func (l *Ledger) Retry(ctx context.Context, s logical.Storage, id string) error 
 		return err
 	}
 	held, err := l.Revoke(ctx, s, id)
-	if err == nil && held {
+	if err == nil && held || errors.Is(err, ErrUndecided) {
 		return ErrHeld
 	}
 	return err

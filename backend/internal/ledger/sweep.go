@@ -231,6 +231,9 @@ func (l *Ledger) consider(ctx context.Context, s logical.Storage, g *Grant, rest
 		}
 	}
 	held, err := l.revoke(ctx, s, g.ID)
+	if errors.Is(err, ErrUndecided) {
+		return false, nil // the next sweep looks again
+	}
 	return err == nil && !held, err
 }
 
@@ -250,6 +253,35 @@ func (l *Ledger) settleLeft(ctx context.Context, s logical.Storage, g *Grant) er
 		}
 	}
 	return nil
+}
+
+// settleDead settles the doubts of dead processes about a grant, or, if it has no holder,
+// about others with its refresh token: a write that a crash cut short connects no credential
+// any more. It reports whether the grant is still to be revoked then. Another request may
+// settle the same doubts at the same time.
+func (l *Ledger) settleDead(ctx context.Context, s logical.Storage, id string) (retired bool, err error) {
+	g, err := l.find(ctx, s, id)
+	if err != nil || g == nil {
+		return false, err
+	}
+	grants := []*Grant{g}
+	if len(g.Holders) == 0 {
+		if grants, err = l.twins(ctx, s, g); err != nil {
+			return false, err
+		}
+	}
+	for _, each := range grants {
+		for _, h := range each.Holders {
+			if h.Doubt == nil || l.ours(h.Doubt.ID) {
+				continue
+			}
+			if _, err := l.Settle(ctx, s, each.ID, h.Name, h.Doubt.ID); err != nil {
+				return false, err
+			}
+		}
+	}
+	g, err = l.find(ctx, s, id)
+	return err == nil && g.Retired(), err
 }
 
 // releaseLeft releases a grant that a credential had before, if that was not noted yet.
@@ -277,9 +309,19 @@ func (l *Ledger) tidy(ctx context.Context, s logical.Storage, id string) error {
 
 // Revoke has Zoho revoke a condemned grant, and forgets it when Zoho agrees. It does
 // nothing to a grant that a credential holds, or may come to hold, and reports that. A grant whose
-// refresh token another held grant also has is only forgotten, and reported as held.
+// refresh token another held grant also has is only forgotten, and reported as held. It fails
+// with ErrUndecided if another grant with its refresh token may come to be held.
 func (l *Ledger) Revoke(ctx context.Context, s logical.Storage, id string) (held bool, err error) {
 	held, err = l.revoke(ctx, s, id)
+	if held || errors.Is(err, ErrUndecided) {
+		retired, failed := l.settleDead(ctx, s, id)
+		if failed != nil {
+			return held, failed
+		}
+		if retired { // otherwise a credential holds it, or it is only to be forgotten
+			held, err = l.revoke(ctx, s, id)
+		}
+	}
 	if _, asked := err.(*zoho.Error); asked { // an error that wraps it says why Zoho was not asked
 		l.failed(ctx, s, id, err, nil)
 	}
@@ -304,10 +346,6 @@ func (l *Ledger) revoke(ctx context.Context, s logical.Storage, id string) (held
 		}
 		return l.tokenLocked(g, func() error {
 			shared, err := l.shared(ctx, s, g)
-			if errors.Is(err, errTwin) {
-				held, g = true, nil
-				return nil
-			}
 			if err != nil {
 				return err
 			}
