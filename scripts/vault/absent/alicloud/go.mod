@@ -1,0 +1,3 @@
+module github.com/aliyun/alibaba-cloud-sdk-go
+
+go 1.26

@@ -1,0 +1,3 @@
+module github.com/circonus-labs/circonus-gometrics
+
+go 1.26

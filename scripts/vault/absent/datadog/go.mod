@@ -1,0 +1,3 @@
+module github.com/DataDog/datadog-go
+
+go 1.26

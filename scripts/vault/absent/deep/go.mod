@@ -1,0 +1,3 @@
+module github.com/go-test/deep
+
+go 1.26

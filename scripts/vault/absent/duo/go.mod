@@ -1,0 +1,3 @@
+module github.com/duosecurity/duo_api_golang
+
+go 1.26

@@ -1,0 +1,3 @@
+module github.com/hashicorp/go-gcp-common
+
+go 1.26

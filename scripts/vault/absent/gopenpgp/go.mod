@@ -1,0 +1,3 @@
+module github.com/ProtonMail/gopenpgp/v3
+
+go 1.26

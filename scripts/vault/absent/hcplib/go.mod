@@ -1,0 +1,3 @@
+module github.com/hashicorp/vault-hcp-lib
+
+go 1.26

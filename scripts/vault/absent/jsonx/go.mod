@@ -1,0 +1,3 @@
+module github.com/jefferai/jsonx
+
+go 1.26

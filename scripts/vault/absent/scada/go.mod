@@ -1,0 +1,3 @@
+module github.com/hashicorp/hcp-scada-provider
+
+go 1.26

@@ -1,0 +1,3 @@
+module github.com/tink-crypto/tink-go/v2
+
+go 1.26
