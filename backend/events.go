@@ -30,7 +30,7 @@ func (b *backend) observe(e zoho.Event) {
 	case e.Outage > 0:
 		log.Info("the accounts server answers again", "accounts_server", e.Account.Client.AccountsURL, "outage", e.Outage.String())
 		return
-	case e.Check:
+	case e.Check && !e.Server:
 		log.Debug("the accounts server still does not answer", "accounts_server", e.Account.Client.AccountsURL,
 			"error", e.Err, "hold_until", stamp(e.Until))
 		return

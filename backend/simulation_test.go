@@ -42,7 +42,7 @@ func TestSimulationKeepsEveryPromise(t *testing.T) {
 					kind += ", where Zoho replaces refresh tokens"
 				}
 				survey[kind] = append(survey[kind], seed)
-			t.Logf("seed %d: %s", seed, r.problems[0])
+				t.Logf("seed %d: %s", seed, r.problems[0])
 			}
 		default:
 			t.Logf("seed %d: %s; shrinking", seed, r.problems[0])

@@ -35,7 +35,9 @@ func (k *Keeper) adopted(ctx context.Context, a *Account, answer Answer) error {
 	next.adopt(answer, a, answer.Token.Epoch)
 	next.outdate(k.epoch())
 	next.landed = k.landed.Add(1)
-	k.clients.of(a).minted(a, nil, answer.Received)
+	client := k.clients.of(a)
+	_ = client.load(ctx, a, time.Now()) // unread, its places are not known either
+	client.minted(a, nil, answer.Token.Issued, answer.Received)
 	if err != nil {
 		k.put(a.ID, next)
 		k.Forget(a.ID) // what storage knows joins it as soon as it can be read

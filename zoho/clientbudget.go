@@ -71,10 +71,13 @@ func ParseClientRecord(data []byte) (*ClientRecord, error) {
 	return &r, nil
 }
 
+// clientKey tells clients apart.
+type clientKey struct{ url, id string }
+
 // clientBudgets has one for each client and accounts server.
 type clientBudgets struct {
 	mu    sync.Mutex
-	known map[string]*clientBudget
+	known map[clientKey]*clientBudget
 	// shared counts those in force, so that a read asks for one only if there is any.
 	shared atomic.Int32
 }
@@ -93,7 +96,8 @@ type clientBudget struct {
 	recent []time.Time
 	// refuted is when there were last too many for a limit by client.
 	refuted time.Time
-	// suspect is the grant that was throttled last without being the cause, since then.
+	// suspect is the grant that was throttled last without being the cause, since then. No
+	// other grant got a token by a call that began later.
 	suspect string
 	since   time.Time
 	line    []*waiting
@@ -108,22 +112,34 @@ type waiting struct {
 	told  time.Time // when its turn comes, as it was last told
 }
 
-// clientID identifies the budget of an account's client.
-func (a *Account) clientID() string { return Fingerprint("client", a.Client.AccountsURL, a.Client.ID) }
-
 func (c *clientBudgets) of(a *Account) *clientBudget {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := a.clientID()
+	key := clientKey{a.Client.AccountsURL, a.Client.ID}
+	if b := c.known[key]; b != nil {
+		return b
+	}
 	if c.known == nil {
-		c.known = map[string]*clientBudget{}
+		c.known = map[clientKey]*clientBudget{}
 	}
-	b := c.known[id]
-	if b == nil {
-		b = &clientBudget{id: id, shared: &c.shared}
-		c.known[id] = b
+	if len(c.known) >= knownMost {
+		for other, b := range c.known {
+			if b.idle(time.Now()) {
+				delete(c.known, other)
+			}
+		}
 	}
+	b := &clientBudget{id: Fingerprint("client", key.url, key.id), shared: &c.shared}
+	c.known[key] = b
 	return b
+}
+
+// idle reports whether nothing in memory is missed.
+func (b *clientBudget) idle(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recount(now)
+	return !b.counted && b.pending(now) == nil && len(b.line) == 0
 }
 
 // inForce returns the budget of an account's client while its grants share it, or nil.
@@ -171,14 +187,13 @@ func (b *clientBudget) load(ctx context.Context, a *Account, now time.Time) erro
 	}
 	b.loaded, b.newer = true, newer
 	if r != nil {
-		for i, p := range r.Places { // a process that ended made them
+		for i := range r.Places { // a process that ended made them
 			r.Places[i].Pending = false
-			r.Places[i].At = earlier(p.At, now.Add(2*a.timeout())) // the clock was set back
 		}
 		r.Places = append(r.Places, b.record.Places...)
 		b.record = *r
 	}
-	b.recount(now)
+	b.prune(a, now)
 	return nil
 }
 
@@ -194,11 +209,24 @@ func (b *clientBudget) recount(now time.Time) {
 	}
 }
 
-// prune drops what no longer counts; b.mu is held.
-func (b *clientBudget) prune(l Limits, now time.Time) {
+// prune drops what no longer counts, and bounds what a clock that was ahead has stored; b.mu
+// is held.
+func (b *clientBudget) prune(a *Account, now time.Time) {
+	l := a.Limits
 	over := func(at time.Time) bool { return !at.Add(l.Window + slack).After(now) }
-	b.recent = slices.DeleteFunc(b.recent, over)
+	b.recent = slices.DeleteFunc(b.recent, func(at time.Time) bool { return over(at) || at.After(now.Add(slack)) })
 	b.record.Places = slices.DeleteFunc(b.record.Places, func(p Place) bool { return over(p.At) })
+	for i, p := range b.record.Places {
+		b.record.Places[i].At = earlier(p.At, now.Add(2*a.timeout()))
+	}
+	if most := now.Add(maxShared); b.record.Until.After(most) {
+		b.record.Until = now.Add(firstShared).UTC()
+	}
+	if f := b.record.Failure; f != nil && f.Until.After(now.Add(max(longBlock, l.Window, time.Hour))) {
+		bounded := *f
+		bounded.Until = now.Add(l.Window).UTC()
+		b.record.Failure = &bounded
+	}
 	b.line = slices.DeleteFunc(b.line, func(w *waiting) bool { return now.Sub(w.told) > turnHolds })
 	b.recount(now)
 }
@@ -209,54 +237,74 @@ func (b *clientBudget) prune(l Limits, now time.Time) {
 func (b *clientBudget) wait(a *Account, needed bool, now time.Time) (wait time.Duration, f *Failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.prune(a.Limits, now)
+	b.prune(a, now)
 	return b.turn(a, needed, now)
 }
 
 // turn is wait with b.mu held.
 func (b *clientBudget) turn(a *Account, needed bool, now time.Time) (wait time.Duration, f *Failure) {
 	l := a.Limits
-	if f := b.record.Failure; f != nil {
-		if f.Until.After(now) {
-			return f.Until.Sub(now), f
+	if f = b.record.Failure; f != nil {
+		if wait = f.Until.Sub(now); wait <= 0 {
+			// Whether the block is over, one call tells.
+			if p := b.pending(now); p != nil {
+				wait = max(time.Second, p.At.Sub(now))
+			}
 		}
-		// Whether the block is over, one call tells.
-		if pending := b.pending(); pending != nil {
-			return max(time.Second, pending.At.Sub(now)), f
+		if wait > 0 {
+			if needed {
+				b.stand(a.ID, now.Add(wait))
+			}
+			return wait, f
 		}
-	}
-	taken := make([]time.Time, 0, len(b.record.Places))
-	for _, p := range b.record.Places {
-		taken = append(taken, p.At.Add(l.Window+slack))
 	}
 	if !needed {
-		if len(b.line) > 0 {
-			return max(again, vacancy(taken, l.Mints-spare, now)), nil
+		if wait = vacancy(b.taken(l), l.Mints-spare, now); len(b.line) > 0 {
+			wait = max(again, wait)
 		}
-		return vacancy(taken, l.Mints-spare, now), nil
+		return wait, nil
 	}
 	at := slices.IndexFunc(b.line, func(w *waiting) bool { return w.grant == a.ID })
 	if at < 0 {
 		at = len(b.line)
 	}
-	// The first limit of the line wait for as many places, the next ones for a window more.
-	rounds := at / max(l.Mints, 1)
-	wait = vacancy(taken, l.Mints-at%max(l.Mints, 1), now) + time.Duration(rounds)*(l.Window+slack)
-	switch {
-	case wait <= 0:
-		return 0, nil
-	case at == len(b.line):
-		b.line = append(b.line, &waiting{grant: a.ID, told: now.Add(wait)})
-	default:
-		b.line[at].told = now.Add(wait)
+	// As many as the limit wait for the next places. The others come back after a window, to
+	// show that they still wait.
+	if at >= l.Mints {
+		wait = l.Window + slack
+	} else {
+		wait = vacancy(b.taken(l), l.Mints-at, now)
+	}
+	if wait > 0 {
+		b.stand(a.ID, now.Add(wait))
 	}
 	return wait, nil
 }
 
+// taken returns when each place leaves the window; b.mu is held.
+func (b *clientBudget) taken(l Limits) []time.Time {
+	ends := make([]time.Time, 0, len(b.record.Places))
+	for _, p := range b.record.Places {
+		ends = append(ends, p.At.Add(l.Window+slack))
+	}
+	return ends
+}
+
+// stand notes that a grant waits, and what it was told; b.mu is held.
+func (b *clientBudget) stand(grant string, told time.Time) {
+	for _, w := range b.line {
+		if w.grant == grant {
+			w.told = told
+			return
+		}
+	}
+	b.line = append(b.line, &waiting{grant: grant, told: told})
+}
+
 // pending returns the place of a mint that is under way, or nil; b.mu is held.
-func (b *clientBudget) pending() *Place {
+func (b *clientBudget) pending(now time.Time) *Place {
 	for i, p := range b.record.Places {
-		if p.Pending {
+		if p.Pending && p.At.After(now) {
 			return &b.record.Places[i]
 		}
 	}
@@ -264,9 +312,13 @@ func (b *clientBudget) pending() *Place {
 }
 
 // reserve takes a place for one mint and stores it, or returns a *ThrottledError or a
-// *HeldError. Without a limit that grants share it does nothing and returns a nil place.
+// *HeldError. Without a limit that grants share it does nothing and returns a nil place. front
+// is for an operator, who waits neither in the line nor for a throttle to end.
 func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bool, now, latest time.Time) (*Place, error) {
-	if err := b.load(ctx, a, now); err != nil {
+	if a.Limits.Key == KeyGrant {
+		return nil, nil
+	}
+	if err := b.load(ctx, a, now); err != nil && a.Limits.Key == KeyClient {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -274,13 +326,15 @@ func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bo
 		b.mu.Unlock()
 		return nil, nil
 	}
-	b.prune(a.Limits, now)
-	if front { // an operator's, who does not come back by itself
-		line := b.line
-		b.line = nil
-		defer func() { b.line = append(line, b.line...) }()
+	b.prune(a, now)
+	var wait time.Duration
+	var f *Failure
+	if front {
+		wait = vacancy(b.taken(a.Limits), a.Limits.Mints, now)
+	} else {
+		wait, f = b.turn(a, needed, now)
 	}
-	if wait, f := b.turn(a, needed, now); wait > 0 {
+	if wait > 0 {
 		b.mu.Unlock()
 		if f != nil && f.Until.After(now) {
 			return nil, &HeldError{Failure: *f, Wait: wait}
@@ -292,17 +346,17 @@ func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bo
 	b.record.Places = append(b.record.Places, p)
 	b.mu.Unlock()
 	if err := b.save(ctx, a); err != nil {
-		b.cancel(p)
+		b.ends(p, time.Time{})
 		return nil, err
 	}
 	return &p, nil
 }
 
-// cancel gives a place back whose mint Zoho never received.
-func (b *clientBudget) cancel(p Place) {
+// ends settles a place; zero gives it back, since Zoho never received the mint.
+func (b *clientBudget) ends(p Place, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.settle(p, time.Time{})
+	b.settle(p, at)
 }
 
 // settle puts the moment at which Zoho can have counted a mint in its place, or nothing if it
@@ -318,21 +372,35 @@ func (b *clientBudget) settle(p Place, at time.Time) {
 	}
 }
 
-// minted notes a token. p is the place that was reserved, nil without one.
-func (b *clientBudget) minted(a *Account, p *Place, at time.Time) {
+// minted notes a token. p is the place that was reserved, nil without one; begun is when the
+// call began.
+func (b *clientBudget) minted(a *Account, p *Place, begun, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.prune(a.Limits, at)
+	b.prune(a, at)
 	b.recent = append(b.recent, at)
 	// Windows that begin with their first token allow twice the limit in one that slides.
-	if most := 2 * a.Limits.Mints; len(b.recent) > most {
+	most, within := 2*a.Limits.Mints, 0
+	for _, t := range b.recent {
+		if at.Sub(t) < a.Limits.Window-slack {
+			within++
+		}
+	}
+	if within > most {
 		b.refuted = at
-		b.recent = b.recent[len(b.recent)-most-1:]
+	}
+	if len(b.recent) > 2*most {
+		b.recent = slices.Clone(b.recent[len(b.recent)-2*most:])
+	}
+	if b.suspect != a.ID && begun.After(b.since) {
+		b.suspect = "" // a block of the client would have met this grant too
 	}
 	switch {
 	case p != nil:
 		b.settle(*p, at)
-		b.record.Failure = nil
+		if f := b.record.Failure; f != nil && begun.After(f.Since) {
+			b.record.Failure = nil
+		}
 	case b.inForce(a, at):
 		b.record.Places = append(b.record.Places, Place{At: at, Until: at})
 	}
@@ -340,8 +408,8 @@ func (b *clientBudget) minted(a *Account, p *Place, at time.Time) {
 
 // failed notes a failed mint. It returns the throttle that it makes for all grants of the
 // client, nil if the failure is the grant's or the server's. own counts the grant's own mints
-// in the window.
-func (b *clientBudget) failed(ctx context.Context, a *Account, p *Place, e *Error, own int, now time.Time) *Failure {
+// in the window, begun is when the call began.
+func (b *clientBudget) failed(ctx context.Context, a *Account, p *Place, e *Error, own int, begun, now time.Time) *Failure {
 	b.mu.Lock()
 	if p != nil {
 		at := now
@@ -350,12 +418,12 @@ func (b *clientBudget) failed(ctx context.Context, a *Account, p *Place, e *Erro
 		}
 		b.settle(*p, at)
 	}
-	b.prune(a.Limits, now)
-	if e.Kind != Throttled || !b.inForce(a, now) && !b.explains(a, own, now) {
+	b.prune(a, now)
+	if e.Kind != Throttled || !b.explains(a, own, now) {
 		b.mu.Unlock()
 		return nil
 	}
-	f := throttle(e, b.record.Failure, a.Limits, now)
+	f := throttle(e, b.record.Failure, a.Limits, begun, now)
 	b.record.Failure = f
 	if a.Limits.Key != KeyClient {
 		b.widen(now)
@@ -368,16 +436,17 @@ func (b *clientBudget) failed(ctx context.Context, a *Account, p *Place, e *Erro
 }
 
 // explains reports whether a limit by client explains a throttle that the grant's own count
-// does not; b.mu is held.
+// does not. One throttled grant proves nothing: another program may use its refresh token. Two
+// do, if no other grant got a token in between. b.mu is held.
 func (b *clientBudget) explains(a *Account, own int, now time.Time) bool {
-	if a.Limits.Key == KeyGrant || own >= a.Limits.Mints || now.Sub(b.refuted) < refutedFor {
+	switch {
+	case a.Limits.Key == KeyClient:
+		return true
+	case a.Limits.Key == KeyGrant, own >= a.Limits.Mints, now.Sub(b.refuted) < refutedFor:
 		return false
 	}
-	if len(b.recent) >= a.Limits.Mints {
-		return true
-	}
-	// Other programs use the client as well: two grants are throttled at a time.
-	if b.suspect != "" && b.suspect != a.ID && now.Sub(b.since) < a.Limits.Window {
+	if b.suspect != "" && b.suspect != a.ID && now.Sub(b.since) < a.Limits.Window+slack {
+		b.since = now
 		return true
 	}
 	b.suspect, b.since = a.ID, now
@@ -407,7 +476,7 @@ func (b *clientBudget) save(ctx context.Context, a *Account) error {
 	b.saving.Lock()
 	defer b.saving.Unlock()
 	b.mu.Lock()
-	if b.newer {
+	if b.newer || !b.loaded { // what is stored may say more
 		b.mu.Unlock()
 		return nil
 	}
@@ -424,12 +493,21 @@ func (b *clientBudget) save(ctx context.Context, a *Account) error {
 // ForgetClient drops what is known of a client's mint limit: another node changed it.
 func (k *Keeper) ForgetClient(id string) {
 	k.clients.mu.Lock()
-	b := k.clients.known[id]
-	k.clients.mu.Unlock()
-	if b != nil {
-		b.mu.Lock()
-		b.loaded, b.record = false, ClientRecord{}
-		b.mu.Unlock()
+	defer k.clients.mu.Unlock()
+	for _, b := range k.clients.known {
+		if b.id == id {
+			b.forget(time.Now())
+		}
+	}
+}
+
+// forget drops the record, unless this node is minting: then it writes the record itself.
+func (b *clientBudget) forget(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending(now) == nil {
+		b.loaded, b.newer, b.record = false, false, ClientRecord{}
+		b.recount(now)
 	}
 }
 
@@ -450,7 +528,7 @@ type SharedLimit struct {
 func (b *clientBudget) look(a *Account, now time.Time) *SharedLimit {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.prune(a.Limits, now)
+	b.prune(a, now)
 	s := &SharedLimit{NextMint: now, Waiting: len(b.line), MintsLeft: max(0, a.Limits.Mints-len(b.record.Places))}
 	if a.Limits.Key != KeyClient {
 		s.Until = b.record.Until
@@ -458,11 +536,7 @@ func (b *clientBudget) look(a *Account, now time.Time) *SharedLimit {
 	if f := b.record.Failure; f != nil && f.Until.After(now) {
 		s.Failure, s.MintsLeft, s.NextMint = f, 0, f.Until
 	} else if s.MintsLeft == 0 {
-		taken := make([]time.Time, 0, len(b.record.Places))
-		for _, p := range b.record.Places {
-			taken = append(taken, p.At.Add(a.Limits.Window+slack))
-		}
-		s.NextMint = now.Add(vacancy(taken, a.Limits.Mints, now))
+		s.NextMint = now.Add(vacancy(b.taken(a.Limits), a.Limits.Mints, now))
 	}
 	return s
 }

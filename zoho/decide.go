@@ -211,16 +211,18 @@ func (s *surroundings) free(now time.Time) bool {
 	return wait == 0
 }
 
-// around returns what concerns more than one grant, nil if there is nothing. tried: this read
+// around puts what concerns more than one grant in s, and returns nil if there is nothing. tried: this read
 // has waited for a mint already, and does not wait for another one.
-func (k *Keeper) around(a *Account, now time.Time, tried bool) *surroundings {
+func (k *Keeper) around(a *Account, now time.Time, tried bool, s *surroundings) *surroundings {
 	client := k.clients.inForce(a, now)
 	f, due, first := k.servers.outage(a, now)
 	if f != nil && now.Sub(f.Until) < outageRemembered {
-		return &surroundings{outage: f, due: due || first && !tried, client: client, account: a}
+		*s = surroundings{outage: f, due: due || first && !tried, client: client, account: a}
+		return s
 	}
 	if client != nil {
-		return &surroundings{client: client, account: a}
+		*s = surroundings{client: client, account: a}
+		return s
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type Event struct {
 	// Shared: the throttle concerns all grants of the client. Server: the failure concerns all
 	// grants of the accounts server.
 	Shared, Server bool
-	// Check: the call only asked whether the accounts server answers again.
+	// Check: the call asked whether the accounts server answers again.
 	Check bool
 	// Outage is how long the accounts server did not answer; set when it does again.
 	Outage time.Duration
@@ -112,9 +112,10 @@ func (k *Keeper) Token(ctx context.Context, a *Account, w Want) (Served, error) 
 		if dead != nil && a.Shelf.ReadOnly() {
 			return Served{}, ErrReadOnly
 		}
+		var around surroundings
 		d := decision{mint: true}
 		if dead == nil {
-			d = decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, now, k.around(a, now, flown != nil))
+			d = decide(r, a.Limits, a.Setup, a.Variant, k.epoch(), w, now, k.around(a, now, flown != nil, &around))
 			d.served.warn(doubtful)
 		}
 		d.served.Warm = d.served.Token != nil && !(r.landed > arrived && r.latest(d.served.Token))

@@ -71,11 +71,12 @@ func (k *Keeper) state(a *Account, r *Record) State {
 	if client := k.clients.inForce(a, now); client != nil {
 		s.Shared = client.look(a, now)
 		s.MintsLeft, s.NextMint = min(s.MintsLeft, s.Shared.MintsLeft), later(s.NextMint, s.Shared.NextMint)
-		if f := s.Shared.Failure; f != nil {
+		if f := s.Shared.Failure; f != nil && (s.Failure == nil || s.Failure.Kind != Refused) {
 			s.Failure = f
 		}
 	}
-	if f, _, _ := k.servers.outage(a, now); f != nil && (s.Failure == nil || s.Failure.Kind == Unavailable || !s.Failure.Until.After(now)) {
+	if f, _, _ := k.servers.outage(a, now); f != nil && (s.Failure == nil ||
+		s.Failure.Kind != Refused && now.Sub(f.Until) < outageRemembered && !s.Failure.Until.After(now)) {
 		s.Failure = f
 	}
 	return s

@@ -51,7 +51,10 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 	}
 	queueing, turned := k.calling(ctx)
 	last := r.known(a.Setup, a.Variant)
-	admitted, busy := k.servers.of(a).enter(queueing, a, last != nil && last.Kind == Unavailable, o.regardless)
+	admitted, busy := k.servers.of(a).enter(queueing, a, entry{
+		doubtful: last != nil && last.Kind == Unavailable, regardless: o.regardless,
+		rich: a.Limits.left(r.Places, now) > a.Limits.Mints/2,
+	})
 	turned()
 	called := false
 	if busy == nil {
@@ -98,11 +101,18 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 		}
 		return nil, err
 	}
+	settled := ofClient == nil
+	defer func() {
+		if !settled { // after a panic: Zoho may have counted it
+			client.ends(*ofClient, time.Now())
+		}
+	}()
 	place := Place{At: latest, Until: latest.Add(a.maxLifetime()), Pending: true}
 	r.Places = append(r.Places, place)
 	if err := a.Shelf.Save(ctx, a.ID, r); err != nil {
 		if ofClient != nil {
-			client.cancel(*ofClient)
+			settled = true
+			client.ends(*ofClient, time.Time{})
 		}
 		if dead != nil { // it is believed dead all the same
 			r.settle()
@@ -131,10 +141,16 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 	}
 	if err != nil {
 		own := len(a.Limits.inWindow(r.Places, now, nil)) - 1
-		shared := client.failed(ctx, a, ofClient, AsError(err), own, done)
-		return nil, k.failed(ctx, a, r, AsError(err), now, done, outage, shared)
+		settled = true
+		shared := client.failed(ctx, a, ofClient, AsError(err), own, now, done)
+		err := k.failed(ctx, a, r, AsError(err), now, done, outage, admitted.check, shared)
+		if ended > 0 {
+			k.observe(Event{Account: a, Outage: ended})
+		}
+		return nil, err
 	}
-	client.minted(a, ofClient, done)
+	settled = true
+	client.minted(a, ofClient, now, done)
 	next := r.pruned(a, done)
 	next.minted(answer, a, epoch)
 	next.landed = k.landed.Add(1)
@@ -183,9 +199,9 @@ func (k *Keeper) put(id string, r *Record) {
 }
 
 // failed remembers a failed call and returns its error. outage: the failure is the server's,
-// which remembers it for all grants. shared is a throttle of the client's grants, who
+// which remembers it for all grants. check: it was known before. shared is a throttle of the client's grants, who
 // remember it together.
-func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time, outage bool, shared *Failure) error {
+func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, start, done time.Time, outage, check bool, shared *Failure) error {
 	next := r.pruned(a, done)
 	next.missed(e, a.maxLifetime(), done)
 	if outage || shared != nil {
@@ -196,20 +212,27 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 			until = shared.Until
 		}
 		k.put(a.ID, next)
-		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start), Shared: shared != nil, Server: outage})
+		k.observe(Event{Account: a, Err: e, Until: until, Took: done.Sub(start), Shared: shared != nil, Server: outage && !check, Check: check})
 		return e
 	}
 	f := &Failure{Kind: e.Kind, About: e.About, Code: e.Code, Text: e.Error(), Since: done.UTC(), Setup: a.Setup, Variant: a.Variant}
 	switch e.Kind {
 	case Refused:
 		f.Until = done.Add(refusedFor)
+		if e.About == AboutServer { // a filter that is put right need not be waited for
+			if last := r.known(a.Setup, a.Variant); last != nil && last.About == AboutServer {
+				f.tries = last.tries
+			}
+			f.Until = done.Add(min(time.Minute<<min(f.tries, 10), refusedFor))
+			f.tries++
+		}
 		if a.Grant.RefreshToken != "" && (e.About == AboutGrant || e.About == AboutUser) {
 			// A dead grant takes its access tokens with it. A changed client secret or
 			// an organisation left out kills none.
 			next.Tokens = nil
 		}
 	case Throttled:
-		t := throttle(e, r.known(a.Setup, a.Variant), a.Limits, done)
+		t := throttle(e, r.known(a.Setup, a.Variant), a.Limits, start, done)
 		f.InARow, f.Until = t.InARow, t.Until
 	default:
 		f.Kind = Unavailable
@@ -233,11 +256,16 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 	return e
 }
 
-// throttle is the failure of a throttled call. last is the one before, or nil.
-func throttle(e *Error, last *Failure, l Limits, now time.Time) *Failure {
+// throttle is the failure of a throttled call that began at begun. last is the one before, or
+// nil: one that was not sat out before the call is the same block.
+func throttle(e *Error, last *Failure, l Limits, begun, now time.Time) *Failure {
 	f := &Failure{Kind: Throttled, Text: e.Error(), Since: now.UTC()}
-	if last != nil && last.Kind == Throttled && now.Sub(last.Until) < longBlock {
-		f.InARow = last.InARow + 1
+	if last != nil && last.Kind == Throttled && begun.Sub(last.Until) < longBlock {
+		if f.InARow = last.InARow; !begun.Before(last.Until) {
+			f.InARow++
+		} else {
+			defer func() { f.Until = later(f.Until, last.Until) }()
+		}
 	}
 	switch {
 	case e.RetryAfter > 0:

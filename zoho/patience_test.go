@@ -85,7 +85,7 @@ func TestAfterAnOutageAReaderWithAGoodTokenDoesNotWaitToSeeWhetherItIsOver(t *te
 			}); waited != 0 {
 				t.Errorf("read %d waited %s", i, waited)
 			}
-			w.wantCalls(3 + 2*i) // it is asked, behind the answer: first in vain, then for a token too
+			w.wantCalls(3 + i) // it is asked, behind the answer
 			w.passes(time.Minute)
 		}
 		if served := w.reads(zoho.Want{}); served.Token == first.Token || served.Held {

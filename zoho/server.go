@@ -34,9 +34,16 @@ const (
 	// Both count from the beginning of the last one, so that one that hangs is no longer wait.
 	firstOutageWait = time.Second
 	maxOutageWait   = 8 * time.Second
-	// mintAsCheck is how long after the last mint one more is the check: for a server, or a
-	// proxy before it, that answers mints alone. That costs a grant four of ten mints at most.
-	mintAsCheck = 150 * time.Second
+	// mintAsCheck is how long after the last mint one more is the check, if its grant has more
+	// than half of its mints left: a server, or a proxy before it, may answer mints alone.
+	// lateMintAsCheck is the same for every grant: it leaves six of ten mints.
+	mintAsCheck     = 30 * time.Second
+	lateMintAsCheck = 150 * time.Second
+	// misledBy is how many grants in a row fail right after a check passed, until checks are
+	// no longer believed: something before the server answers them.
+	misledBy = 3
+	// knownMost is how many servers are known before those that nobody uses are dropped.
+	knownMost = 64
 	// maxRetryAfter bounds what a Retry-After header may ask for with an outage.
 	maxRetryAfter = time.Minute
 	// outageRemembered is how long after its last wait an outage is told to readers. Nobody
@@ -82,14 +89,21 @@ type server struct {
 	answered time.Time // when the last one came
 	tried    time.Time // when a mint was last admitted
 	checked  time.Time // when a check last passed
-	check    chan struct{}
-	outage   *outage
+	// misled counts grants in a row whose mint failed right after a check passed; misledLast is
+	// the last of them.
+	misled     int
+	misledLast string
+	check      chan struct{}
+	outage     *outage
 }
 
 // outage is a time in which a server does not answer.
 type outage struct {
 	failure Failure // Since is when it began, Until when the next check may begin
-	tries   int
+	// until is failure.Until, and begun Since, in the process's own time: a clock that is set
+	// does not change them.
+	until, begun time.Time
+	tries        int
 }
 
 // turn is the place of one mint in the queue. admitted gets its result: nil, or errNotAdmitted.
@@ -119,8 +133,8 @@ func (s *servers) of(a *Account) *server {
 	if s.known == nil {
 		s.known = map[serverKey]*server{}
 	}
-	for other, v := range s.known { // a setup that was replaced
-		if other.url == key.url && v.idle() {
+	for other, v := range s.known { // a setup that was replaced, or more than a mount needs
+		if (other.url == key.url || len(s.known) >= knownMost) && v.idle() {
 			delete(s.known, other)
 		}
 	}
@@ -158,22 +172,32 @@ func (s *servers) outage(a *Account, now time.Time) (f *Failure, due, first bool
 	if v.outage == nil {
 		return nil, false, false
 	}
-	return v.held(now), v.check == nil && !v.outage.failure.Until.After(now), v.outage.tries == 1
+	return v.held(now), v.check == nil && !v.outage.until.After(now), v.outage.tries == 1
 }
 
 // held returns the failure that is waited out; s.mu is held and there is an outage.
 func (s *server) held(now time.Time) *Failure {
 	f := s.outage.failure
+	f.Until = now.Add(s.outage.until.Sub(now))
 	if s.check != nil { // its result is soon there
 		f.Until = later(f.Until, now.Add(2*time.Second))
 	}
 	return &f
 }
 
-// enter admits one mint, as soon as there is room and the server answers. doubtful asks for a
-// check first: the grant's last call failed. regardless admits it even in an outage. Errors:
-// ErrBusy, a *HeldError during an outage, and the context's own.
-func (s *server) enter(ctx context.Context, a *Account, doubtful, regardless bool) (*admission, error) {
+// entry tells who asks for admission.
+type entry struct {
+	// doubtful asks for a check first: the grant's last call failed.
+	doubtful bool
+	// regardless asks even in an outage.
+	regardless bool
+	// rich: more than half of the grant's mints are left.
+	rich bool
+}
+
+// enter admits one mint, as soon as there is room and the server answers. Errors: ErrBusy, a
+// *HeldError during an outage, and the context's own.
+func (s *server) enter(ctx context.Context, a *Account, by entry) (*admission, error) {
 	admitted := &admission{server: s}
 	queue, cancel := context.WithTimeout(ctx, a.timeout())
 	defer cancel()
@@ -184,7 +208,7 @@ func (s *server) enter(ctx context.Context, a *Account, doubtful, regardless boo
 		}
 		s.mu.Lock()
 		now := time.Now()
-		if regardless || s.outage == nil && (!doubtful || now.Sub(s.checked) < checkHolds) {
+		if by.regardless || s.outage == nil && (!by.doubtful || now.Sub(s.checked) < checkHolds) {
 			t := s.admit(now)
 			admitted.answers, admitted.checked = s.answers, now.Sub(s.checked) < checkHolds
 			s.mu.Unlock()
@@ -210,13 +234,19 @@ func (s *server) enter(ctx context.Context, a *Account, doubtful, regardless boo
 			held = s.held(now)
 		}
 		if check == nil && (!failing || !held.Until.After(now)) {
-			s.check = make(chan struct{})
-			if failing && now.Sub(s.tried) >= mintAsCheck {
+			misled, since := s.misled >= misledBy, now.Sub(s.tried)
+			switch {
+			case failing && (since >= lateMintAsCheck || by.rich && (misled || since >= mintAsCheck)):
+				s.check = make(chan struct{})
 				s.under++
 				s.tried, admitted.check, admitted.answers = now, true, s.answers
 				s.mu.Unlock()
 				return admitted, nil
+			case failing && misled: // another grant's mint will tell
+				s.mu.Unlock()
+				return nil, &HeldError{Failure: *held, Wait: maxOutageWait}
 			}
+			s.check = make(chan struct{})
 			s.mu.Unlock()
 			s.look(ctx, a)
 			continue
@@ -313,7 +343,7 @@ func (s *server) look(ctx context.Context, a *Account) {
 			s.answers++
 			event.Outage = s.works(now)
 		case ctx.Err() == nil && e != nil:
-			s.fails(a, e, begun, now)
+			event.Server = s.fails(a, e, begun, now)
 			event.Err, event.Until = e, s.outage.failure.Until
 		}
 		close(s.check)
@@ -324,25 +354,38 @@ func (s *server) look(ctx context.Context, a *Account) {
 		}
 	}()
 	err := a.Client.Reachable(ctx)
-	e, passed = AsError(err), err == nil
+	e = AsError(err)
+	passed = err == nil || e != nil && e.Kind == Throttled // too many checks: it answers
 }
 
 // done ends an admission with the result of its mint. It reports whether a failure was the
-// server's: no other call was answered since, and no check passed right before. A failure
-// of one grant at a server that answers is the grant's. ended is the length of an outage
-// that this answer ended.
+// server's: no other call was answered since, and no check that is believed passed right
+// before. A failure of one grant at a server that answers is the grant's. ended is the length
+// of an outage that this answer ended.
 func (m *admission) done(a *Account, e *Error, now time.Time) (server bool, ended time.Duration) {
 	s := m.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.under--
 	switch {
-	case e == nil || e.Kind != Unavailable:
+	case e == nil || e.Kind != Unavailable && e.About != AboutServer:
 		s.answers++
-		s.answered = now
+		s.answered, s.misled = now, 0
 		s.limit = min(atOnce, s.limit+1)
 		ended = s.works(now)
-	case m.check, s.answers == m.answers && !m.checked:
+	case m.check:
+		server = e.Kind == Unavailable
+		s.fails(a, e, now, now)
+	case e.Kind != Unavailable: // a page of something else, such as a filter
+	case s.answers != m.answers: // others were answered since
+	case m.checked && s.misled < misledBy:
+		if s.misledLast != a.ID {
+			s.misled, s.misledLast = s.misled+1, a.ID
+		}
+		if server = s.misled >= misledBy; server {
+			s.fails(a, e, now, now)
+		}
+	default:
 		server = true
 		s.fails(a, e, now, now)
 	}
@@ -374,7 +417,7 @@ func (s *server) works(now time.Time) time.Duration {
 	if s.outage == nil {
 		return 0
 	}
-	length := now.Sub(s.outage.failure.Since)
+	length := now.Sub(s.outage.begun)
 	s.outage = nil
 	s.limit = min(atOnce, s.under+startAtOnce)
 	s.failing.Add(-1)
@@ -382,14 +425,15 @@ func (s *server) works(now time.Time) time.Duration {
 }
 
 // fails begins an outage or prolongs it; s.mu is held. Mints that began before it and fail
-// later do not prolong it: they tell nothing new. begun is when the call began.
-func (s *server) fails(a *Account, e *Error, begun, now time.Time) {
+// later do not prolong it: they tell nothing new. begun is when the call began. first reports
+// that an outage begins.
+func (s *server) fails(a *Account, e *Error, begun, now time.Time) (first bool) {
 	o := s.outage
 	if o != nil && s.check == nil {
-		return
+		return false
 	}
-	if o == nil {
-		o = &outage{failure: Failure{Since: now.UTC()}}
+	if first = o == nil; first {
+		o = &outage{failure: Failure{Since: now.UTC()}, begun: now}
 		s.outage = o
 		s.failing.Add(1)
 		for _, t := range s.waiting {
@@ -400,7 +444,9 @@ func (s *server) fails(a *Account, e *Error, begun, now time.Time) {
 	wait := min(firstOutageWait<<min(o.tries, 10), maxOutageWait)
 	wait = max(wait*3/4+rand.N(wait/4)-now.Sub(begun), firstOutageWait*3/4, min(e.RetryAfter, maxRetryAfter))
 	o.tries++
+	o.until = now.Add(wait)
 	o.failure = Failure{
-		Kind: Unavailable, Code: e.Code, Text: e.Error(), Since: o.failure.Since, Until: now.Add(wait).UTC(), Setup: a.Setup,
+		Kind: Unavailable, Code: e.Code, Text: e.Error(), Since: o.failure.Since, Until: o.until.UTC(), Setup: a.Setup,
 	}
+	return first
 }
