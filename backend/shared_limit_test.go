@@ -14,7 +14,7 @@ import (
 )
 
 // throttledByClient connects credentials, and reads them until Zoho, which counts by client,
-// throttles one.
+// throttles two.
 func throttledByClient(m *mount, settings data) {
 	m.configure(settings)
 	m.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes = -1 })
@@ -23,7 +23,7 @@ func throttledByClient(m *mount, settings data) {
 	}
 	passes(2 * time.Hour)
 	m.zoho.Knobs(func(k *zohotest.Knobs) { k.MintKey = zohotest.PerClient })
-	for i := range 11 {
+	for i := range 12 {
 		_, _ = m.try(logical.ReadOperation, fmt.Sprint("creds/c", i), nil)
 	}
 	m.zoho.Reset() // the throttle was to come
