@@ -46,6 +46,9 @@ func (k *Keeper) Look(ctx context.Context, a *Account) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	if a.Limits.Key != KeyGrant {
+		_ = k.clients.of(a).load(ctx, a, time.Now()) // unread, its limit is not shown
+	}
 	s := k.state(a, r)
 	s.Moved = a != asked
 	return s, nil
