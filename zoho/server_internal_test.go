@@ -26,10 +26,8 @@ func answered(status int, body string) *http.Response {
 
 const aToken = `{"access_token":"t","expires_in":3600}`
 
-type memoryShelf struct {
-	mu      sync.Mutex
-	records map[string]*Record
-}
+// memoryShelf stores nothing.
+type memoryShelf struct{}
 
 func (s *memoryShelf) Load(context.Context, string) (*Record, error) { return nil, nil }
 func (s *memoryShelf) Save(context.Context, string, *Record) error   { return nil }
@@ -48,8 +46,7 @@ func anAccount(i int, url string, transport http.RoundTripper) *Account {
 	}
 }
 
-// The times of an outage have no monotonic clock reading (UTC strips it), so a clock that is
-// set back by an hour moves them an hour into the future. An outage lives in memory only and
+// A clock that is set back moves stored times into the future. An outage lives in memory only and
 // its wait is at most a minute, so more than that is never right.
 func TestAClockThatIsSetBackDoesNotProlongAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
