@@ -89,7 +89,7 @@ func TestBenchMeasuresEachPartAndWritesAPage(t *testing.T) {
 			t.Errorf("%s: %d calls to Zoho", storm.About, storm.Calls)
 		}
 	}
-	if crowd := found.Storms[3]; crowd.Failed > 0 || crowd.AtOnce > 64 || crowd.Connections > 64 {
+	if crowd := found.Storms[3]; crowd.Failed > 0 || crowd.AtOnce > 128 || crowd.Connections > 128 {
 		t.Errorf("%s: %+v", crowd.About, crowd)
 	}
 	page, err := os.ReadFile(filepath.Join(out, "performance.md"))

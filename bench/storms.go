@@ -39,7 +39,7 @@ type Storm struct {
 	Took        time.Duration // until the last one was answered
 	P50, P99    time.Duration
 	Failed      int
-	Calls       int64 // that reached Zoho
+	Calls       int64 // that reached Zoho, without checks of whether it answers
 	AtOnce      int64 // of these, at most
 	Connections int64 // to Zoho that were opened
 	RaftWrites  int64
@@ -188,6 +188,16 @@ func (o *options) storms(s *server, z *simulated) ([]Storm, error) {
 	z.failing.Store(false)
 	if err != nil {
 		return nil, err
+	}
+	// The next storm is not to begin with an outage.
+	for range 20 {
+		if err = s.ask("GET", engineName+"/creds/"+failing, nil, nil); err == nil {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("Zoho answers again, and the engine does not: %w", err)
 	}
 	z.delay.Store(int64(2 * time.Second))
 	if err := crowd(Storm{About: "one cold credential; Zoho hangs for 2 s; warm readers beside"}, true, to(hanging)); err != nil {
