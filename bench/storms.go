@@ -197,7 +197,7 @@ func (o *options) storms(s *server, z *simulated) ([]Storm, error) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Zoho answers again, and the engine does not: %w", err)
+		return nil, fmt.Errorf("the engine gives no token although Zoho answers again: %w", err)
 	}
 	z.delay.Store(int64(2 * time.Second))
 	if err := crowd(Storm{About: "one cold credential; Zoho hangs for 2 s; warm readers beside"}, true, to(hanging)); err != nil {
