@@ -350,12 +350,19 @@ func (s *server) look(ctx context.Context, a *Account) {
 		s.check = nil
 		s.mu.Unlock()
 		if event.Err != nil || event.Outage > 0 {
-			s.observe(event)
+			go s.tell(event) // the mint that follows does not wait for a log line
 		}
 	}()
 	err := a.Client.Reachable(ctx)
 	e = AsError(err)
 	passed = err == nil || e != nil && e.Kind == Throttled // too many checks: it answers
+}
+
+// tell observes an event. A panic in a goroutine of its own would take every mount of the
+// plugin with it.
+func (s *server) tell(e Event) {
+	defer func() { _ = recover() }()
+	s.observe(e)
 }
 
 // done ends an admission with the result of its mint. It reports whether a failure was the

@@ -57,6 +57,7 @@ func TestAnOutageLeavesAGrantHalfOfItsMints(t *testing.T) {
 		w.zoho.ClearFaults()
 		w.passes(20 * time.Second)
 		w.reads(zoho.Want{MaxAge: time.Hour})
+		synctest.Wait()
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(w.outages) != 1 || w.outages[0] < 10*time.Minute {
@@ -256,5 +257,36 @@ func TestAServerThatAnswersMintsAloneIsFoundAgain(t *testing.T) {
 		if s.calls > 15 {
 			t.Errorf("%d mints during the outage", s.calls)
 		}
+	})
+}
+
+func TestNoMintWaitsBehindALogLineAboutACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &failingServer{kind: "503", begin: time.Now(), end: time.Now().Add(time.Second), minted: map[string][]time.Time{}}
+		read := make(chan struct{})
+		k := zoho.NewKeeper(10, func(e zoho.Event) {
+			if e.Check || e.Outage > 0 { // nobody reads the log
+				<-read
+			}
+		})
+		a := crowd(1, "accounts.example", s)[0]
+		got := make(chan struct{})
+		go func() {
+			defer close(got)
+			for {
+				_, err := k.Token(t.Context(), a, zoho.Want{MaxAge: time.Hour})
+				if err == nil {
+					return
+				}
+				time.Sleep(comeBack(t, err))
+			}
+		}()
+		select {
+		case <-got:
+		case <-time.After(5 * time.Second):
+			t.Error("a read waits for a log line")
+		}
+		close(read)
+		<-got
 	})
 }
