@@ -259,7 +259,7 @@ func (b *clientBudget) turn(a *Account, needed bool, now time.Time) (wait time.D
 		}
 	}
 	if !needed {
-		if wait = vacancy(b.taken(l), l.Mints-spare, now); len(b.line) > 0 {
+		if wait = vacancy(l.inWindow(b.record.Places, now, nil), l.Mints-spare, now); len(b.line) > 0 {
 			wait = max(again, wait)
 		}
 		return wait, nil
@@ -273,21 +273,12 @@ func (b *clientBudget) turn(a *Account, needed bool, now time.Time) (wait time.D
 	if at >= l.Mints {
 		wait = l.Window + slack
 	} else {
-		wait = vacancy(b.taken(l), l.Mints-at, now)
+		wait = vacancy(l.inWindow(b.record.Places, now, nil), l.Mints-at, now)
 	}
 	if wait > 0 {
 		b.stand(a.ID, now.Add(wait))
 	}
 	return wait, nil
-}
-
-// taken returns when each place leaves the window; b.mu is held.
-func (b *clientBudget) taken(l Limits) []time.Time {
-	ends := make([]time.Time, 0, len(b.record.Places))
-	for _, p := range b.record.Places {
-		ends = append(ends, p.At.Add(l.Window+slack))
-	}
-	return ends
 }
 
 // stand notes that a grant waits, and what it was told; b.mu is held.
@@ -330,7 +321,7 @@ func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bo
 	var wait time.Duration
 	var f *Failure
 	if front {
-		wait = vacancy(b.taken(a.Limits), a.Limits.Mints, now)
+		wait = vacancy(a.Limits.inWindow(b.record.Places, now, nil), a.Limits.Mints, now)
 	} else {
 		wait, f = b.turn(a, needed, now)
 	}
@@ -536,7 +527,7 @@ func (b *clientBudget) look(a *Account, now time.Time) *SharedLimit {
 	if f := b.record.Failure; f != nil && f.Until.After(now) {
 		s.Failure, s.MintsLeft, s.NextMint = f, 0, f.Until
 	} else if s.MintsLeft == 0 {
-		s.NextMint = now.Add(vacancy(b.taken(a.Limits), a.Limits.Mints, now))
+		s.NextMint = now.Add(vacancy(a.Limits.inWindow(b.record.Places, now, nil), a.Limits.Mints, now))
 	}
 	return s
 }

@@ -64,19 +64,7 @@ func TestOneGrantThatIsUsedElsewhereDegradesNoOther(t *testing.T) {
 					a.Limits.Key = key
 					apps.Go(func() {
 						time.Sleep(time.Duration(i) * 50 * time.Second) // spread over an hour
-						since := time.Now()
-						for time.Now().Before(end) {
-							fates[i].reads++
-							served, err := k.Token(t.Context(), a, zoho.Want{MaxAge: 55 * time.Minute, MinTTL: 5 * time.Minute})
-							if err != nil {
-								fates[i].failed++
-								fates[i].without = max(fates[i].without, time.Since(since))
-								time.Sleep(comeBack(t, err))
-								continue
-							}
-							since = served.Token.Expires
-							time.Sleep(max(5*time.Second, time.Until(served.Next)))
-						}
+						fates[i].meet(t, k, a, zoho.Want{MaxAge: 55 * time.Minute, MinTTL: 5 * time.Minute}, end)
 					})
 				}
 				apps.Wait()

@@ -53,23 +53,28 @@ func (f *fleet) live(t *testing.T, length time.Duration, want zoho.Want) []fate 
 	for i, a := range f.accounts {
 		apps.Go(func() {
 			time.Sleep(time.Duration(i) * 200 * time.Millisecond)
-			since := time.Now()
-			for time.Now().Before(end) {
-				fates[i].reads++
-				served, err := f.keeper.Token(t.Context(), a, want)
-				if err != nil {
-					fates[i].failed++
-					fates[i].without = max(fates[i].without, time.Since(since))
-					time.Sleep(comeBack(t, err))
-					continue
-				}
-				since = served.Token.Expires
-				time.Sleep(max(5*time.Second, time.Until(served.Next)))
-			}
+			fates[i].meet(t, f.keeper, a, want, end)
 		})
 	}
 	apps.Wait()
 	return fates
+}
+
+// meet lets an app read an account until end. It comes back when it is told.
+func (f *fate) meet(t *testing.T, k *zoho.Keeper, a *zoho.Account, want zoho.Want, end time.Time) {
+	since := time.Now()
+	for time.Now().Before(end) {
+		f.reads++
+		served, err := k.Token(t.Context(), a, want)
+		if err != nil {
+			f.failed++
+			f.without = max(f.without, time.Since(since))
+			time.Sleep(comeBack(t, err))
+			continue
+		}
+		since = served.Token.Expires
+		time.Sleep(max(5*time.Second, time.Until(served.Next)))
+	}
 }
 
 // knobs of the throttle, whose details Zoho does not document.

@@ -135,6 +135,11 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 		return nil, ErrClosed // Zoho did not fail, and the place is stored
 	}
 	outage, ended := false, time.Duration(0)
+	defer func() { // last: what must happen waits behind no log line
+		if ended > 0 {
+			k.observe(Event{Account: a, Outage: ended})
+		}
+	}()
 	if done.Before(latest) { // else storage left no time for the call
 		called = true
 		outage, ended = admitted.done(a, AsError(err), done)
@@ -143,11 +148,7 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 		own := len(a.Limits.inWindow(r.Places, now, nil)) - 1
 		settled = true
 		shared := client.failed(ctx, a, ofClient, AsError(err), own, now, done)
-		err := k.failed(ctx, a, r, AsError(err), now, done, outage, admitted.check, shared)
-		if ended > 0 {
-			k.observe(Event{Account: a, Outage: ended})
-		}
-		return nil, err
+		return nil, k.failed(ctx, a, r, AsError(err), now, done, outage, admitted.check, shared)
 	}
 	settled = true
 	client.minted(a, ofClient, now, done)
@@ -158,9 +159,6 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 	token, err := k.save(ctx, a, next)
 	// Last: what must happen waits behind no log line.
 	k.observe(Event{Account: a, Token: answer.Token, Took: done.Sub(now)})
-	if ended > 0 {
-		k.observe(Event{Account: a, Outage: ended})
-	}
 	return token, err
 }
 
@@ -260,12 +258,13 @@ func (k *Keeper) failed(ctx context.Context, a *Account, r *Record, e *Error, st
 // nil: one that was not sat out before the call is the same block.
 func throttle(e *Error, last *Failure, l Limits, begun, now time.Time) *Failure {
 	f := &Failure{Kind: Throttled, Text: e.Error(), Since: now.UTC()}
-	if last != nil && last.Kind == Throttled && begun.Sub(last.Until) < longBlock {
-		if f.InARow = last.InARow; !begun.Before(last.Until) {
-			f.InARow++
-		} else {
-			defer func() { f.Until = later(f.Until, last.Until) }()
-		}
+	again := last != nil && last.Kind == Throttled && begun.Sub(last.Until) < longBlock
+	same := again && begun.Before(last.Until)
+	if again {
+		f.InARow = last.InARow
+	}
+	if again && !same {
+		f.InARow++
 	}
 	switch {
 	case e.RetryAfter > 0:
@@ -275,6 +274,9 @@ func throttle(e *Error, last *Failure, l Limits, begun, now time.Time) *Failure 
 		f.Until = now.Add(max(longBlock, l.Window)).UTC()
 	default:
 		f.Until = now.Add(l.Window).UTC()
+	}
+	if same {
+		f.Until = later(f.Until, last.Until)
 	}
 	return f
 }
