@@ -98,8 +98,8 @@ func TestATokenOfACodeThatCannotBeStoredIsToldAndStoredByTheNextRead(t *testing.
 			if err := w.adopts(stored); err != nil {
 				t.Errorf("%s fails: the connect failed with %v", name, err)
 			}
-			if len(w.events) != 1 || !errors.Is(w.events[0].Err, errStorage) || zoho.AsError(w.events[0].Err) != nil {
-				t.Errorf("%s fails: told was %+v", name, w.events)
+			if events := w.events(); len(events) != 1 || !errors.Is(events[0].Err, errStorage) || zoho.AsError(events[0].Err) != nil {
+				t.Errorf("%s fails: told was %+v", name, events)
 			}
 			if served := w.reads(zoho.Want{}); served.Token.AccessToken != w.first.Token.AccessToken {
 				t.Errorf("%s fails: the token of the code was lost", name)

@@ -61,8 +61,8 @@ type Keeper struct {
 	epochs atomic.Pointer[Epochs]
 }
 
-// NewKeeper returns a Keeper that holds up to size records in memory, and tells
-// observe, which must not block, what happens. observe may be nil.
+// NewKeeper returns a Keeper that holds up to size records in memory, and tells observe what
+// happens. observe must not block, and is called by several goroutines at once. It may be nil.
 func NewKeeper(size int, observe func(Event)) *Keeper {
 	records, err := lru.New[string, *Record](max(size, 1))
 	if err != nil {

@@ -6,7 +6,6 @@ package zoho_test
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-zoho/zoho"
@@ -190,10 +189,8 @@ func TestFailuresOfOneGrantAreWaitedOutDoublingAndLeaveAMintForTheEnd(t *testing
 		w.reads(zoho.Want{})
 		w.failsMints(zohotest.Refuse, 1)
 		w.reads(zoho.Want{}) // served on
-		synctest.Wait()
-		w.mu.Lock()
-		last := w.events[len(w.events)-1]
-		w.mu.Unlock()
+		events := w.events()
+		last := events[len(events)-1]
 		if wait := time.Until(last.Until); wait > time.Second {
 			t.Errorf("after a success the first failure is waited out for %s", wait)
 		}
@@ -267,9 +264,7 @@ func TestNoErrorOrEventHoldsASecret(t *testing.T) {
 			texts = append(texts, w.wantHeld(err).Error())
 			w.passes(20 * time.Minute)
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, e := range w.events {
+		for _, e := range w.events() {
 			texts = append(texts, e.Err.Error())
 		}
 		for _, text := range texts {

@@ -348,7 +348,7 @@ func TestARefusalThatCouldNotBeStoredIsToldAndBelievedWhateverTheCacheHolds(t *t
 		})
 		_, err := w.read(zoho.Want{})
 		w.wantHeld(err)
-		if !slices.ContainsFunc(w.events, func(e zoho.Event) bool { return errors.Is(e.Err, errStorage) }) {
+		if !slices.ContainsFunc(w.events(), func(e zoho.Event) bool { return errors.Is(e.Err, errStorage) }) {
 			t.Error("nobody was told that storage failed")
 		}
 		w.disk.set(func(d *disk) { d.saving = nil })

@@ -181,29 +181,16 @@ func TestAnOutageThatACheckFoundIsToldAndItsEndToo(t *testing.T) {
 				return grants(n, r)
 			},
 		}
-		var mu sync.Mutex
-		var begun, ended int
-		k := zoho.NewKeeper(100, func(e zoho.Event) {
-			mu.Lock()
-			defer mu.Unlock()
-			if e.Outage > 0 {
-				ended++
-			}
-			if e.Err != nil && e.Server {
-				begun++
-			}
-		})
+		var told told
+		k := zoho.NewKeeper(100, told.observes)
 		a := crowd(1, "accounts.example", s)[0]
 		// The first failure is the server's, the second one, right after a check, the grant's.
 		for range 2 {
 			_, err := k.Token(t.Context(), a, zoho.Want{MaxAge: time.Hour})
 			time.Sleep(comeBack(t, err))
 		}
-		mu.Lock()
-		first, firstEnd := begun, ended
-		mu.Unlock()
-		if first != 1 || firstEnd != 1 {
-			t.Fatalf("the first outage: %d beginnings, %d ends", first, firstEnd)
+		if begun, ended := told.begun(), told.ended(); len(begun) != 1 || len(ended) != 1 {
+			t.Fatalf("the first outage: %d beginnings, %d ends", len(begun), len(ended))
 		}
 		down = true
 		time.Sleep(time.Minute)
@@ -214,13 +201,13 @@ func TestAnOutageThatACheckFoundIsToldAndItsEndToo(t *testing.T) {
 			}
 			time.Sleep(comeBack(t, err))
 		}
-		if begun != 2 {
-			t.Errorf("a second outage went on for a minute and more, and no event says that the server fails (server events: %d)", begun)
+		if n := len(told.begun()); n != 2 {
+			t.Errorf("a second outage went on for a minute and more, and no event says that the server fails (server events: %d)", n)
 		}
 		// It ends with an operator's call that Zoho refuses: an answer.
 		down, refuses = false, true
 		_, _ = k.Prove(t.Context(), a)
-		if ended != 2 {
+		if len(told.ended()) != 2 {
 			t.Errorf("the second outage ended with a refusal, and no event says so")
 		}
 	})

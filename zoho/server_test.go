@@ -58,10 +58,8 @@ func TestAnOutageLeavesAGrantHalfOfItsMints(t *testing.T) {
 		w.passes(20 * time.Second)
 		w.reads(zoho.Want{MaxAge: time.Hour})
 		synctest.Wait()
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if len(w.outages) != 1 || w.outages[0] < 10*time.Minute {
-			t.Errorf("told of outages of %v", w.outages)
+		if ended := w.ended(); len(ended) != 1 || ended[0].Outage < 10*time.Minute {
+			t.Errorf("told of outages: %v", ended)
 		}
 	})
 }
@@ -114,12 +112,8 @@ func TestFailuresOfOneGrantDoNotHoldUpOthers(t *testing.T) {
 func TestACallThatHungDoesNotBeginTheNextOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &failingServer{kind: "hang", begin: time.Now(), end: time.Now().Add(14 * time.Second), minted: map[string][]time.Time{}}
-		var outages []time.Duration
-		k := zoho.NewKeeper(100, func(e zoho.Event) {
-			if e.Outage > 0 {
-				outages = append(outages, e.Outage)
-			}
-		})
+		var told told
+		k := zoho.NewKeeper(100, told.observes)
 		var readers sync.WaitGroup
 		for i, a := range crowd(8, "accounts.example", s) { // they hang until 10 to 13.5 s
 			readers.Go(func() {
@@ -134,8 +128,8 @@ func TestACallThatHungDoesNotBeginTheNextOutage(t *testing.T) {
 			})
 		}
 		readers.Wait()
-		if len(outages) != 1 {
-			t.Errorf("outages of %v", outages)
+		if ended := told.ended(); len(ended) != 1 {
+			t.Errorf("told of outages: %v", ended)
 		}
 	})
 }

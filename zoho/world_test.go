@@ -32,10 +32,7 @@ type world struct {
 	// first is the answer that connected the account.
 	first zoho.Answer
 
-	mu     sync.Mutex
-	events []zoho.Event
-	// outages are the lengths of those that ended.
-	outages []time.Duration
+	told
 }
 
 // inBubble runs a test in a world whose account was connected long ago: no token
@@ -117,14 +114,44 @@ func (w *world) restart() {
 	w.account.Shelf = w.shelf
 }
 
-func (w *world) observes(e zoho.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if e.Outage > 0 {
-		w.outages = append(w.outages, e.Outage)
-		return
+// told collects what a keeper in a bubble tells. A keeper tells from several goroutines, and
+// some of it after the read that it is about has ended.
+type told struct {
+	mu   sync.Mutex
+	told []zoho.Event
+}
+
+func (t *told) observes(e zoho.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.told = append(t.told, e)
+}
+
+// events is what was told when nothing is left to tell, without the ends of outages.
+func (t *told) events() []zoho.Event {
+	return t.those(func(e zoho.Event) bool { return e.Outage == 0 })
+}
+
+// ended is the outages that ended.
+func (t *told) ended() []zoho.Event {
+	return t.those(func(e zoho.Event) bool { return e.Outage > 0 })
+}
+
+// begun is the failures that were the server's.
+func (t *told) begun() []zoho.Event {
+	return t.those(func(e zoho.Event) bool { return e.Err != nil && e.Server })
+}
+
+func (t *told) those(which func(zoho.Event) bool) (those []zoho.Event) {
+	synctest.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.told {
+		if which(e) {
+			those = append(those, e)
+		}
 	}
-	w.events = append(w.events, e)
+	return those
 }
 
 // changeAccount replaces the account by a changed copy, as a write to config does.
