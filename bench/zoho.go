@@ -44,8 +44,8 @@ func startZoho() (*simulated, error) {
 		return nil, err
 	}
 	z.url = "http://" + l.Addr().String()
-	z.SetURL("us", z.url)
-	handler := z.Handler("us")
+	z.SetURL("us", zohotest.AccountsServer, z.url)
+	handler := z.Handler("us", zohotest.AccountsServer)
 	z.server = &http.Server{
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {

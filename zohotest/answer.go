@@ -25,6 +25,8 @@ type answer struct {
 	header      http.Header
 	body        []byte
 	issued      []*bool // delivered marks of the tokens in it
+	told        []*bool // set when the answer arrives: the client knows what is over
+	refused     bool    // Zoho refused the call for good
 	text        string  // of an error page, for [Simulator.Authorize]
 	failed      bool    // it is an error page, whatever its status
 	tear        torn
@@ -68,6 +70,12 @@ func zohoHeader(name, value string) http.Header {
 	}
 }
 
+// tells sets a mark once the answer has arrived.
+func (a answer) tells(mark *bool) answer {
+	a.told = append(a.told, mark)
+	return a
+}
+
 // with sets a cookie besides.
 func (a answer) with(cookie *http.Cookie) answer {
 	a.header.Add("Set-Cookie", cookie.String())
@@ -91,7 +99,9 @@ func (s *Simulator) oauthError(code string) answer {
 // refuse is oauthError, counted.
 func (s *Simulator) refuse(code string) answer {
 	s.counts.Refused++
-	return s.oauthError(code)
+	a := s.oauthError(code)
+	a.refused = true
+	return a
 }
 
 // A throttleAnswer has its fields in the order of captured answers.

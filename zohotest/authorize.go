@@ -15,6 +15,12 @@ import (
 // Zoho's page talks to addresses nobody else needs.
 const approvePath = "/oauth/v2/approve"
 
+// isAuthPath says whether a consent begins at a path.
+func isAuthPath(path string) bool {
+	_, rest, portal := portalPath(path)
+	return path == authPath || path == orgAuthPath || path == extraScopePath || portal && rest == "/auth"
+}
+
 // A consentRequest is a valid request for consent.
 type consentRequest struct {
 	path     string // authPath, orgAuthPath or extraScopePath
@@ -70,7 +76,8 @@ func (s *Simulator) errorPage(title, text string) answer {
 func (s *Simulator) readConsentRequest(at *site, path, raw string) (req consentRequest, a answer, ok bool) {
 	q, _ := url.ParseQuery(raw)
 	client := s.clients[q.Get("client_id")]
-	if client == nil || !client.enabled(at) || !s.mayAsk(client, path) {
+	portal, _, _ := portalPath(path)
+	if client == nil || !client.enabled(at) || client.Portal != portal || !s.mayAsk(client, path) {
 		return req, s.errorPage("Invalid Client", "The client ID does not exist at this data centre."), false
 	}
 	kind := q.Get("response_type")
@@ -182,7 +189,11 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 		params = append(params, "location="+home.Name)
 	}
 	if !s.knobs.OmitAccountsServer && !consent.NoAccountsServer {
-		params = append(params, "accounts-server="+url.QueryEscape(home.accountsURL()))
+		server := home.accountsURL()
+		if req.client.Portal != "" {
+			server = home.url(PortalServer) // the bare server, without the portal's path
+		}
+		params = append(params, "accounts-server="+url.QueryEscape(server))
 	}
 	return s.sendBack(req, consent, params)
 }
@@ -205,7 +216,7 @@ func (s *Simulator) mayConsent(req consentRequest, user *User, home *site) (titl
 	switch {
 	case req.enhances != nil && user.Email != req.enhances.parent.user:
 		return "Invalid User", user.Email + " is not the account that is asked."
-	case req.enhances != nil && req.enhances.parent.org != nil && !ofOneApp(slices.Concat(req.enhances.parent.scopes, req.scopes)):
+	case req.enhances != nil && req.enhances.parent.org != nil && !oneApp(slices.Concat(req.enhances.parent.scopes, req.scopes)):
 		return "Invalid OAuth Scope", "The grant is an organization's, for one Zoho app."
 	case req.path == orgAuthPath:
 		return s.mayConsentFor(req, user)
@@ -231,6 +242,8 @@ func unreachable(client *Client, at, home *site) string {
 	switch {
 	case home != at && (home.Isolated || at.Isolated):
 		return "Data centre " + home.Name + " takes no part in other data centres' consents."
+	case client.Portal != "" && home != at:
+		return "The portal is one of data center " + at.Name + "."
 	case !client.enabled(home):
 		return "The client is not enabled for data centre " + home.Name + "."
 	}

@@ -41,8 +41,12 @@ func (s *Simulator) refusesHost(w http.ResponseWriter, r *http.Request, hosts []
 	}
 	s.mu.Lock()
 	known := slices.ContainsFunc(s.sites, func(dc *site) bool {
-		base, err := url.Parse(dc.base)
-		return dc.base != "" && err == nil && strings.EqualFold(base.Hostname(), host)
+		for _, listens := range dc.bases {
+			if base, err := url.Parse(listens); err == nil && strings.EqualFold(base.Hostname(), host) {
+				return true
+			}
+		}
+		return false
 	})
 	s.mu.Unlock()
 	if !known {

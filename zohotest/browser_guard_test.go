@@ -69,7 +69,7 @@ func TestControlAPIRefusesChangesThatPagesOfOtherSitesAskFor(t *testing.T) {
 
 func TestControlAPITakesOnlyHostsThatNobodyElseCanPointToIt(t *testing.T) {
 	zoho := zohotest.New()
-	zoho.SetURL("eu", "https://Sim.example.com:9001")
+	zoho.SetURL("eu", zohotest.AccountsServer, "https://Sim.example.com:9001")
 	server := httptest.NewServer(zoho.Control("mine.example"))
 	defer server.Close()
 	for host, want := range map[string]int{

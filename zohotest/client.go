@@ -3,6 +3,7 @@
 package zohotest
 
 import (
+	"errors"
 	"maps"
 	"slices"
 )
@@ -33,7 +34,10 @@ type Client struct {
 	RedirectURIs []string          `json:"redirect_uris,omitempty"`
 	DataCenter   string            `json:"data_center"`       // where it is registered
 	Enabled      []string          `json:"enabled,omitempty"` // data centres switched on; nil: all but isolated ones, for a self client its own
-	Owner        string            `json:"owner,omitempty"`   // e-mail of a self client's account; empty: the data centre's default user
+	// Portal is the id of the portal whose client this is: its consents and tokens are at
+	// [Simulator.PortalURL]. Empty: it is an ordinary client.
+	Portal string `json:"portal,omitempty"`
+	Owner  string `json:"owner,omitempty"` // e-mail of a self client's account; empty: the data centre's default user
 
 	// These hold for this client; knobs of the same names hold for all.
 
@@ -85,8 +89,17 @@ func (c *Client) clone() Client {
 // AddClient registers a client and returns it complete: an empty ID, Secret,
 // Type, Name, DataCenter or entry of Secrets is filled in, and clients that need a redirect URI
 // and have none get http://localhost:8910/callback. A client that exists
-// already (same ID) is replaced; its tokens stay.
+// already (same ID) is replaced; its tokens stay. It panics if Zoho's console would refuse the
+// client, or if the client names what does not exist.
 func (s *Simulator) AddClient(c Client) Client {
+	added, err := s.addClient(c)
+	if err != nil {
+		panic("zohotest: " + err.Error())
+	}
+	return added
+}
+
+func (s *Simulator) addClient(c Client) (Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c = c.clone()
@@ -105,9 +118,11 @@ func (s *Simulator) AddClient(c Client) Client {
 	if c.DataCenter == "" {
 		c.DataCenter = "us"
 	}
-	s.mustSite(c.DataCenter)
 	if c.RedirectURIs == nil && c.Type != SelfClient && c.Type != Device {
 		c.RedirectURIs = []string{"http://localhost:8910/callback"}
+	}
+	if err := s.checkClient(&c); err != nil {
+		return Client{}, err
 	}
 	s.rememberClientSecret(c.Secret)
 	for dc, secret := range c.Secrets {
@@ -115,20 +130,31 @@ func (s *Simulator) AddClient(c Client) Client {
 		s.rememberClientSecret(c.Secrets[dc])
 	}
 	s.clients[c.ID] = &c
-	return c.clone()
+	return c.clone(), nil
 }
 
-// AddRedirectURI registers one more redirect URI of a client, byte for byte.
+// AddRedirectURI registers one more redirect URI of a client, byte for byte. It panics as
+// AddClient does.
 func (s *Simulator) AddRedirectURI(clientID, uri string) {
+	if err := s.addRedirectURI(clientID, uri); err != nil {
+		panic("zohotest: " + err.Error())
+	}
+}
+
+func (s *Simulator) addRedirectURI(clientID, uri string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.clients[clientID]
 	if c == nil {
-		panic("zohotest: unknown client " + clientID)
+		return errors.New("unknown client " + clientID)
+	}
+	if err := checkRedirectURI(c.Type, uri); err != nil {
+		return err
 	}
 	if !slices.Contains(c.RedirectURIs, uri) {
 		c.RedirectURIs = append(c.RedirectURIs, uri)
 	}
+	return nil
 }
 
 // DefaultClient is the server-based client every simulator starts with: home
@@ -165,10 +191,14 @@ func (s *Simulator) RotateSecret(clientID, dc string) (secret string) {
 	return secret
 }
 
-// RemoveClient deletes a client in the console; its tokens die.
+// RemoveClient deletes a client in the console; its tokens die. It panics if there is no such
+// client.
 func (s *Simulator) RemoveClient(clientID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.clients[clientID] == nil {
+		panic("zohotest: unknown client " + clientID)
+	}
 	delete(s.clients, clientID)
 	for _, rt := range s.refreshTokens {
 		if rt.client == clientID {

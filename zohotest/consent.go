@@ -30,15 +30,17 @@ func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL s
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	site, side, found := s.host(u.Scheme, u.Host)
-	if !found || side == apiSide {
+	site, service, found := s.host(u.Scheme, u.Host)
+	if !found || service != AccountsServer && service != PortalServer {
 		return "", fmt.Errorf("zohotest: no accounts server at %s://%s", u.Scheme, u.Host)
 	}
-	if u.Path != authPath && u.Path != orgAuthPath && u.Path != extraScopePath {
+	if !isAuthPath(u.Path) {
 		return "", fmt.Errorf("zohotest: no authorization endpoint at %s", u.Path)
 	}
 	at, _ := endpointAt(u.Path)
-	s.arrived(at, &call{site: site, r: &http.Request{Method: at.method, URL: u}, query: u.Query(), form: u.Query()})
+	visit := &call{site: site, service: service, at: at, r: &http.Request{Method: at.method, URL: u}, query: u.Query(), form: u.Query()}
+	s.looksForSecrets(visit)
+	s.arrived(at, visit)
 	req, a, ok := s.readConsentRequest(site, u.Path, u.RawQuery)
 	if ok {
 		a = s.decide(req, c)

@@ -1,5 +1,5 @@
-// How do shell scripts and other languages steer a simulator? A JSON API on a
-// listener of its own, so that nobody takes it for Zoho.
+// Control API: JSON for shell scripts and other languages, on a listener of its own, so that
+// nobody takes it for Zoho.
 
 package zohotest
 
@@ -45,10 +45,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		if err := decode(r, &c); err != nil {
 			return nil, err
 		}
-		if c.DataCenter != "" && !s.has(c.DataCenter) {
-			return nil, fmt.Errorf("unknown data centre %q", c.DataCenter)
-		}
-		return s.AddClient(c), nil
+		return s.addClient(c)
 	}))
 	mux.HandleFunc("POST /redirect-uris", reply(func(r *http.Request) (any, error) {
 		var in struct {
@@ -58,11 +55,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		if err := decode(r, &in); err != nil {
 			return nil, err
 		}
-		if !s.knowsClient(in.ClientID) || in.RedirectURI == "" {
-			return nil, errors.New("unknown client or no redirect URI")
-		}
-		s.AddRedirectURI(in.ClientID, in.RedirectURI)
-		return done{true}, nil
+		return done{true}, s.addRedirectURI(in.ClientID, in.RedirectURI)
 	}))
 	mux.HandleFunc("POST /sign-in", reply(s.controlSignIn))
 	mux.HandleFunc("POST /users", reply(func(r *http.Request) (any, error) {
@@ -71,7 +64,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 			return nil, err
 		}
 		if u.DataCenter != "" && !s.has(u.DataCenter) {
-			return nil, fmt.Errorf("unknown data centre %q", u.DataCenter)
+			return nil, fmt.Errorf("unknown data center %q", u.DataCenter)
 		}
 		return s.AddUser(u), nil
 	}))
@@ -116,7 +109,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 			return nil, err
 		}
 		if !s.knowsClient(in.ClientID) || in.DataCenter != "" && !s.has(in.DataCenter) {
-			return nil, errors.New("unknown client or data centre")
+			return nil, errors.New("unknown client or data center")
 		}
 		return map[string]string{"client_secret": s.RotateSecret(in.ClientID, in.DataCenter)}, nil
 	}))
@@ -129,6 +122,13 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		return map[string]time.Time{"now": s.Now()}, nil
 	}))
 	mux.HandleFunc("POST /fault", reply(s.controlFault))
+	mux.HandleFunc("GET /unmet-faults", reply(func(r *http.Request) (any, error) {
+		shown := []faultText{}
+		for _, f := range s.UnmetFaults() {
+			shown = append(shown, textOf(f))
+		}
+		return shown, nil
+	}))
 	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done{true}, nil }))
 	mux.HandleFunc("PATCH /knobs", reply(s.controlKnobs))
 	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done{true}, nil }))
@@ -171,6 +171,8 @@ func decode(r *http.Request, into any) error {
 // duration is written "1h30m" in JSON.
 type duration time.Duration
 
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
 func (d *duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	*d = duration(parsed)
@@ -199,28 +201,34 @@ func (s *Simulator) tokenList() any {
 	return map[string]any{"refresh_tokens": refresh, "access_tokens": access}
 }
 
+// faultText is a fault in JSON.
+type faultText struct {
+	Kind       FaultKind `json:"kind"`
+	Endpoint   string    `json:"endpoint,omitempty"`
+	DataCenter string    `json:"data_center,omitempty"`
+	Times      int       `json:"times,omitempty"`
+	Path       string    `json:"path,omitempty"`
+	GrantType  string    `json:"grant_type,omitempty"`
+	Status     int       `json:"status,omitempty"`
+	RetryAfter duration  `json:"retry_after,omitzero"`
+	Delay      duration  `json:"delay,omitzero"`
+	Error      string    `json:"error,omitempty"`
+}
+
+func textOf(f Fault) faultText {
+	return faultText{f.Kind, f.Endpoint, f.DataCenter, f.Times, f.Path, f.GrantType, f.Status, duration(f.RetryAfter), duration(f.Delay), f.Error}
+}
+
+func (in faultText) fault() Fault {
+	return Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Path, in.GrantType, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
+}
+
 func (s *Simulator) controlFault(r *http.Request) (any, error) {
-	var in struct {
-		Kind       FaultKind `json:"kind"`
-		Endpoint   string    `json:"endpoint"`
-		DataCenter string    `json:"data_center"`
-		Times      int       `json:"times"`
-		Path       string    `json:"path"`
-		GrantType  string    `json:"grant_type"`
-		Status     int       `json:"status"`
-		RetryAfter duration  `json:"retry_after"`
-		Delay      duration  `json:"delay"`
-		Error      string    `json:"error"`
-	}
+	var in faultText
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	f := Fault{in.Kind, in.Endpoint, in.DataCenter, in.Times, in.Path, in.GrantType, in.Status, time.Duration(in.RetryAfter), time.Duration(in.Delay), in.Error}
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	s.Fault(f)
-	return done{true}, nil
+	return done{true}, s.addFault(in.fault())
 }
 
 // controlKnobs changes the fields that are named, all or none. Names are those

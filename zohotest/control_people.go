@@ -49,7 +49,7 @@ func (s *Simulator) controlSignIn(r *http.Request) (any, error) {
 	}
 	in.DataCenter = or(in.DataCenter, "us")
 	if !s.has(in.DataCenter) {
-		return nil, fmt.Errorf("unknown data centre %q", in.DataCenter)
+		return nil, fmt.Errorf("unknown data center %q", in.DataCenter)
 	}
 	cookie, err := s.SignIn(in.Emails...)
 	if err != nil {

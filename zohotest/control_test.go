@@ -133,7 +133,7 @@ func TestAScriptRegistersVaultAsTheRedirectURI(t *testing.T) {
 		}
 		for body, want := range map[string]string{
 			`{"client_id":"x","redirect_uri":"https://a.example"}`: "unknown client",
-			`{"client_id":"` + a.client.ID + `"}`:                  "no redirect URI",
+			`{"client_id":"` + a.client.ID + `"}`:                  "redirect URI is empty",
 		} {
 			if status, answer := s.call("POST", "/redirect-uris", body); status != 400 || !strings.Contains(answer, want) {
 				t.Errorf("%s answered %d %s, want %q", body, status, answer, want)

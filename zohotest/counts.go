@@ -52,13 +52,13 @@ func (s *Simulator) Counts() Counts {
 	return counts
 }
 
-// Reset zeroes counters and forgets violations and requests. Tokens, clients, users, faults
+// Reset zeroes counters and forgets violations, requests and the faults that were cleared. Tokens, clients, users, faults
 // and knobs stay.
 func (s *Simulator) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts = newCounts()
-	s.violations, s.requests = nil, nil
+	s.violations, s.requests, s.unmet = nil, nil, nil
 }
 
 func newCounts() Counts {

@@ -1,10 +1,11 @@
-// Where is each data centre? The table of accounts servers, API domains and
-// Desk hosts, and the address a data centre has right now.
+// Data centers: the table of their accounts servers, API gateways and Desk hosts, and the
+// addresses that they have right now.
 
 package zohotest
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,85 +16,108 @@ type DataCenter struct {
 	Accounts string // host of the accounts server
 	API      string // host of the API domain
 	Desk     string // host of Zoho Desk, which does not live at the API domain
-	Isolated bool   // takes no part in the multi-data-centre flow (China)
+	Isolated bool   // takes no part in the multi-data-center flow (China)
+	Portal   string // host of the portals' accounts; empty if none is known
 }
 
 // zohoDataCenters are Zoho's own (Zoho, multi-dc). Canada is why there is a
 // table: its accounts server and API domain have different suffixes.
 func zohoDataCenters() []*site {
 	return []*site{
-		newSite(DataCenter{"us", "accounts.zoho.com", "www.zohoapis.com", "desk.zoho.com", false}),
-		newSite(DataCenter{"eu", "accounts.zoho.eu", "www.zohoapis.eu", "desk.zoho.eu", false}),
-		newSite(DataCenter{"in", "accounts.zoho.in", "www.zohoapis.in", "desk.zoho.in", false}),
-		newSite(DataCenter{"au", "accounts.zoho.com.au", "www.zohoapis.com.au", "desk.zoho.com.au", false}),
-		newSite(DataCenter{"jp", "accounts.zoho.jp", "www.zohoapis.jp", "desk.zoho.jp", false}),
-		newSite(DataCenter{"ca", "accounts.zohocloud.ca", "www.zohoapis.ca", "desk.zohocloud.ca", false}),
-		newSite(DataCenter{"sa", "accounts.zoho.sa", "www.zohoapis.sa", "desk.zoho.sa", false}),
-		newSite(DataCenter{"uk", "accounts.zoho.uk", "www.zohoapis.uk", "desk.zoho.uk", false}),
-		newSite(DataCenter{"cn", "accounts.zoho.com.cn", "www.zohoapis.com.cn", "desk.zoho.com.cn", true}),
-		newSite(DataCenter{"ae", "accounts.zoho.ae", "www.zohoapis.ae", "desk.zoho.ae", false}),
+		newSite(DataCenter{"us", "accounts.zoho.com", "www.zohoapis.com", "desk.zoho.com", false, "accounts.zohoportal.com"}),
+		newSite(DataCenter{"eu", "accounts.zoho.eu", "www.zohoapis.eu", "desk.zoho.eu", false, ""}),
+		newSite(DataCenter{"in", "accounts.zoho.in", "www.zohoapis.in", "desk.zoho.in", false, "accounts.zohoportal.in"}),
+		newSite(DataCenter{"au", "accounts.zoho.com.au", "www.zohoapis.com.au", "desk.zoho.com.au", false, ""}),
+		newSite(DataCenter{"jp", "accounts.zoho.jp", "www.zohoapis.jp", "desk.zoho.jp", false, ""}),
+		newSite(DataCenter{"ca", "accounts.zohocloud.ca", "www.zohoapis.ca", "desk.zohocloud.ca", false, ""}),
+		newSite(DataCenter{"sa", "accounts.zoho.sa", "www.zohoapis.sa", "desk.zoho.sa", false, ""}),
+		newSite(DataCenter{"uk", "accounts.zoho.uk", "www.zohoapis.uk", "desk.zoho.uk", false, ""}),
+		newSite(DataCenter{"cn", "accounts.zoho.com.cn", "www.zohoapis.com.cn", "desk.zoho.com.cn", true, ""}),
+		newSite(DataCenter{"ae", "accounts.zoho.ae", "www.zohoapis.ae", "desk.zoho.ae", false, ""}),
 	}
 }
 
-// A site is a data centre and the address it listens at, if it does.
+// A Service is what one host of a data center serves. Zoho's services live at hosts of their
+// own, and answer 404 to the paths of the others.
+type Service string
+
+const (
+	AccountsServer Service = "accounts" // accounts.zoho.*: OAuth and who the user is
+	APIGateway     Service = "gateway"  // www.zohoapis.*, the api_domain of answers: CRM
+	DeskServer     Service = "desk"     // desk.zoho.*
+	PortalServer   Service = "portal"   // accounts.zohoportal.*: OAuth of portals' customers
+)
+
+// services is in the order of the ports that [Simulator.ListenWith] takes.
+var services = []Service{AccountsServer, APIGateway, DeskServer, PortalServer}
+
+// A site is a data center and the addresses it listens at, if it does.
 type site struct {
 	DataCenter
-	base string // http://127.0.0.1:port once it listens, else empty
+	bases map[Service]string // http://127.0.0.1:port of those that listen
 }
 
-func newSite(dc DataCenter) *site { return &site{DataCenter: dc} }
+func newSite(dc DataCenter) *site { return &site{DataCenter: dc, bases: map[Service]string{}} }
 
-func (s *site) accountsURL() string {
-	if s.base != "" {
-		return s.base
+// url is the address of a service, where it listens or else at Zoho.
+func (s *site) url(service Service) string {
+	if base := s.bases[service]; base != "" {
+		return base
 	}
-	return "https://" + s.Accounts
+	return "https://" + s.hostOf(service)
 }
 
-func (s *site) apiURL() string {
-	if s.base != "" {
-		return s.base
+func (s *site) hostOf(service Service) string {
+	switch service {
+	case AccountsServer:
+		return s.Accounts
+	case DeskServer:
+		return s.Desk
+	case PortalServer:
+		return s.Portal
 	}
-	return "https://" + s.API
+	return s.API
 }
 
-// accountsPageAPI is the API domain as the accounts pages print it
-// (https://api.zoho.eu), against what products and captured answers show.
+// services are those that a data center has a host for.
+func (s *site) services() []Service {
+	return slices.DeleteFunc(slices.Clone(services), func(service Service) bool { return s.hostOf(service) == "" })
+}
+
+func (s *site) accountsURL() string { return s.url(AccountsServer) }
+
+// accountsPageAPI is the gateway as the accounts pages print it (https://api.zoho.eu),
+// against what products and captured answers show.
 func (s *site) accountsPageAPI() string {
 	return "api." + strings.TrimPrefix(s.Accounts, "accounts.")
 }
 
-// side says which half of a data centre a host serves.
-type side int
-
-const (
-	bothSides    side = iota // a loopback listener serves everything
-	accountsSide             // accounts.zoho.*
-	apiSide                  // www.zohoapis.* and Desk
-)
-
-// host finds the data centre and side that answer at a host (with port, if the
+// host finds the data center and the service that answer at a host (with port, if the
 // address has one). The lock must be held.
-func (s *Simulator) host(scheme, host string) (*site, side, bool) {
+func (s *Simulator) host(scheme, host string) (*site, Service, bool) {
 	host = strings.ToLower(host)
 	for _, dc := range s.sites {
-		if base, err := url.Parse(dc.base); dc.base != "" && err == nil && base.Host == host && base.Scheme == scheme {
-			return dc, bothSides, true
+		for service, listens := range dc.bases {
+			if base, err := url.Parse(listens); err == nil && strings.EqualFold(base.Host, host) && base.Scheme == scheme {
+				return dc, service, true
+			}
 		}
 	}
 	if scheme != "https" {
-		return nil, 0, false
+		return nil, "", false
 	}
 	host = strings.TrimSuffix(host, ":443")
 	for _, dc := range s.sites {
-		switch host {
-		case dc.Accounts:
-			return dc, accountsSide, true
-		case dc.API, dc.Desk, dc.accountsPageAPI():
-			return dc, apiSide, true
+		for _, service := range services {
+			if host != "" && host == dc.hostOf(service) {
+				return dc, service, true
+			}
+		}
+		if host == dc.accountsPageAPI() {
+			return dc, APIGateway, true
 		}
 	}
-	return nil, 0, false
+	return nil, "", false
 }
 
 // site finds a data centre by name, or nil. The lock must be held.
@@ -110,7 +134,7 @@ func (s *Simulator) site(name string) *site {
 func (s *Simulator) mustSite(name string) *site {
 	dc := s.site(name)
 	if dc == nil {
-		panic("zohotest: unknown data centre " + name + "; see AddDataCenter")
+		panic("zohotest: " + s.unknownDataCenter(name).Error())
 	}
 	return dc
 }

@@ -23,10 +23,14 @@ type deviceCode struct {
 	site     *site // where it was asked for
 	scopes   []string
 	offline  bool
+	prompt   bool // a refresh token comes also if the user has consented before
 	expires  time.Time
 	polls    map[string]time.Time // when the interval began, by data centre
 
+	over     bool  // the client was told how it ended
+	moved    bool  // the client was told to poll at the user's data center
 	user     *User // who approved, if anybody did
+	covered  bool  // that user had consented to these scopes before
 	rejected bool
 	used     bool
 }
@@ -48,7 +52,7 @@ func (s *Simulator) deviceStart(c *call) answer {
 	}
 	d := &deviceCode{
 		code: newToken(ordinaryPrefix), userCode: newUserCode(), client: client, site: c.site, scopes: scopes,
-		offline: c.form.Get("access_type") == "offline", expires: s.now().Add(s.knobs.DeviceCodeLifetime),
+		offline: c.form.Get("access_type") == "offline", prompt: c.form.Get("prompt") == "consent", expires: s.now().Add(s.knobs.DeviceCodeLifetime),
 		polls: map[string]time.Time{},
 	}
 	s.deviceCodes.put(d.code, d)
@@ -82,7 +86,7 @@ func (s *Simulator) devicePoll(c *call) answer {
 		return s.refuse(failure)
 	}
 	d, _ := s.deviceCodes.get(c.form.Get("code"))
-	if d == nil || d.client.ID != client.ID || d.used || !d.knownAt(c.site) {
+	if d == nil || !s.mayPoll(c, d, client) {
 		return s.refuse("invalid_code")
 	}
 	last, polled := d.polls[c.site.Name]
@@ -96,21 +100,40 @@ func (s *Simulator) devicePoll(c *call) answer {
 		s.violate(PolledTooFast, "device code %s at %s, %s into the interval", short(d.code), c.site.Name, s.now().Sub(last))
 		return s.deviceFeedback("slow_down")
 	case !s.now().Before(d.expires):
-		return s.deviceFeedback("expired")
+		return s.deviceFeedback("expired").tells(&d.over)
 	case d.rejected:
-		return s.deviceFeedback("access_denied")
+		return s.deviceFeedback("access_denied").tells(&d.over)
 	case d.user == nil:
 		return s.deviceFeedback("authorization_pending")
 	case d.user.DataCenter != c.site.Name:
-		return jsonAnswer(s.knobs.DeviceErrorStatus, map[string]string{"error": "other_dc", "user_location": d.user.DataCenter})
+		elsewhere := map[string]string{"error": "other_dc", "user_location": d.user.DataCenter}
+		return jsonAnswer(s.knobs.DeviceErrorStatus, elsewhere).tells(&d.moved)
 	}
-	g := grant{client: client, user: d.user.Email, site: c.site, scopes: d.scopes, refreshable: d.offline, device: true}
+	g := grant{client: client, user: d.user.Email, site: c.site, scopes: d.scopes, refreshable: d.offline && (d.prompt || !d.covered), device: true}
 	if a, ok := s.mayGrant(g); !ok {
 		return a
 	}
 	d.used = true
 	s.counts.DeviceGrants++
-	return s.grant(c, g)
+	return s.grant(c, g).tells(&d.over)
+}
+
+// mayPoll says whether a device code may be polled for by a client at a data center. It
+// records a poll that no client makes who read the answers so far.
+func (s *Simulator) mayPoll(c *call, d *deviceCode, client *Client) bool {
+	switch {
+	case d.client.ID != client.ID:
+		s.violate(OtherClient, "device code %s of client %s, from client %s at %s", short(d.code), d.client.ID, client.ID, c.site.Name)
+		return false
+	case !d.knownAt(c.site):
+		s.violate(WrongDataCenter, "device code %s of %s polled at %s", short(d.code), d.site.Name, c.site.Name)
+		return false
+	case d.moved && d.user.DataCenter != c.site.Name:
+		s.violate(WrongDataCenter, "device code %s polled at %s after the answer other_dc", short(d.code), c.site.Name)
+	case d.over:
+		s.violate(PolledAfterEnd, "device code %s at %s", short(d.code), c.site.Name)
+	}
+	return !d.used
 }
 
 // knownAt: where it was asked for, and where its user lives once that is known.
@@ -156,7 +179,7 @@ func (s *Simulator) approveDevice(userCode string, consent Consent) answer {
 		s.counts.Rejections++
 		return notice("Rejected", "The device is told that you said no.")
 	}
-	d.user = user
+	d.user, d.covered = user, s.covered(user.Email, d.client.ID, d.scopes)
 	s.recordConsent(user.Email, d.client.ID, d.scopes)
 	s.counts.Consents++
 	return notice("Accepted", "You may go back to your device.")

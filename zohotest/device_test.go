@@ -55,8 +55,9 @@ func TestADeviceGetsTokensWhenItsCodeIsApproved(t *testing.T) {
 			t.Errorf("the API answered %d %s", org.status, org.body)
 		}
 		passes(30 * time.Second)
-		a.wantError(a.polls("us", code), "invalid_code")
 		a.wantNoViolations()
+		a.wantError(a.polls("us", code), "invalid_code")
+		a.wantViolations(zohotest.PolledAfterEnd)
 		if err := a.zoho.ApproveDevice(started.text("user_code"), zohotest.Consent{}); err == nil {
 			t.Error("a used code was approved again")
 		}
@@ -163,7 +164,7 @@ func TestADeviceIsSentToTheDataCenterOfItsUser(t *testing.T) {
 		if r := a.polls("eu", code); r.refreshToken() == "" || r.text("api_domain") != "https://www.zohoapis.eu" {
 			t.Errorf("eu answered %s", r.body)
 		}
-		a.wantNoViolations()
+		a.wantViolations(zohotest.WrongDataCenter, zohotest.WrongDataCenter)
 	})
 }
 

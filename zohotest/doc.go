@@ -1,15 +1,17 @@
 // Package zohotest simulates Zoho's OAuth 2.0 accounts servers, with a few APIs
-// behind them, for tests of clients. It knows all data centres, every grant type
+// behind them, for tests of clients. It knows all data centers, every grant type
 // and the limits that hurt: ten access tokens per ten minutes, ten alive per
 // refresh token, twenty refresh tokens per user and client, each silently
 // killing the oldest.
 //
-// It is stricter than Zoho in one way: what a well-behaved client never does is
-// recorded as a [Violation]. A test of a client ends with
+// It is stricter than Zoho in two ways. What a well-behaved client never does is recorded as
+// a [Violation], and settings that do not exist, or have no effect, are refused. A test of a
+// client ends with
 //
-//	for _, v := range zoho.Violations() {
-//		t.Error(v)
-//	}
+//	zoho.Check(t)
+//
+// which fails for each violation and for each [Fault] that no call has met. README.md beside
+// this file has a table of the rules, with their sources and tests.
 //
 // # Three wires
 //
@@ -17,12 +19,12 @@
 // hosts without a socket or a goroutine. Use it in a testing/synctest bubble,
 // where an hour passes at once; make the simulator inside the bubble.
 //
-// [Simulator.Listen] opens a loopback listener per data centre; from then on
-// redirects, api_domain and serverinfo name those. [Simulator.ListenWith] listens where
-// other machines can connect, with the addresses that they use. [Simulator.Handler] is one
-// data centre for a server of one's own, for example with TLS; tell the
-// simulator its address with [Simulator.SetURL]. A listener serves accounts
-// server and APIs alike, while Zoho's hosts serve only their own.
+// [Simulator.Listen] opens a loopback listener for each host: accounts server, API gateway
+// and Desk of each data center, and the hosts of portals. From then on redirects, api_domain and serverinfo name
+// those. [Simulator.ListenWith] listens where other machines can connect, with the addresses
+// that they use. [Simulator.Handler] is one host for a server of one's own, for example with
+// TLS; tell the simulator its address with [Simulator.SetURL]. As at Zoho, each host answers
+// 404 to the paths of the others.
 //
 // # People
 //
@@ -79,10 +81,15 @@
 //	GET  /signin                         where a person chooses an account; ?session= sets a session's cookie
 //	GET  /oauth/serverinfo
 //	GET  /oauth/user/info                scope AaaServer.profile.READ
-//	GET  /crm/v8/users, /crm/v8/org      scopes ZohoCRM.users.READ, ZohoCRM.org.READ; v2 to v7 alike
-//	GET  /api/v1/organizations           Zoho Desk, scope Desk.basic.READ
+//	GET  /.well-known/openid-configuration, and the keys that it names
+//	GET  /oauth/v2/userinfo              scope openid
 //
-// Portals are not. Token answers and throttles have the fields, their order and
+//	GET  /clientoauth/v2/{portal}/auth, POST .../token and .../token/revoke   at accounts.zohoportal.com and .in
+//
+//	GET  /crm/v8/users, /crm/v8/org      at the API gateway; scopes ZohoCRM.users.READ, ZohoCRM.org.READ; v2 to v7 alike
+//	GET  /api/v1/organizations           at Desk's host; scope Desk.basic.READ
+//
+// Token answers and throttles have the fields, their order and
 // the headers of captured ones; over sockets the status line has a reason phrase,
 // which Zoho's has not. The access token of an exchange takes a place in its
 // refresh token's window. Where Zoho's pages are silent the choice is named at the
@@ -116,7 +123,8 @@
 //	POST   /mint-elsewhere    {"refresh_token"} -> {"access_token"}, as another program does that has it too
 //	POST   /rotate-secret     {"client_id","data_center"} -> {"client_secret"}
 //	POST   /advance           {"duration"} -> {"now"}
-//	POST   /fault             {"kind","endpoint","data_center","times","path","status","retry_after","delay","error"}
+//	POST   /fault             {"kind","endpoint","data_center","grant_type","times","path","status","retry_after","delay","error"}
+//	GET    /unmet-faults      those that no call has met
 //	DELETE /faults
 //	PATCH  /knobs             fields of Knobs, as in {"live_access_tokens":3,"mint_window":"1m"}
 //	POST   /reset             counters and violations

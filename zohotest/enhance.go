@@ -33,7 +33,7 @@ func (s *Simulator) scopeEnhance(c *call) answer {
 		return s.refuse(failure)
 	}
 	rt := s.findRefreshToken(c.form.Get("refresh_token"))
-	if rt == nil || rt.client != client.ID {
+	if rt == nil || !s.belongs(c, rt, client) {
 		return s.refuse("invalid_code")
 	}
 	if rt.dc != c.site.Name {

@@ -93,12 +93,14 @@ func TestMistakesInScopeEnhancementHaveNames(t *testing.T) {
 			t.Errorf("without grant_type it answered %d %s", r.status, r.body)
 		}
 		token := a.enhances("eu", grant.refreshToken()).accessToken()
+		another := a.zoho.AddClient(zohotest.Client{RedirectURIs: a.client.RedirectURIs})
 		address := a.extraScopeURL("eu", token, "Desk.basic.READ")
 		for name, test := range map[string]struct {
 			address string
 			consent zohotest.Consent
 		}{
 			"another user":            {address, zohotest.Consent{DataCenter: "us"}},
+			"another client's token":  {strings.Replace(address, a.client.ID, another.ID, 1), zohotest.Consent{}},
 			"another token":           {strings.Replace(address, token, "1000.x.y", 1), zohotest.Consent{}},
 			"another response type":   {strings.Replace(address, "update_scopes", "code", 1), zohotest.Consent{}},
 			"a bad scope":             {strings.Replace(address, "Desk.basic.READ", "Desk", 1), zohotest.Consent{}},

@@ -155,6 +155,6 @@ func ExampleSimulator_Listen() {
 		fmt.Println(v.Kind)
 	}
 	// Output:
-	// wrong method
 	// secret in query string
+	// wrong method
 }

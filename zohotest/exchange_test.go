@@ -185,6 +185,51 @@ func TestACodeWithAChallengeNeedsItsVerifier(t *testing.T) {
 	})
 }
 
+func TestAVerifierHas43To128UnreservedCharacters(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes = -1 })
+		for verifier, good := range map[string]bool{
+			strings.Repeat("v", 42): false, strings.Repeat("v", 43): true, strings.Repeat("v", 128): true, strings.Repeat("v", 129): false,
+			strings.Repeat("aZ09-._~", 6): true, strings.Repeat("v", 43) + "+": false, strings.Repeat("v", 43) + " ": false,
+			strings.Repeat("v", 43) + "é": false, strings.Repeat("v", 43) + "/": false, strings.Repeat("v", 43) + "\n": false,
+		} {
+			sum := sha256.Sum256([]byte(verifier))
+			for _, asked := range [][]string{
+				{"code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method", "S256"}, {"code_challenge", verifier},
+			} {
+				a.zoho.Reset()
+				r := a.exchange("eu", a.consents("eu", asked...).Get("code"), "code_verifier", verifier)
+				if got := r.accessToken() != ""; got != good {
+					t.Errorf("%d characters, ending in %q: answered %s", len(verifier), verifier[len(verifier)-1:], r.body)
+				}
+				if good {
+					a.wantNoViolations()
+				} else {
+					a.wantViolations(zohotest.WrongVerifier)
+				}
+			}
+		}
+	})
+}
+
+// Nothing of a redirect URI is normalized, neither before the consent nor at the exchange.
+func TestARedirectURIIsComparedByteForByte(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		registered := "https://app.example.com/Callback"
+		a = a.as(a.zoho.AddClient(zohotest.Client{RedirectURIs: []string{registered}}))
+		for _, other := range []string{
+			"https://app.example.com/callback", "https://APP.example.com/Callback", "HTTPS://app.example.com/Callback", registered + "/",
+			"https://app.example.com:443/Callback", registered + "?", "https://app.example.com/%43allback", registered + "#",
+		} {
+			a.wantPage("Invalid Redirect Uri", a.consentURL("us", "redirect_uri", other), zohotest.Consent{})
+			a.zoho.Reset()
+			a.wantError(a.exchange("eu", a.consents("eu").Get("code"), "redirect_uri", other), "invalid_redirect_uri")
+			a.wantViolations(zohotest.WrongRedirectURI)
+			passes(10 * time.Minute)
+		}
+	})
+}
+
 func TestSecretsCanDifferByDataCenterAndRotate(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		token := a.connects("eu").refreshToken()

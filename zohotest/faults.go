@@ -1,11 +1,12 @@
-// What goes wrong on the way? Faults strike calls before or after the ledger
-// is touched, and may tear their answers.
+// Faults: calls that fail before or after something is minted, and answers that are torn.
 
 package zohotest
 
 import (
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,13 +18,18 @@ type FaultKind string
 const (
 	// These strike before the ledger is touched: nothing is minted.
 
-	Status5xx FaultKind = "status"   // answers Fault.Status (503 if 0) with a gateway's HTML page
-	HTML      FaultKind = "html"     // answers Fault.Status (200 if 0) with an HTML page
-	Hang      FaultKind = "hang"     // never answers
-	Reset     FaultKind = "reset"    // tears the connection
-	Slow      FaultKind = "slow"     // waits Fault.Delay, then serves the call
-	Refuse    FaultKind = "refuse"   // answers {"error": Fault.Error} (general_error if empty)
-	Throttle  FaultKind = "throttle" // answers as if somebody else had tripped the throttle; no violation
+	Status5xx FaultKind = "status" // answers Fault.Status (503 if 0) with a gateway's HTML page
+	HTML      FaultKind = "html"   // answers Fault.Status (200 if 0) with an HTML page
+	Hang      FaultKind = "hang"   // never answers
+	Reset     FaultKind = "reset"  // tears the connection
+	Slow      FaultKind = "slow"   // waits Fault.Delay, then serves the call
+	Refuse    FaultKind = "refuse" // answers {"error": Fault.Error} (general_error if empty)
+
+	// Throttle answers as if another program had tripped the throttle, and blocks as that
+	// throttle does: the refresh token, or the client where the simulator counts by client,
+	// until the window ends, or for RetryAfter if that is shorter. The struck call is no violation; the
+	// calls within the block are. A code exchange has no refresh token to block.
+	Throttle FaultKind = "throttle"
 
 	Empty      FaultKind = "empty"       // answers Fault.Status (204 if 0) without a body
 	APIRefusal FaultKind = "api-refusal" // answers Fault.Status (400 if 0) with {"code": Fault.Error (INVALID_REQUEST if empty)}, in the form of CRM
@@ -40,7 +46,7 @@ const (
 // A Fault makes calls fail.
 type Fault struct {
 	Kind       FaultKind
-	Endpoint   string        // "token", "revoke", "auth", "api", "device", "enhance", "serverinfo"; empty: any
+	Endpoint   string        // "token", "revoke", "auth", "api", "device", "enhance", "serverinfo", "openid"; empty: any
 	DataCenter string        // empty: any
 	Times      int           // how many calls; 0: until cleared
 	Path       string        // what the call's path begins with, such as "/crm/"; empty: any
@@ -51,22 +57,62 @@ type Fault struct {
 	Error      string        // for Refuse and APIRefusal
 }
 
-// Fault lets the next calls fail. Faults queue: each call meets at most one,
-// the oldest that fits. It panics if the fault makes no sense.
+// A queuedFault is a fault that waits for calls.
+type queuedFault struct {
+	Fault
+	left   int // calls that it still strikes; 0: until cleared
+	struck bool
+}
+
+// Fault lets the next calls fail. Faults queue: each call meets at most one, the oldest that
+// fits. It panics if no call can ever meet the fault, or if a field has no effect on its kind.
+// [Simulator.UnmetFaults] lists the faults that no call has met.
 func (s *Simulator) Fault(f Fault) {
-	if err := f.check(); err != nil {
+	if err := s.addFault(f); err != nil {
 		panic("zohotest: " + err.Error())
 	}
+}
+
+func (s *Simulator) addFault(f Fault) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.DataCenter != "" && s.site(f.DataCenter) == nil {
+		return s.unknownDataCenter(f.DataCenter)
+	}
+	s.faults = append(s.faults, &queuedFault{Fault: f, left: f.Times})
+	return nil
 }
 
 // ClearFaults ends all faults; calls that hang go on hanging.
 func (s *Simulator) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.unmet = s.unmetFaults()
 	s.faults = nil
+}
+
+// UnmetFaults are the faults that no call has met since the simulator was made or reset, also
+// those that were cleared. A test that expects trouble and met none has shown nothing.
+func (s *Simulator) UnmetFaults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unmetFaults()
+}
+
+// keptUnmet bounds how many cleared faults are remembered.
+const keptUnmet = 1000
+
+func (s *Simulator) unmetFaults() []Fault {
+	unmet := slices.Clone(s.unmet)
+	for _, f := range s.faults {
+		if !f.struck {
+			unmet = append(unmet, f.Fault)
+		}
+	}
+	return unmet[max(0, len(unmet)-keptUnmet):]
 }
 
 // takeFault finds the fault for a call and uses it up. The lock must be held.
@@ -76,14 +122,14 @@ func (s *Simulator) takeFault(endpoint, dc, path, grantType string) (Fault, bool
 			f.GrantType != "" && f.GrantType != grantType {
 			continue
 		}
-		taken := *f
-		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
+		f.struck = true
+		if f.left > 0 {
+			if f.left--; f.left == 0 {
 				s.faults = slices.Delete(s.faults, i, i+1)
 			}
 		}
 		s.counts.Faulted++
-		return taken, true
+		return f.Fault, true
 	}
 	return Fault{}, false
 }
@@ -122,6 +168,7 @@ func (s *Simulator) before(ctx context.Context, c *call, f Fault) (a answer, ok 
 		s.mu.Unlock()
 	case Throttle:
 		s.mu.Lock()
+		s.blockedBy(c, f)
 		a = s.throttled()
 		s.mu.Unlock()
 		a.retryAfter(f.RetryAfter)
@@ -147,6 +194,27 @@ func (s *Simulator) after(ctx context.Context, f Fault, a answer) answer {
 	return a
 }
 
+// blockedBy begins the block that a throttle fault stands for.
+func (s *Simulator) blockedBy(c *call, f Fault) {
+	id, _ := c.client()
+	client := s.clients[id]
+	if client == nil {
+		return
+	}
+	var of *window
+	switch grant := c.form.Get("grant_type"); {
+	case grant == "client_credentials", s.knobs.MintKey == PerClient:
+		of = s.clientWindow(client, c.site)
+	case grant == "refresh_token":
+		if rt := s.findRefreshToken(c.form.Get("refresh_token")); rt != nil {
+			of = rt.mints
+		}
+	}
+	if of != nil {
+		of.block(s.now(), s.knobs.mintLimit(s.knobs.Mints), f.RetryAfter)
+	}
+}
+
 // wait sleeps unless the context ends first. It leaves no goroutine behind and
 // lets a synctest bubble's clock run.
 func wait(ctx context.Context, d time.Duration) bool {
@@ -168,20 +236,56 @@ func or[T comparable](value, fallback T) T {
 	return value
 }
 
-// check refuses what can only be a mistake of the test.
+// A faultKind says which fields of a Fault have an effect on a kind.
+type faultKind struct{ status, retryAfter, delay, word bool }
+
+var faultKinds = map[FaultKind]faultKind{
+	Status5xx: {status: true, retryAfter: true}, HTML: {status: true}, Empty: {status: true},
+	APIRefusal: {status: true, word: true}, Refuse: {word: true}, Throttle: {retryAfter: true},
+	Slow: {delay: true}, SlowAnswer: {delay: true},
+	Hang: {}, Reset: {}, LostAnswer: {}, Truncated: {}, Garbage: {},
+}
+
+// check refuses what can only be a mistake of the test: a fault that no call can meet, and a
+// field without effect.
 func (f Fault) check() error {
-	switch f.Kind {
-	case Status5xx, HTML, Hang, Reset, Slow, Refuse, Throttle, Empty, APIRefusal, LostAnswer, Truncated, Garbage, SlowAnswer:
-	default:
-		return fmt.Errorf("unknown fault kind %q", f.Kind)
-	}
-	switch f.Endpoint {
-	case "", "auth", "token", "revoke", "api", "device", "enhance", "serverinfo":
-	default:
-		return fmt.Errorf("unknown endpoint %q", f.Endpoint)
-	}
-	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+	kind, known := faultKinds[f.Kind]
+	switch {
+	case !known:
+		return fmt.Errorf("unknown fault kind %q; there are %q", f.Kind, slices.Sorted(maps.Keys(faultKinds)))
+	case f.Times < 0:
+		return fmt.Errorf("a fault cannot strike %d times; 0 is until it is cleared", f.Times)
+	case f.RetryAfter < 0 || f.Delay < 0:
+		return fmt.Errorf("fault %q has a negative duration", f.Kind)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("status %d is no final HTTP status", f.Status)
+	case f.Status != 0 && !kind.status, f.RetryAfter != 0 && !kind.retryAfter, f.Delay != 0 && !kind.delay, f.Error != "" && !kind.word:
+		return fmt.Errorf("fault %q has a field that has no effect on it: %+v", f.Kind, f)
+	case kind.delay && f.Delay == 0:
+		return fmt.Errorf("fault %q needs a delay", f.Kind)
 	}
-	return nil
+	return f.checkTarget()
+}
+
+// anyCRM begins the paths of all versions of CRM that endpointAt knows.
+var anyCRM = regexp.MustCompile(`^/crm/v[2-8]\b`)
+
+// checkTarget refuses a fault that fits no endpoint.
+func (f Fault) checkTarget() error {
+	path := anyCRM.ReplaceAllString(f.Path, "/crm/v8")
+	if _, rest, found := portalPath(path); found {
+		path = portalPrefix + "*" + rest
+	}
+	var names []string
+	for _, known := range endpoints {
+		if !slices.Contains(names, known.name) {
+			names = append(names, known.name)
+		}
+		fits := (f.Endpoint == "" || f.Endpoint == known.name) && strings.HasPrefix(known.path, path) &&
+			(f.GrantType == "" || slices.Contains(known.grants, f.GrantType))
+		if fits {
+			return nil
+		}
+	}
+	return fmt.Errorf("no call fits endpoint %q, path %q and grant type %q; endpoints are %q", f.Endpoint, f.Path, f.GrantType, names)
 }

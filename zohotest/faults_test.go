@@ -42,7 +42,16 @@ func TestFaultsStrikeBeforeOrAfterTheToken(t *testing.T) {
 				a.http.Timeout = time.Minute
 				token := a.connects("eu").refreshToken()
 				a.zoho.Reset()
-				a.zoho.Fault(zohotest.Fault{Kind: kind, Endpoint: "token", DataCenter: "eu", Times: 1, Status: 502, Delay: 20 * time.Second, RetryAfter: 6001 * time.Millisecond})
+				fault := zohotest.Fault{Kind: kind, Endpoint: "token", DataCenter: "eu", Times: 1}
+				switch kind {
+				case zohotest.Status5xx:
+					fault.Status, fault.RetryAfter = 502, 6001*time.Millisecond
+				case zohotest.HTML:
+					fault.Status = 502
+				case zohotest.Slow, zohotest.SlowAnswer:
+					fault.Delay = 20 * time.Second
+				}
+				a.zoho.Fault(fault)
 				began := time.Now()
 				if r := a.refresh("eu", token); !test.want(r) {
 					t.Errorf("the client got %+v", r)
@@ -53,6 +62,9 @@ func TestFaultsStrikeBeforeOrAfterTheToken(t *testing.T) {
 				}
 				if got := a.zoho.Counts(); got.Minted != test.minted || got.Faulted != 1 || got.TokenCalls != 1 {
 					t.Errorf("counts are %+v", got)
+				}
+				if kind == zohotest.Throttle {
+					passes(10 * time.Minute) // it blocks as Zoho's own throttle does
 				}
 				a.mints(1, token) // the fault is over
 				a.wantNoViolations()

@@ -243,19 +243,12 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 		return err
 	}
 	s.mu.Lock()
-	s.knobs = changed
-	s.mu.Unlock()
-	return nil
-}
-
-// check refuses what no simulator can do.
-func (k *Knobs) check() error {
-	for _, status := range []int{k.ThrottleStatus, k.PageErrorStatus, k.ErrorStatus, k.DeadTokenStatus, k.DeviceErrorStatus} {
-		if status < 200 || status > 599 {
-			return fmt.Errorf("status %d is no final HTTP status", status)
-		}
+	defer s.mu.Unlock()
+	if changed.AutoConsentEmail != s.knobs.AutoConsentEmail && changed.AutoConsentEmail != "" && s.userByEmail(changed.AutoConsentEmail) == nil {
+		return fmt.Errorf("AutoConsentEmail %q is no user; add the user first", changed.AutoConsentEmail)
 	}
-	return k.checkOrganization()
+	s.knobs = changed
+	return nil
 }
 
 func (k *Knobs) mintLimit(n int) limit {

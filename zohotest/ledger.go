@@ -30,13 +30,17 @@ type ledger struct {
 	accessTokens  map[string]*accessToken
 	deviceCodes   memory[*deviceCode]
 	enhanceTokens map[string]*enhanceToken
+	unknownCodes  memory[bool]               // that were sent, and never issued
+	refusals      memory[[]*refusal]         // by what was refused
+	deadTokens    memory[*bool]              // access tokens that an API refused; whether the client was told
 	sessions      map[string]*session        // by the cookie's value
 	consents      map[string]map[string]bool // holder and client -> scopes once consented to
 	windows       map[string]*window         // by what is limited and its key
 	refused       map[string]*window         // by refresh tokens that are not alive; see [Knobs.FailuresCount]
 	sweepAt       int                        // number of dead and live tokens at which the next sweep is due
 
-	faults     []*Fault
+	faults     []*queuedFault
+	unmet      []Fault // of those that were cleared
 	counts     Counts
 	requests   []Request   // the last are [Simulator.Requests]
 	violations []Violation // the last are [Simulator.Violations]
@@ -53,6 +57,9 @@ func newLedger() ledger {
 		refreshTokens: map[string]*refreshToken{},
 		accessTokens:  map[string]*accessToken{},
 		enhanceTokens: map[string]*enhanceToken{},
+		unknownCodes:  newMemory[bool](keptRefusals, nil),
+		refusals:      newMemory[[]*refusal](keptRefusals, nil),
+		deadTokens:    newMemory[*bool](keptRefusals, nil),
 		sessions:      map[string]*session{},
 		consents:      map[string]map[string]bool{},
 		windows:       map[string]*window{},
@@ -197,6 +204,15 @@ func (s *Simulator) covered(holder, client string, scopes []string) bool {
 		}
 	}
 	return true
+}
+
+// forgetConsents is for a holder who is gone: the next account of that name is another one.
+func (s *Simulator) forgetConsents(holder string) {
+	for key := range s.consents {
+		if strings.HasPrefix(key, holder+"|") {
+			delete(s.consents, key)
+		}
+	}
 }
 
 func (s *Simulator) recordConsent(holder, client string, scopes []string) {

@@ -56,6 +56,20 @@ func (w *window) admits(now time.Time, l limit) bool {
 	return false
 }
 
+// block refuses everything from now on, for as long as another program's attempt would have
+// blocked, and for longest at most; 0 is no bound.
+func (w *window) block(now time.Time, l limit, longest time.Duration) {
+	w.forget(now, l)
+	if !l.extend && l.lockout == 0 && len(w.hits) > 0 {
+		w.blocked = w.hits[0].Add(l.length)
+	} else {
+		w.blocked, w.hits = now.Add(l.block()), nil
+	}
+	if longest > 0 && w.blocked.After(now.Add(longest)) {
+		w.blocked = now.Add(longest)
+	}
+}
+
 // take records a success.
 func (w *window) take(now time.Time) { w.hits = append(w.hits, now) }
 

@@ -1,5 +1,4 @@
-// How does a request get here over a socket? One http.Handler and one loopback
-// listener per data centre.
+// Listeners: one http.Handler and one listener for each service of each data center.
 
 package zohotest
 
@@ -8,23 +7,24 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// Handler serves one data centre, accounts server and APIs alike, for servers
-// that the caller starts; see [Simulator.SetURL]. It panics if there is no such
-// data centre.
-func (s *Simulator) Handler(dc string) http.Handler {
+// Handler serves one service of a data center, for servers that the caller starts; see
+// [Simulator.SetURL]. It panics if there is no such data center or service.
+func (s *Simulator) Handler(dc string, service Service) http.Handler {
 	s.mu.Lock()
+	mustKnow(service)
 	site := s.mustSite(dc)
 	s.mu.Unlock()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if at, found := endpointAt(r.URL.Path); found && at.name == "auth" && refusesOtherSites(w, r) {
 			return
 		}
-		c, err := readCall(site, bothSides, r)
+		c, err := readCall(site, service, r)
 		if err != nil {
 			return // the client went away
 		}
@@ -78,25 +78,51 @@ func reset(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// Listen opens one loopback listener per data centre at free ports. stop closes
-// them and waits; then addresses are Zoho's own again.
+// Listen opens one loopback listener for each service of each data center, at free ports.
+// stop closes them and waits; then addresses are Zoho's own again.
 func (s *Simulator) Listen() (stop func(), err error) { return s.ListenWith(Listening{}) }
 
-// ListenAt is Listen at a host and, unless port is 0, at consecutive ports in
-// the order of [Simulator.DataCenters].
+// ListenAt is Listen at a host and, unless port is 0, at consecutive ports: see
+// [Listening.Port].
 func (s *Simulator) ListenAt(host string, port int) (stop func(), err error) {
 	return s.ListenWith(Listening{Host: host, Port: port})
 }
 
 // A Listening says where listeners are opened, and at which addresses clients reach them.
 type Listening struct {
-	Host string      // to listen at; empty: 127.0.0.1
-	Port int         // of the first data centre, whose successors follow it; 0: free ones
+	Host string // to listen at; empty: 127.0.0.1
+	// Port is that of the first accounts server. The accounts servers of the other data
+	// centers follow it in the order of [Simulator.DataCenters], then the API gateways, the
+	// hosts of Desk and those of portals: [Simulator.Ports] in all. 0 takes free ports.
+	Port int
 	TLS  *tls.Config // with a certificate; nil: plain HTTP
 
-	// URL makes the address of a data centre that answers, redirects and
-	// [Simulator.AccountsURL] name, from the port of its listener. nil: [LocalURL].
-	URL func(dc string, listener net.Addr) string
+	// URL makes the address that answers, redirects and [Simulator.AccountsURL] name, from
+	// that of a listener. nil: [LocalURL].
+	URL func(listener net.Addr) string
+}
+
+// Ports is how many consecutive ports ListenWith takes.
+func (s *Simulator) Ports() int { return len(s.hosts()) }
+
+// hosted is a service that has a host in a data center.
+type hosted struct {
+	dc      string
+	service Service
+}
+
+// hosts are all there are, in the order of their ports.
+func (s *Simulator) hosts() (all []hosted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, service := range services {
+		for _, dc := range s.sites {
+			if slices.Contains(dc.services(), service) {
+				all = append(all, hosted{dc.Name, service})
+			}
+		}
+	}
+	return all
 }
 
 // LocalURL is the address of a listener for clients on the same machine. A listener at all
@@ -108,19 +134,19 @@ func LocalURL(scheme string, listener net.Addr) string {
 	return scheme + "://" + listener.String()
 }
 
-// ListenWith opens one listener per data centre. stop closes them and waits; then
-// addresses are Zoho's own again.
+// ListenWith opens one listener for each service of each data center. stop closes them and
+// waits; then addresses are Zoho's own again.
 func (s *Simulator) ListenWith(l Listening) (stop func(), err error) {
 	scheme := "http"
 	if l.TLS != nil {
 		scheme = "https"
 	}
 	if l.URL == nil {
-		l.URL = func(_ string, listener net.Addr) string { return LocalURL(scheme, listener) }
+		l.URL = func(listener net.Addr) string { return LocalURL(scheme, listener) }
 	}
 	var serving sync.WaitGroup
 	var servers []*http.Server
-	names := s.DataCenters()
+	hosts := s.hosts()
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
@@ -128,26 +154,26 @@ func (s *Simulator) ListenWith(l Listening) (stop func(), err error) {
 				server.Close()
 			}
 			serving.Wait()
-			for _, dc := range names {
-				s.SetURL(dc, "")
+			for _, h := range hosts {
+				s.SetURL(h.dc, h.service, "")
 			}
 		})
 	}
-	for i, dc := range names {
-		at := 0
-		if l.Port != 0 {
-			at = l.Port + i
-		}
+	at := l.Port
+	for _, h := range hosts {
 		listener, err := net.Listen("tcp", net.JoinHostPort(or(l.Host, "127.0.0.1"), strconv.Itoa(at)))
 		if err != nil {
 			stop()
-			return nil, fmt.Errorf("zohotest: listening for data centre %s: %w", dc, err)
+			return nil, fmt.Errorf("zohotest: listening for %s of data center %s: %w", h.service, h.dc, err)
 		}
-		s.SetURL(dc, l.URL(dc, listener.Addr()))
+		if at != 0 {
+			at++
+		}
+		s.SetURL(h.dc, h.service, l.URL(listener.Addr()))
 		if l.TLS != nil {
 			listener = tls.NewListener(listener, l.TLS)
 		}
-		server := &http.Server{Handler: s.Handler(dc), ReadHeaderTimeout: time.Minute}
+		server := &http.Server{Handler: s.Handler(h.dc, h.service), ReadHeaderTimeout: time.Minute}
 		servers = append(servers, server)
 		serving.Go(func() { server.Serve(listener) })
 	}

@@ -30,10 +30,9 @@ func holder(user string, org *organization) string {
 // commonServices may be asked for beside one app (Zoho, instance-level-oauth).
 var commonServices = []string{"ZohoContacts", "ZohoProfile", "ZohoFiles", "AaaServer"}
 
-// ofOneApp says whether scopes are those of one Zoho app at most, common
-// services aside. OpenID's scopes are no common service, so they count.
-func ofOneApp(scopes []string) bool {
-	var app string
+// ofOneApp says whether scopes are those of one Zoho app at most, common services aside, and
+// of which. OpenID's scopes are no common service, so they count.
+func ofOneApp(scopes []string) (app string, one bool) {
 	for _, scope := range scopes {
 		service, _, _ := strings.Cut(scope, ".")
 		switch {
@@ -41,23 +40,42 @@ func ofOneApp(scopes []string) bool {
 		case app == "":
 			app = service
 		case !strings.EqualFold(app, service):
-			return false
+			return "", false
 		}
 	}
-	return true
+	return app, true
+}
+
+func oneApp(scopes []string) bool {
+	_, one := ofOneApp(scopes)
+	return one
+}
+
+// soidServices are what a soid begins with, where that is not the first part of the scopes
+// (Zoho, client-credentials-flow).
+var soidServices = map[string]string{"desk": "ZohoDesk"}
+
+// namesService says whether a soid is one of the service whose scopes begin with app:
+// ZohoCRM.<id>, ZohoDesk.<id>, zohopay.<id>.
+func namesService(soid, app string) bool {
+	named, id, _ := strings.Cut(soid, ".")
+	return id != "" && strings.EqualFold(named, or(soidServices[strings.ToLower(app)], app))
 }
 
 // checkOrganization is what an organization's request must have besides; empty
 // if it has it. Only the words about scopes are Zoho's.
 func (s *Simulator) checkOrganization(req consentRequest) (title, text string) {
+	app, one := ofOneApp(req.scopes)
 	service, id, _ := strings.Cut(req.soid, ".")
 	switch {
-	case !ofOneApp(req.scopes):
+	case !one:
 		return "Invalid OAuth Scope", "The scopes of an organization's consent must be those of one Zoho app, common services aside."
 	case req.soid == "" && s.knobs.OrganizationNeedsSoid && !s.soidless(req.scopes):
 		return "Invalid Organization", "The soid is missing."
 	case req.soid != "" && (service == "" || id == ""):
 		return "Invalid Organization", "The soid is not of the form <service>.<id>."
+	case req.soid != "" && app != "" && !namesService(req.soid, app):
+		return "Invalid Organization", "The soid names another service than the scopes."
 	}
 	return "", ""
 }

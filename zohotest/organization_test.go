@@ -15,10 +15,16 @@ func (a app) byOrganization() app {
 	return a.as(a.zoho.AddClient(zohotest.Client{ID: "1005.ORGANIZATION", Secret: "secret-of-the-organization", Type: zohotest.Organization}))
 }
 
-// orgURL is where an administrator's browser goes; more pairs are added or replace.
+// orgURL is where an administrator's browser goes; more pairs are added or replace. The soid
+// is of the service of the first scope.
 func (a app) orgURL(dc string, more ...string) string {
-	return strings.Replace(a.byOrganization().consentURL(dc, append([]string{"scope", "ZohoPay.payments.READ,AaaServer.profile.READ", "soid", "zohopay.4711"}, more...)...),
-		"/oauth/v2/auth?", "/oauth/v2/org/auth?", 1)
+	pairs := []string{"scope", "ZohoPay.payments.READ,AaaServer.profile.READ", "soid", "zohopay.4711"}
+	for i := 0; i < len(more); i += 2 {
+		if service, _, _ := strings.Cut(more[i+1], "."); more[i] == "scope" && service != "" {
+			pairs = append(pairs, "soid", service+".4711")
+		}
+	}
+	return strings.Replace(a.byOrganization().consentURL(dc, append(pairs, more...)...), "/oauth/v2/auth?", "/oauth/v2/org/auth?", 1)
 }
 
 // connectsOrganization is an administrator's consent and its exchange.
@@ -61,7 +67,7 @@ func TestAnOrganizationsGrantOutlivesItsAdministratorAndAUsersDoesNot(t *testing
 		}
 		org, user := grantOf(o, a.orgURL("us", "scope", "ZohoCRM.org.READ")), grantOf(a, a.consentURL("us"))
 		tokens := a.zoho.RefreshTokens()
-		if len(tokens) != 2 || !tokens[0].Organization || tokens[0].Soid != "zohopay.4711" || tokens[1].Organization || tokens[1].Soid != "" {
+		if len(tokens) != 2 || !tokens[0].Organization || tokens[0].Soid != "ZohoCRM.4711" || tokens[1].Organization || tokens[1].Soid != "" {
 			t.Fatalf("refresh tokens are %+v", tokens)
 		}
 		landed := map[string]string{}
@@ -142,6 +148,8 @@ func TestWhatAnOrganizationCannotAskForEndsOnZohosPage(t *testing.T) {
 			"a self client":             {"Invalid Client", a.orgURL("us", "client_id", self.ID), zohotest.Consent{}},
 			"an ordinary client":        {"Invalid Client", a.orgURL("us", "client_id", ordinary.ID), zohotest.Consent{}},
 			"its client for one user":   {"Invalid Client", a.consentURL("us", "client_id", organization.ID), zohotest.Consent{}},
+			"another service's soid":    {"Invalid Organization", a.orgURL("us", "soid", "ZohoCRM.4711"), zohotest.Consent{}},
+			"Desk by its scope's name":  {"Invalid Organization", a.orgURL("us", "scope", "Desk.basic.READ", "soid", "Desk.4711"), zohotest.Consent{}},
 			"no soid, two services":     {"Invalid OAuth Scope", a.orgURL("us", "soid", "", "scope", "SalesIQ.portals.READ,ZohoCRM.org.READ"), zohotest.Consent{}},
 			"no soid, common scopes":    {"Invalid Organization", a.orgURL("us", "soid", "", "scope", "AaaServer.profile.READ"), zohotest.Consent{}},
 		} {
@@ -151,8 +159,12 @@ func TestWhatAnOrganizationCannotAskForEndsOnZohosPage(t *testing.T) {
 		for _, soid := range []string{"", "SalesIQ.4711"} { // captured without one
 			a.connectsOrganization("us", "soid", soid, "scope", "salesiq.portals.READ,AaaServer.profile.READ")
 		}
-		for _, scopes := range []string{"ZohoCRM.org.READ,zohocrm.users.READ", "ZohoFiles.files.READ,ZohoContacts.a.READ,ZohoProfile.a.READ,aaaserver.profile.READ,Desk.basic.READ"} {
-			a.connectsOrganization("us", "scope", scopes)
+		for scopes, soid := range map[string]string{
+			"ZohoCRM.org.READ,zohocrm.users.READ": "ZohoCRM.4711",
+			"ZohoFiles.files.READ,ZohoContacts.a.READ,ZohoProfile.a.READ,aaaserver.profile.READ,Desk.basic.READ": "ZohoDesk.4711",
+			"AaaServer.profile.READ": "ZohoCRM.4711", // no app whose soid it must be
+		} {
+			a.connectsOrganization("us", "scope", scopes, "soid", soid)
 		}
 	})
 }
@@ -195,7 +207,9 @@ func TestWhomUserInfoNamesForAnOrganizationIsAKnob(t *testing.T) {
 				if r.status != status || status == 200 && r.text("Email") != admin.Email || status == 401 && r.text("cause") != "INVALID_OAUTHSCOPE" {
 					t.Errorf("%s, %d: answered %d %s", setting, i, r.status, r.body)
 				}
-				a.zoho.RemoveUser(admin.Email)
+				if i == 0 {
+					a.zoho.RemoveUser(admin.Email)
+				}
 			}
 			if refused := a.zoho.Counts().APIRefused; refused != want[0]/401+want[1]/401 {
 				t.Errorf("%s: %d refusals were counted", setting, refused)

@@ -31,6 +31,23 @@ const (
 
 // judge looks at a call's token and the scopes of which it needs one.
 func (s *Simulator) judge(c *call, scopes ...string) (*accessToken, verdict) {
+	at, v := s.judgeToken(c)
+	if v != accepted {
+		return nil, v
+	}
+	if at.userContext || !s.knobs.RefuseClientScopes {
+		for _, scope := range scopes {
+			if s.allows(at.scopes, scope) {
+				return at, accepted
+			}
+		}
+	}
+	s.counts.APIRefused++
+	return nil, unscoped
+}
+
+// judgeToken is judge for an API that needs no scope.
+func (s *Simulator) judgeToken(c *call) (*accessToken, verdict) {
 	token := bearer(c.r)
 	if token == "" {
 		s.counts.APIRefused++
@@ -44,17 +61,10 @@ func (s *Simulator) judge(c *call, scopes ...string) (*accessToken, verdict) {
 	}
 	if at == nil {
 		s.counts.APIRefused++
+		c.told = append(c.told, s.deadToken(c, token))
 		return nil, dead
 	}
-	if at.userContext || !s.knobs.RefuseClientScopes {
-		for _, scope := range scopes {
-			if s.allows(at.scopes, scope) {
-				return at, accepted
-			}
-		}
-	}
-	s.counts.APIRefused++
-	return nil, unscoped
+	return at, accepted
 }
 
 // crmRefusal is how CRM, Bigin and Recruit refuse.
@@ -85,16 +95,30 @@ func (s *Simulator) judgeCRM(c *call, scopes ...string) (*accessToken, verdict) 
 	return s.judge(c, scopes...)
 }
 
-// crmUsers is GET /crm/v8/users, and /v2 to /v7; always the token's own user.
+// crmUsers is GET /crm/v8/users, and /v2 to /v7: all users of the organization, or the
+// token's own with type=CurrentUser.
 func (s *Simulator) crmUsers(c *call) answer {
 	at, v := s.judgeCRM(c, "ZohoCRM.users.READ")
 	if v != accepted {
 		return s.crmRefusal(v)
 	}
-	user := s.userOf(at)
-	return jsonAnswer(200, map[string]any{"users": []map[string]any{{
-		"id": user.ZUID, "zuid": user.ZUID, "full_name": user.Name, "email": user.Email, "status": "active",
-	}}})
+	own := s.userOf(at)
+	users := []map[string]any{}
+	show := func(user User) {
+		users = append(users, map[string]any{
+			"id": user.ZUID, "zuid": user.ZUID, "full_name": user.Name, "email": user.Email, "status": "active",
+		})
+	}
+	if c.query.Get("type") == "CurrentUser" {
+		show(own)
+		return jsonAnswer(200, map[string]any{"users": users})
+	}
+	for _, user := range s.users {
+		if user.DataCenter == own.DataCenter && user.OrgID == own.OrgID {
+			show(*user)
+		}
+	}
+	return jsonAnswer(200, map[string]any{"users": users})
 }
 
 // crmOrg is GET /crm/v8/org, and /v2 to /v7.
@@ -141,10 +165,15 @@ func (s *Simulator) userInfo(c *call) answer {
 		return jsonAnswer(s.deadStatus(v), map[string]string{"response": "error", "cause": cause})
 	}
 	user := s.userOf(at)
-	first, last, _ := strings.Cut(user.Name, " ")
+	first, last := namesOf(user)
 	return jsonAnswer(200, map[string]any{
 		"ZUID": s.shownZUID(user), "Email": user.Email, "Display_Name": user.Name, "First_Name": first, "Last_Name": last,
 	})
+}
+
+func namesOf(user User) (first, last string) {
+	first, last, _ = strings.Cut(user.Name, " ")
+	return first, last
 }
 
 // shownZUID is a number, unless the knob or a test's own id makes it text.

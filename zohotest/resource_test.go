@@ -45,6 +45,22 @@ func TestAGoodTokenOpensEveryAPIWithEitherScheme(t *testing.T) {
 	})
 }
 
+// A scope counts whole: itself, or ALL of its own stem.
+func TestAScopeIsNoPrefix(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		for scope, status := range map[string]int{
+			"ZohoCRM.org.READ": 200, "ZohoCRM.org.ALL": 200, "zohocrm.ORG.read": 200,
+			"ZohoCRM.org.REA": 401, "ZohoCRM.org.READS": 401, "ZohoCRM.or.READ": 401, "ZohoCRM.org.READ.more": 401, "ZohoCRM.org": 401,
+			"ZohoCRM.ALL": 401, "ZohoCRM.organization.ALL": 401, "ZohoCRM.org.WRITE": 401, "ZohoCRM.or.ALL": 401, "CRM.org.READ": 401,
+		} {
+			if r := a.get(a.zoho.APIURL("eu")+"/crm/v8/org", a.connects("eu", "scope", scope).accessToken()); r.status != status {
+				t.Errorf("with %s it answered %d, want %d", scope, r.status, status)
+			}
+			passes(10 * time.Minute)
+		}
+	})
+}
+
 func TestEachAPIRefusesInItsOwnWords(t *testing.T) {
 	words := map[string]struct{ dead, scope, none string }{
 		"CRM users": {"INVALID_TOKEN", "OAUTH_SCOPE_MISMATCH", "AUTHENTICATION_FAILURE"},

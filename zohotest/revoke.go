@@ -16,7 +16,7 @@ func (s *Simulator) revokeNew(c *call) answer {
 		return s.refuseRevocation("invalid_client")
 	}
 	client := s.clients[c.basicID]
-	if client == nil || !client.enabled(c.site) || client.secret(c.site.Name) != c.basicSecret {
+	if client == nil || !client.enabled(c.site) || !c.inPortal(client) || client.secret(c.site.Name) != c.basicSecret {
 		return s.refuseRevocation("invalid_client")
 	}
 	tokenType := c.form.Get("token_type")
@@ -57,6 +57,10 @@ func (s *Simulator) revoke(c *call, client *Client, tokenType string) answer {
 // mayRevoke says whether a token of owner and dc may be revoked by this call.
 func (s *Simulator) mayRevoke(c *call, client *Client, owner, dc, what string) bool {
 	if client != nil && client.ID != owner {
+		s.violate(OtherClient, "%s of client %s, from client %s at %s", what, owner, client.ID, c.site.Name)
+		return false
+	}
+	if registered := s.clients[owner]; registered != nil && !c.inPortal(registered) {
 		return false
 	}
 	if dc == c.site.Name {
@@ -72,8 +76,10 @@ func (s *Simulator) mayRevoke(c *call, client *Client, owner, dc, what string) b
 // refuseRevocation is always HTTP 400, and was seen as HTML too.
 func (s *Simulator) refuseRevocation(code string) answer {
 	s.counts.Refused++
+	a := jsonAnswer(400, map[string]string{"error": code})
 	if s.knobs.RevokeHTML {
-		return page(400, "Invalid Request", "The request cannot be served: "+code+".")
+		a = page(400, "Invalid Request", "The request cannot be served: "+code+".")
 	}
-	return jsonAnswer(400, map[string]string{"error": code})
+	a.refused = true
+	return a
 }

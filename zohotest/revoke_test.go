@@ -93,11 +93,17 @@ func TestRevocationsAreRefusedWith400(t *testing.T) {
 		refused("another type", a.revokes("eu", grant.refreshToken(), "token_type", "access_token"))
 		refused("access token as refresh token", a.revokes("eu", grant.accessToken()))
 		refused("unknown type", a.revokes("eu", grant.refreshToken(), "token_type", "code"))
-		refused("another client", stranger.revokes("eu", grant.refreshToken()))
 		refused("no client", a.post(a.zoho.AccountsURL("eu")+"/oauth/v2/revoke/token", "token", grant.refreshToken()))
+		impostor := a
+		impostor.client.Secret = "0123456789abcdef"
+		refused("a wrong secret", impostor.revokes("eu", grant.refreshToken()))
 		a.wantNoViolations()
-		refused("another data centre", a.revokes("us", grant.refreshToken()))
-		a.wantViolation(zohotest.WrongDataCenter, 1)
+		refused("another client", stranger.revokes("eu", grant.refreshToken()))
+		refused("another data center", a.revokes("us", grant.refreshToken()))
+		a.wantViolations(zohotest.OtherClient, zohotest.WrongDataCenter)
+		if !a.zoho.Alive(grant.accessToken()) {
+			t.Error("a refused revocation ended the grant")
+		}
 		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RevokeTokenTypeRequired, k.RevokeHTML = true, true })
 		r := a.revokes("eu", grant.refreshToken())
 		refused("type left out", r)

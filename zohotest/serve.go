@@ -1,5 +1,5 @@
-// What happens to a request? It is read, noted, perhaps struck by a fault,
-// answered by its endpoint under the lock, and then written or torn.
+// Serving: a request is read, noted, perhaps struck by a fault, answered by its endpoint under
+// the lock, and then written or torn.
 
 package zohotest
 
@@ -16,23 +16,30 @@ import (
 
 // A call is a request as the endpoints see it.
 type call struct {
-	site  *site
-	side  side
-	r     *http.Request
-	query url.Values
-	body  url.Values
-	form  url.Values // query and body merged; the body wins
+	site    *site
+	service Service
+	at      endpoint // the zero endpoint if there is none at the path
+	r       *http.Request
+	query   url.Values
+	body    url.Values
+	form    url.Values // query and body merged; the body wins
 
 	basicID, basicSecret string
 	basic                bool
+	unreadable           bool // there is a body, and it is no form
+
+	told []*bool // what the client knows once the answer has arrived
 }
 
 // An endpoint answers calls; the lock is held meanwhile.
 type endpoint struct {
-	name   string // what Fault.Endpoint and Counts.ByEndpoint call it
-	method string // the only one it has
-	side   side   // which hosts have it
-	answer func(*Simulator, *call) answer
+	name    string // what Fault.Endpoint and Counts.ByEndpoint call it
+	method  string // the only one it has
+	path    string
+	service Service  // whose hosts have it
+	grants  []string // values of grant_type that it takes
+	own     bool     // a page of the simulator's own, which portals have too
+	answer  func(*Simulator, *call) answer
 }
 
 const (
@@ -40,45 +47,56 @@ const (
 	tokenPath = "/oauth/v2/token"
 )
 
-// endpointAt finds what answers at a path.
-func endpointAt(path string) (endpoint, bool) {
-	switch path {
-	case authPath, orgAuthPath, extraScopePath:
-		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).authorize}, true
-	case approvePath:
-		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).approve}, true
-	case signInPath:
-		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).signIn}, true
-	case signedInPath:
-		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).signedIn}, true
-	case "/oauth/v2/token/scopeenhance":
-		return endpoint{"enhance", http.MethodPost, accountsSide, (*Simulator).scopeEnhance}, true
-	case devicePath:
-		return endpoint{"auth", http.MethodGet, accountsSide, (*Simulator).devicePage}, true
-	case deviceApprovePath:
-		return endpoint{"auth", http.MethodPost, accountsSide, (*Simulator).deviceApprove}, true
-	case "/oauth/v3/device/code":
-		return endpoint{"device", http.MethodPost, accountsSide, (*Simulator).deviceStart}, true
-	case "/oauth/v3/device/token":
-		return endpoint{"device", http.MethodPost, accountsSide, (*Simulator).devicePoll}, true
-	case tokenPath:
-		return endpoint{"token", http.MethodPost, accountsSide, (*Simulator).token}, true
-	case "/oauth/v2/token/revoke":
-		return endpoint{"revoke", http.MethodPost, accountsSide, (*Simulator).revokeOld}, true
-	case "/oauth/v2/revoke/token":
-		return endpoint{"revoke", http.MethodPost, accountsSide, (*Simulator).revokeNew}, true
-	case "/oauth/serverinfo":
-		return endpoint{"serverinfo", http.MethodGet, accountsSide, (*Simulator).serverInfo}, true
-	case "/oauth/user/info":
-		return endpoint{"api", http.MethodGet, accountsSide, (*Simulator).userInfo}, true
-	case "/api/v1/organizations":
-		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).deskOrganizations}, true
+// endpoints are all there are.
+var endpoints []endpoint
+
+func init() { // the functions refer to the table
+	endpoints = []endpoint{
+		{name: "auth", method: http.MethodGet, path: authPath, service: AccountsServer, answer: (*Simulator).authorize},
+		{name: "auth", method: http.MethodGet, path: orgAuthPath, service: AccountsServer, answer: (*Simulator).authorize},
+		{name: "auth", method: http.MethodGet, path: extraScopePath, service: AccountsServer, answer: (*Simulator).authorize},
+		{name: "auth", method: http.MethodPost, path: approvePath, service: AccountsServer, own: true, answer: (*Simulator).approve},
+		{name: "auth", method: http.MethodGet, path: signInPath, service: AccountsServer, own: true, answer: (*Simulator).signIn},
+		{name: "auth", method: http.MethodPost, path: signedInPath, service: AccountsServer, own: true, answer: (*Simulator).signedIn},
+		{name: "auth", method: http.MethodGet, path: devicePath, service: AccountsServer, answer: (*Simulator).devicePage},
+		{name: "auth", method: http.MethodPost, path: deviceApprovePath, service: AccountsServer, answer: (*Simulator).deviceApprove},
+		{name: "token", method: http.MethodPost, path: tokenPath, service: AccountsServer, answer: (*Simulator).token,
+			grants: []string{"authorization_code", "refresh_token", "client_credentials"}},
+		{name: "enhance", method: http.MethodPost, path: "/oauth/v2/token/scopeenhance", service: AccountsServer, answer: (*Simulator).scopeEnhance,
+			grants: []string{"update_scopes_token"}},
+		{name: "device", method: http.MethodPost, path: "/oauth/v3/device/code", service: AccountsServer, answer: (*Simulator).deviceStart,
+			grants: []string{"device_request"}},
+		{name: "device", method: http.MethodPost, path: "/oauth/v3/device/token", service: AccountsServer, answer: (*Simulator).devicePoll,
+			grants: []string{"device_token"}},
+		{name: "revoke", method: http.MethodPost, path: "/oauth/v2/token/revoke", service: AccountsServer, answer: (*Simulator).revokeOld},
+		{name: "revoke", method: http.MethodPost, path: "/oauth/v2/revoke/token", service: AccountsServer, answer: (*Simulator).revokeNew},
+		{name: "auth", method: http.MethodGet, path: portalPrefix + "*/auth", service: PortalServer, answer: (*Simulator).authorize},
+		{name: "token", method: http.MethodPost, path: portalPrefix + "*/token", service: PortalServer, answer: (*Simulator).token,
+			grants: []string{"authorization_code", "refresh_token"}},
+		{name: "revoke", method: http.MethodPost, path: portalPrefix + "*/token/revoke", service: PortalServer, answer: (*Simulator).revokeOld},
+		{name: "openid", method: http.MethodGet, path: discoveryPath, service: AccountsServer, answer: (*Simulator).discovery},
+		{name: "openid", method: http.MethodGet, path: keysPath, service: AccountsServer, answer: (*Simulator).keys},
+		{name: "api", method: http.MethodGet, path: userinfoPath, service: AccountsServer, answer: (*Simulator).userinfo},
+		{name: "serverinfo", method: http.MethodGet, path: "/oauth/serverinfo", service: AccountsServer, answer: (*Simulator).serverInfo},
+		{name: "api", method: http.MethodGet, path: "/oauth/user/info", service: AccountsServer, answer: (*Simulator).userInfo},
+		{name: "api", method: http.MethodGet, path: "/crm/v8/org", service: APIGateway, answer: (*Simulator).crmOrg},
+		{name: "api", method: http.MethodGet, path: "/crm/v8/users", service: APIGateway, answer: (*Simulator).crmUsers},
+		{name: "api", method: http.MethodGet, path: "/api/v1/organizations", service: DeskServer, answer: (*Simulator).deskOrganizations},
 	}
-	switch crmPath(path) {
-	case "/org":
-		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).crmOrg}, true
-	case "/users":
-		return endpoint{"api", http.MethodGet, apiSide, (*Simulator).crmUsers}, true
+}
+
+// endpointAt finds what answers at a path. CRM answers at /crm/v2 to /crm/v8 alike.
+func endpointAt(path string) (endpoint, bool) {
+	if rest := crmPath(path); rest != "" {
+		path = "/crm/v8" + rest
+	}
+	if _, rest, found := portalPath(path); found {
+		path = portalPrefix + "*" + rest
+	}
+	for _, e := range endpoints {
+		if e.path == path {
+			return e, true
+		}
 	}
 	return endpoint{}, false
 }
@@ -97,8 +115,8 @@ func crmPath(path string) string {
 const maxBody = 1 << 20
 
 // readCall reads a request, body and all. It fails only if the body does.
-func readCall(at *site, side side, r *http.Request) (*call, error) {
-	c := &call{site: at, side: side, r: r, query: url.Values{}, body: url.Values{}, form: url.Values{}}
+func readCall(at *site, service Service, r *http.Request) (*call, error) {
+	c := &call{site: at, service: service, r: r, query: url.Values{}, body: url.Values{}, form: url.Values{}}
 	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil || query != nil {
 		c.query = query
 	}
@@ -107,7 +125,8 @@ func readCall(at *site, side side, r *http.Request) (*call, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.body = parseBody(r.Header.Get("Content-Type"), raw)
+		form, ok := parseBody(r.Header.Get("Content-Type"), raw)
+		c.body, c.unreadable = form, !ok && len(raw) > 0
 	}
 	for name, values := range c.query {
 		c.form[name] = values
@@ -121,26 +140,35 @@ func readCall(at *site, side side, r *http.Request) (*call, error) {
 
 // parseBody reads both documented forms (Zoho, refresh). What it cannot read
 // counts as absent.
-func parseBody(contentType string, raw []byte) url.Values {
+func parseBody(contentType string, raw []byte) (form url.Values, ok bool) {
 	mediaType, params, _ := mime.ParseMediaType(contentType)
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
 		if form, _ := url.ParseQuery(string(raw)); form != nil {
-			return form
+			return form, true
 		}
 	case "multipart/form-data":
 		form, err := multipart.NewReader(bytes.NewReader(raw), params["boundary"]).ReadForm(maxBody)
 		if err == nil {
-			return form.Value
+			return form.Value, true
 		}
 	}
-	return url.Values{}
+	return url.Values{}, false
 }
 
 // answerTo serves a call, and notes it. It takes the lock itself.
 func (s *Simulator) answerTo(ctx context.Context, c *call) answer {
 	at, known := endpointAt(c.r.URL.Path)
-	known = known && (c.side == bothSides || c.side == at.side)
+	c.at = at
+	s.mu.Lock()
+	s.looksForSecrets(c)
+	s.mu.Unlock()
+	if known && c.service != at.service && !(at.own && c.service == PortalServer) {
+		s.mu.Lock()
+		s.violate(WrongHost, "%s at the host of %s of %s; it is at that of %s", c.r.URL.Path, c.service, c.site.Name, at.service)
+		s.mu.Unlock()
+		known = false
+	}
 	a := s.answerAt(ctx, at, known, c)
 	s.answered(at, known, c, a)
 	return a
@@ -178,6 +206,10 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 	} else {
 		a = at.answer(s, c)
 	}
+	if a.refused {
+		s.wasRefused(c)
+	}
+	a.told = append(a.told, c.told...)
 	s.mu.Unlock()
 	if struck {
 		a = s.after(ctx, fault, a)
@@ -207,11 +239,11 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 	if c.r.Method != at.method {
 		s.violate(WrongMethod, "%s %s at %s", c.r.Method, c.r.URL.Path, c.site.Name)
 	}
-	for _, name := range []string{"client_secret", "code", "refresh_token", "token", "access_token", "code_verifier"} {
-		if c.query.Get(name) != "" {
-			s.violate(SecretInQuery, "%s in the query of %s at %s", name, c.r.URL.Path, c.site.Name)
-		}
+	for name := range secretParameters {
 		s.remember(c.form.Get(name))
+	}
+	if c.unreadable {
+		s.violate(NotAForm, "a body of type %q at %s of %s", shownName(c.r.Header.Get("Content-Type")), c.r.URL.Path, c.site.Name)
 	}
 	if at.name != "token" && at.name != "device" && at.name != "enhance" {
 		return
@@ -221,16 +253,7 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 		s.remember(c.basicSecret)
 		s.violate(BasicAuth, "client %s at %s", c.basicID, c.site.Name)
 	}
-	if tried, known := s.codes.get(c.form.Get("code")); known && c.r.Method == at.method {
-		tried.tries++
-		late := max(0, s.now().Sub(tried.expires))
-		switch {
-		case tried.tries > 1:
-			s.violate(CodeTriedTwice, "code %s of client %s, attempt %d, %s late", short(tried.text), tried.client, tried.tries, late)
-		case !s.now().Before(tried.expires):
-			s.violate(CodeTriedLate, "code %s of client %s, %s late", short(tried.text), tried.client, late)
-		}
-	}
+	s.triesCode(c)
 }
 
 // grantName keeps counters bounded whatever a client sends.
@@ -244,13 +267,20 @@ func grantName(grant string) string {
 	return "other"
 }
 
-// delivered marks an answer's tokens as known to the client, or takes it back.
+// delivered marks what an answer says as known to the client. For its tokens it also takes
+// that back.
 func (s *Simulator) delivered(a answer, yes bool) {
-	if len(a.issued) == 0 {
+	if len(a.issued) == 0 && len(a.told) == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, mark := range a.told {
+		*mark = *mark || yes
+	}
+	if len(a.issued) == 0 {
+		return
+	}
 	for _, mark := range a.issued {
 		*mark = yes
 	}

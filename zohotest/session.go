@@ -147,7 +147,7 @@ func (s *Simulator) comesBackTo(at *site, address string) (refusal func(*User) s
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Scheme != "" || u.Host != "":
-	case u.Path == authPath || u.Path == orgAuthPath || u.Path == extraScopePath:
+	case isAuthPath(u.Path):
 		req, a, ok := s.readConsentRequest(at, u.Path, u.RawQuery)
 		return s.consentRefusal(req), a, ok
 	case u.Path == devicePath || address == "":

@@ -4,6 +4,7 @@
 package zohotest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -69,11 +70,13 @@ func (s *Simulator) AddDataCenter(dc DataCenter) {
 	}
 }
 
-// RemoveDataCenter switches a data centre off: its hosts are unknown from now on.
+// RemoveDataCenter switches a data center off: its hosts are unknown from now on. It panics if
+// there is no such data center.
 func (s *Simulator) RemoveDataCenter(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sites = slices.DeleteFunc(s.sites, func(dc *site) bool { return dc.Name == name })
+	gone := s.mustSite(name)
+	s.sites = slices.DeleteFunc(s.sites, func(dc *site) bool { return dc == gone })
 }
 
 // AccountsURL is the accounts server of a data centre: Zoho's own address, or
@@ -84,18 +87,48 @@ func (s *Simulator) AccountsURL(dc string) string {
 	return s.mustSite(dc).accountsURL()
 }
 
-// APIURL is the API domain of a data centre, as AccountsURL is its accounts server.
+// APIURL is the API gateway of a data center, as AccountsURL is its accounts server.
 func (s *Simulator) APIURL(dc string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mustSite(dc).apiURL()
+	return s.mustSite(dc).url(APIGateway)
 }
 
-// SetURL declares where [Simulator.Handler] of a data centre is reachable, for
-// servers that the caller starts (httptest.NewTLSServer, a proxy). Redirects
-// and answers name that address from then on; empty means Zoho's own again.
-func (s *Simulator) SetURL(dc, base string) {
+// DeskURL is the host of Zoho Desk in a data center, as AccountsURL is its accounts server.
+func (s *Simulator) DeskURL(dc string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mustSite(dc).base = base
+	return s.mustSite(dc).url(DeskServer)
+}
+
+// PortalURL is where a portal's paths begin: its /auth, /token and /token/revoke. It panics if
+// no host of portals is known in the data center.
+func (s *Simulator) PortalURL(dc, portal string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if site := s.mustSite(dc); site.Portal != "" {
+		return site.url(PortalServer) + portalPrefix + portal
+	}
+	panic("zohotest: no host of portals is known in data center " + dc)
+}
+
+// SetURL declares where [Simulator.Handler] of a data center's service is reachable, for
+// servers that the caller starts (httptest.NewTLSServer, a proxy). Redirects and answers
+// name that address from then on; an empty one means Zoho's own again. It panics if there
+// is no such data center or service.
+func (s *Simulator) SetURL(dc string, service Service, base string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mustKnow(service)
+	if base == "" {
+		delete(s.mustSite(dc).bases, service)
+		return
+	}
+	s.mustSite(dc).bases[service] = base
+}
+
+func mustKnow(service Service) {
+	if !slices.Contains(services, service) {
+		panic(fmt.Sprintf("zohotest: unknown service %q; there are %q", service, services))
+	}
 }

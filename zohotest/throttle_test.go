@@ -44,6 +44,21 @@ func TestTheEleventhTokenInTenMinutesIsRefusedUntilTheWindowEnds(t *testing.T) {
 	})
 }
 
+// A window ends to the instant, also for a client that never met the throttle.
+func TestAFixedWindowEndsNoSooner(t *testing.T) {
+	for early, throttled := range map[time.Duration]bool{time.Second: true, 1: true, 0: false} {
+		bubble(t, func(t *testing.T, a app) {
+			token := a.connects("eu").refreshToken()
+			passes(time.Minute)
+			a.mints(9, token)
+			passes(9*time.Minute - early)
+			if r := a.refresh("eu", token); (r.status == 400) != throttled {
+				t.Errorf("%s before the end of the window it answered %d", early, r.status)
+			}
+		})
+	}
+}
+
 func TestTheThrottleCountsEachRefreshTokenAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, a app) {
 		one, two := a.connects("eu"), a.connects("eu")

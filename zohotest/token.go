@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,7 +42,7 @@ func (s *Simulator) token(c *call) answer {
 func (s *Simulator) authenticate(c *call) (client *Client, failure string) {
 	id, secret := c.client()
 	client = s.clients[id]
-	if client == nil || !client.enabled(c.site) || client.Type == ClientBased {
+	if client == nil || !client.enabled(c.site) || client.Type == ClientBased || !c.inPortal(client) {
 		return nil, "invalid_client"
 	}
 	if subtle.ConstantTimeCompare([]byte(secret), []byte(client.secret(c.site.Name))) == 1 {
@@ -74,7 +74,7 @@ func (s *Simulator) refuseToken(c *call, code string) answer {
 // failureCosts takes a place for a refresh that fails, if the knob says so. In a
 // full window the answer is the throttle instead.
 func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
-	if !s.knobs.FailuresCount || c.r.URL.Path != tokenPath || c.form.Get("grant_type") != "refresh_token" {
+	if !s.knobs.FailuresCount || c.at.name != "token" || c.form.Get("grant_type") != "refresh_token" {
 		return answer{}, false
 	}
 	token := c.form.Get("refresh_token")
@@ -104,6 +104,9 @@ func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
 // exchange turns a code into tokens.
 func (s *Simulator) exchange(c *call, client *Client) answer {
 	code, known := s.codes.get(c.form.Get("code"))
+	if known && code.client != client.ID {
+		s.violate(OtherClient, "code %s of client %s, from client %s at %s", short(code.text), code.client, client.ID, c.site.Name)
+	}
 	if !known || code.client != client.ID || code.used || !s.now().Before(code.expires) {
 		return s.refuse("invalid_code")
 	}
@@ -112,9 +115,11 @@ func (s *Simulator) exchange(c *call, client *Client) answer {
 		return s.refuse(s.knobs.WrongDataCenterError)
 	}
 	if code.redirect != "" && c.form.Get("redirect_uri") != code.redirect {
+		s.violate(WrongRedirectURI, "code %s of client %s was asked for with another one", short(code.text), client.ID)
 		return s.refuse("invalid_redirect_uri")
 	}
-	if code.challenge != "" && !verifies(c.form.Get("code_verifier"), code.challenge, code.method) {
+	if verifier := c.form.Get("code_verifier"); code.challenge != "" && !verifies(verifier, code.challenge, code.method) {
+		s.violate(WrongVerifier, "code %s of client %s: %s", short(code.text), client.ID, faultOf(verifier))
 		return s.refuse(s.knobs.PKCEError)
 	}
 	g := grant{client: client, user: code.user, org: code.org, site: c.site, scopes: code.scopes, refreshable: code.refreshable}
@@ -126,9 +131,23 @@ func (s *Simulator) exchange(c *call, client *Client) answer {
 	return s.grant(c, g)
 }
 
-// verifies checks a PKCE verifier: 43 to 128 characters (RFC 7636).
+// verifierGrammar is that of a PKCE verifier (Zoho, mobile-applications; RFC 7636, 4.1).
+var verifierGrammar = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+
+// faultOf says what is wrong with a PKCE verifier that does not fit.
+func faultOf(verifier string) string {
+	switch {
+	case verifier == "":
+		return "no code_verifier"
+	case !verifierGrammar.MatchString(verifier):
+		return "the code_verifier is not 43 to 128 unreserved characters"
+	}
+	return "the code_verifier is that of another challenge"
+}
+
+// verifies checks a PKCE verifier.
 func verifies(verifier, challenge, method string) bool {
-	if len(verifier) < 43 || len(verifier) > 128 {
+	if !verifierGrammar.MatchString(verifier) {
 		return false
 	}
 	if method == "S256" {
@@ -141,7 +160,7 @@ func verifies(verifier, challenge, method string) bool {
 // refresh mints one more access token.
 func (s *Simulator) refresh(c *call, client *Client) answer {
 	rt := s.findRefreshToken(c.form.Get("refresh_token"))
-	if rt == nil || rt.client != client.ID {
+	if rt == nil || !s.belongs(c, rt, client) {
 		return s.refuseToken(c, "invalid_code")
 	}
 	if rt.dc != c.site.Name {
@@ -172,6 +191,15 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 	return s.tokens(c, at, rt)
 }
 
+// belongs says whether a refresh token is the client's that sends it.
+func (s *Simulator) belongs(c *call, rt *refreshToken, client *Client) bool {
+	if rt.client == client.ID {
+		return true
+	}
+	s.violate(OtherClient, "refresh token %s of client %s, from client %s at %s", short(rt.token), rt.client, client.ID, c.site.Name)
+	return false
+}
+
 // clientCredentials mints for the self client's owner; no refresh token.
 func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 	if client.Type != SelfClient {
@@ -184,7 +212,7 @@ func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 	soid := c.form.Get("soid")
 	for _, scope := range scopes {
 		service, _, _ := strings.Cut(scope, ".")
-		if slices.Contains(s.knobs.OrganizationServices, service) && !strings.HasPrefix(soid, service+".") {
+		if slices.Contains(s.knobs.OrganizationServices, service) && !namesService(soid, service) {
 			return s.refuse("missing_org_info")
 		}
 	}
@@ -248,7 +276,7 @@ func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
 		body.APIDomain = s.apiDomain(c.site)
 	}
 	s.expiry(&body, client, at.scopes)
-	if rt != nil && slices.ContainsFunc(at.scopes, openID) {
+	if c.form.Get("grant_type") == "authorization_code" && slices.ContainsFunc(at.scopes, openID) {
 		body.IDToken = s.idToken(c.site, at)
 	}
 	a := jsonAnswer(200, body)
@@ -257,8 +285,8 @@ func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
 }
 
 func (s *Simulator) apiDomain(at *site) string {
-	domain := at.apiURL()
-	if s.knobs.AccountsPageDomain && at.base == "" {
+	domain := at.url(APIGateway)
+	if s.knobs.AccountsPageDomain && at.bases[APIGateway] == "" {
 		domain = "https://" + at.accountsPageAPI()
 	}
 	if s.knobs.APIDomainSlash {
@@ -283,22 +311,4 @@ func (s *Simulator) expiry(body *tokenAnswer, client *Client, scopes []string) {
 	if s.knobs.ExpiresInString {
 		body.ExpiresIn = strconv.FormatInt(shown, 10)
 	}
-}
-
-// idToken is shaped like a JWT. Nothing here holds a key that a client could
-// check it with: the signature is random.
-func (s *Simulator) idToken(at *site, of *accessToken) string {
-	claims := map[string]any{
-		"iss": at.accountsURL(), "aud": of.client, "iat": of.issued.Unix(), "exp": of.expires.Unix(),
-	}
-	if user := s.userByEmail(of.user); user != nil {
-		claims["sub"], claims["email"], claims["name"] = user.ZUID, user.Email, user.Name
-	}
-	part := func(v any) string {
-		encoded, _ := json.Marshal(v) // maps of strings and numbers
-		return base64.RawURLEncoding.EncodeToString(encoded)
-	}
-	token := part(map[string]string{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." + randomHex(32)
-	s.remember(token)
-	return token
 }

@@ -31,14 +31,14 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.s.mu.Lock()
-	site, side, found := t.s.host(req.URL.Scheme, req.URL.Host)
+	site, service, found := t.s.host(req.URL.Scheme, req.URL.Host)
 	t.s.mu.Unlock()
 	if !found {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
 			Err: "no such host in this simulator", Name: req.URL.Host, IsNotFound: true,
 		}}
 	}
-	c, err := readCall(site, side, req)
+	c, err := readCall(site, service, req)
 	if err != nil {
 		return nil, fmt.Errorf("write request: %w", err)
 	}

@@ -71,18 +71,21 @@ func (s *Simulator) User(dc string) User {
 }
 
 // RemoveUser deletes an account, as when its person leaves the organization: its
-// codes and tokens die, but for those of an organization.
+// codes and tokens die, but for those of an organization. It panics if there is no such user.
 func (s *Simulator) RemoveUser(email string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if gone := s.userByEmail(email); gone != nil {
-		s.removeUser(gone)
+	gone := s.userByEmail(email)
+	if gone == nil {
+		panic("zohotest: unknown user " + email)
 	}
+	s.removeUser(gone)
 }
 
 func (s *Simulator) removeUser(gone *User) {
 	s.users = slices.DeleteFunc(s.users, func(u *User) bool { return u == gone })
 	s.signOut(gone.Email)
+	s.forgetConsents(gone.Email)
 	s.codes.drop(func(c *code) bool { return c.user == gone.Email && c.org == nil })
 	for _, d := range s.deviceCodes.all() {
 		d.rejected = d.rejected || d.user != nil && d.user.Email == gone.Email

@@ -1,5 +1,5 @@
-// What did the client do that it must never do? Recorded here, so that a test
-// can demand an empty list at its end.
+// Violations: what a well-behaved client never does, recorded so that a test can demand that
+// there is none.
 
 package zohotest
 
@@ -23,10 +23,18 @@ const (
 	ThrottleTripped Kind = "throttle tripped"
 	// CodeThrottleTripped: one code too many in its window.
 	CodeThrottleTripped Kind = "code throttle tripped"
-	// SecretInQuery: a client secret, code, verifier or token in a query string.
+	// SecretInQuery: a client secret, code, verifier or token in a query string, whatever
+	// the path and the parameter's name.
 	SecretInQuery Kind = "secret in query string"
-	// CodeTriedTwice: a code was sent to a token endpoint a second time, even
-	// if the first attempt met a fault.
+	// SecretInPath: a secret is a part of a path.
+	SecretInPath Kind = "secret in path"
+	// SecretInHeader: a secret in a header that is not for it. Authorization takes an access
+	// token, or a client's id and secret as Basic.
+	SecretInHeader Kind = "secret in header"
+	// SecretInState: a secret was sent as state.
+	SecretInState Kind = "secret as state"
+	// CodeTriedTwice: a code was sent to a token endpoint a second time, even if the first
+	// attempt met a fault or the code never existed.
 	CodeTriedTwice Kind = "code tried twice"
 	// CodeTriedLate: a code was first sent after it had expired.
 	CodeTriedLate Kind = "code tried after expiry"
@@ -36,7 +44,26 @@ const (
 	// takes it, but a client that probes styles sends every failed call twice.
 	BasicAuth Kind = "basic auth at token endpoint"
 	// WrongDataCenter: a code or token of another data centre was sent here.
-	WrongDataCenter Kind = "wrong data centre"
+	WrongDataCenter Kind = "wrong data center"
+	// WrongHost: a path was asked for at the host of another service, for example the token
+	// endpoint at the API gateway.
+	WrongHost Kind = "wrong host"
+	// WrongRedirectURI: a code was exchanged with another redirect URI than it was asked for.
+	WrongRedirectURI Kind = "wrong redirect URI"
+	// WrongVerifier: the PKCE verifier of an exchange is missing, malformed or of another
+	// challenge.
+	WrongVerifier Kind = "wrong PKCE verifier"
+	// OtherClient: a code, a token or a device code of another client was sent.
+	OtherClient Kind = "another client's code or token"
+	// NotAForm: the body of a call at the accounts server is no form, for example JSON.
+	NotAForm Kind = "body is no form"
+	// RefusedCallRepeated: the same call, with the same secrets, was refused although three
+	// refusals of it had arrived within the last ten minutes.
+	RefusedCallRepeated Kind = "refused call repeated"
+	// DeadTokenUsed: an access token was sent to an API after an API had refused it as dead.
+	DeadTokenUsed Kind = "dead access token used on"
+	// PolledAfterEnd: a device code was polled after the answer that ended it had arrived.
+	PolledAfterEnd Kind = "polled after the end"
 	// PolledTooFast: a device code was polled before its interval was over.
 	PolledTooFast Kind = "polled too fast"
 )
@@ -58,6 +85,24 @@ func (s *Simulator) Violations() []Violation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.violations[max(0, len(s.violations)-keptViolations):])
+}
+
+// TB is what [Simulator.Check] needs of a *testing.T.
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// Check ends a test of a client: it fails the test for each violation, and for each fault that
+// no call has met.
+func (s *Simulator) Check(t TB) {
+	t.Helper()
+	for _, v := range s.Violations() {
+		t.Errorf("violation: %s", v)
+	}
+	for _, f := range s.UnmetFaults() {
+		t.Errorf("no call met the fault %+v", f)
+	}
 }
 
 func (s *Simulator) violate(kind Kind, format string, args ...any) {

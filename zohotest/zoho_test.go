@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -176,6 +177,20 @@ func (a app) wantViolation(kind zohotest.Kind, times int) {
 	}
 	if got != times {
 		a.Errorf("%d violations %q, want %d; all: %v", got, kind, times, a.zoho.Violations())
+	}
+}
+
+// wantViolations is for tests in which a client misbehaves: these and no others, in any order.
+func (a app) wantViolations(kinds ...zohotest.Kind) {
+	a.Helper()
+	var got []zohotest.Kind
+	for _, v := range a.zoho.Violations() {
+		got = append(got, v.Kind)
+	}
+	slices.Sort(got)
+	slices.Sort(kinds)
+	if !slices.Equal(got, kinds) {
+		a.Errorf("the violations are %q, want %q; all: %v", got, kinds, a.zoho.Violations())
 	}
 }
 

@@ -13,14 +13,14 @@ import (
 	"vault-plugin-secrets-zoho/zohotest"
 )
 
-// readURL checks -url: a scheme and a host, since each data centre has its own port.
+// readURL checks -url: a scheme and a host, since each host of Zoho has its own port.
 func readURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, fmt.Errorf("-url %q is no address: write it as https://zoho-sim", address)
 	}
 	if u.Port() != "" {
-		return nil, fmt.Errorf("-url %q has a port, and each data centre has its own: leave it out, and set the first port with -port", address)
+		return nil, fmt.Errorf("-url %q has a port, and each host of Zoho has its own: leave it out, and set the first port with -port", address)
 	}
 	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, fmt.Errorf("-url %q has more than a scheme and a host: write it as %s://%s", address, u.Scheme, u.Host)

@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	stop, err := zoho.ListenWith(zohotest.Listening{
 		Host: options.host, Port: options.port, TLS: secure,
-		URL: func(_ string, listener net.Addr) string { return options.address(listener) },
+		URL: options.address,
 	})
 	if err != nil {
 		return err

@@ -30,7 +30,8 @@ with Zoho's limits. Use it to test a client without a Zoho account.
 Usage: zoho-sim [flags]
 
 zoho-sim prints the addresses to point a client at and serves until it is interrupted.
-Each data centre has its own port. The control API has one more: with it a script acts
+Each host of Zoho has its own port: accounts server, API gateway and Desk of each data
+center. The control API has one more: with it a script acts
 as the user, causes faults, moves the clock, and reads what the client did wrong.
 zoho-sim -version prints the release.
 
@@ -56,7 +57,7 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	zoho.Knobs(func(k *zohotest.Knobs) { knobs = *k })
 	var redirects, base, origins string
 	flags.StringVar(&o.host, "listen", "127.0.0.1", "`host` or IP address to listen at; 0.0.0.0 is all interfaces")
-	flags.IntVar(&o.port, "port", 0, "first of the consecutive `ports`, one per data centre and then the control API; 0 takes free ones")
+	flags.IntVar(&o.port, "port", 0, "first of the consecutive `ports`: the accounts servers, the API gateways and the hosts of Desk of all data centers, and the control API last; 0 takes free ones")
 	flags.StringVar(&base, "url", "", "`address` at which other machines and containers reach zoho-sim, without a port: https://zoho-sim; https serves TLS and needs -ca-file, or -tls-cert and -tls-key")
 	flags.StringVar(&o.caFile, "ca-file", "", "`file` that zoho-sim writes: the PEM certificate of an authority that it makes for -url; clients must trust it")
 	flags.StringVar(&o.tlsCert, "tls-cert", "", "PEM `file` with a certificate of your own for -url")
@@ -101,10 +102,10 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	return o, nil
 }
 
-// controlPort comes after those of the data centres.
+// controlPort comes after those of the data centers.
 func (o options) controlPort(zoho *zohotest.Simulator) int {
 	if o.port == 0 {
 		return 0
 	}
-	return o.port + len(zoho.DataCenters())
+	return o.port + zoho.Ports()
 }

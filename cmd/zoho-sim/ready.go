@@ -30,8 +30,12 @@ type ready struct {
 	MobileRedirectURI        string            `json:"mobile_redirect_uri"`
 	OrganizationClientID     string            `json:"organization_client_id"`
 	OrganizationClientSecret string            `json:"organization_client_secret"`
+	PortalURL                string            `json:"portal_url"` // where the paths of the portal's client begin
+	PortalClientID           string            `json:"portal_client_id"`
+	PortalClientSecret       string            `json:"portal_client_secret"`
 	AccountsURLs             map[string]string `json:"accounts_urls"`
 	APIURLs                  map[string]string `json:"api_urls"`
+	DeskURLs                 map[string]string `json:"desk_urls"`
 }
 
 // describe adds one client of each other kind and collects the addresses.
@@ -39,17 +43,20 @@ func describe(zoho *zohotest.Simulator, o options, control string) ready {
 	self := zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
 	device := zoho.AddClient(zohotest.Client{Type: zohotest.Device})
 	mobile := zoho.AddClient(zohotest.Client{Type: zohotest.Mobile, RedirectURIs: []string{"com.example.app://callback"}})
+	portal := zoho.AddClient(zohotest.Client{Portal: "10000001", RedirectURIs: o.client.RedirectURIs})
 	organization := zoho.AddClient(zohotest.Client{Type: zohotest.Organization, RedirectURIs: o.client.RedirectURIs})
 	r := ready{
 		Control: control, CAFile: o.caFile, ClientID: o.client.ID, ClientSecret: o.client.Secret, RedirectURI: o.client.RedirectURIs[0],
 		SelfClientID: self.ID, SelfClientSecret: self.Secret, DeviceClientID: device.ID, DeviceClientSecret: device.Secret,
 		MobileClientID: mobile.ID, MobileClientSecret: mobile.Secret, MobileRedirectURI: mobile.RedirectURIs[0],
 		OrganizationClientID: organization.ID, OrganizationClientSecret: organization.Secret,
-		AccountsURLs: map[string]string{}, APIURLs: map[string]string{},
+		PortalURL: zoho.PortalURL("us", portal.Portal), PortalClientID: portal.ID, PortalClientSecret: portal.Secret,
+		AccountsURLs: map[string]string{}, APIURLs: map[string]string{}, DeskURLs: map[string]string{},
 	}
 	for _, dc := range zoho.DataCenters() {
 		r.AccountsURLs[dc] = zoho.AccountsURL(dc)
 		r.APIURLs[dc] = zoho.APIURL(dc)
+		r.DeskURLs[dc] = zoho.DeskURL(dc)
 	}
 	return r
 }
@@ -68,19 +75,21 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 		curl += fmt.Sprintf(" --cacert %q", r.CAFile)
 	}
 	fmt.Fprintln(out)
-	fmt.Fprintf(out, "\nConsent pages and APIs:\n\n")
+	fmt.Fprintf(out, "\nConsent pages, CRM and Desk:\n\n")
 	for _, dc := range zoho.DataCenters() {
-		fmt.Fprintf(out, "  %-4s %s/oauth/v2/auth   %s/crm/v8/org\n", dc, r.AccountsURLs[dc], r.APIURLs[dc])
+		fmt.Fprintf(out, "  %-4s %s/oauth/v2/auth   %s/crm/v8/org   %s/api/v1/organizations\n", dc, r.AccountsURLs[dc], r.APIURLs[dc], r.DeskURLs[dc])
 	}
 	fmt.Fprintf(out, "\nOther clients, all registered in us:\n\n")
 	fmt.Fprintf(out, "  self    %s %s\n", r.SelfClientID, r.SelfClientSecret)
 	fmt.Fprintf(out, "  device  %s %s\n", r.DeviceClientID, r.DeviceClientSecret)
 	fmt.Fprintf(out, "  mobile  %s %s\n", r.MobileClientID, r.MobileClientSecret)
 	fmt.Fprintf(out, "  org     %s %s\n", r.OrganizationClientID, r.OrganizationClientSecret)
+	fmt.Fprintf(out, "  portal  %s %s, at %s\n", r.PortalClientID, r.PortalClientSecret, r.PortalURL)
 	fmt.Fprintf(out, "\nStatus page for a browser, and control API for scripts: %s/\n", r.Control)
 	fmt.Fprintf(out, "  get a code for the self client:  %s -d '{\"client_id\":%q,\"scopes\":[\"ZohoCRM.org.READ\"]}' %s/self-client-code\n", curl, r.SelfClientID, r.Control)
 	fmt.Fprintf(out, "  sign a browser in:               open %s/signin, or %s -d '{\"emails\":[%q]}' %s/sign-in\n", r.AccountsURLs["us"], curl, zoho.User("us").Email, r.Control)
 	fmt.Fprintf(out, "  list what a client did wrong:    %s %s/violations\n", curl, r.Control)
+	fmt.Fprintf(out, "  list faults that no call met:    %s %s/unmet-faults\n", curl, r.Control)
 }
 
 // write makes the file appear whole or not at all.
