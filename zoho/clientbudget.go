@@ -101,6 +101,8 @@ type clientBudget struct {
 	suspect string
 	since   time.Time
 	line    []*waiting
+	// met are the grants that the throttle which is waited out has refused since it began.
+	met map[string]bool
 
 	// saving serializes writes, without the lock above.
 	saving sync.Mutex
@@ -281,6 +283,16 @@ func (b *clientBudget) turn(a *Account, needed bool, now time.Time) (wait time.D
 	return wait, nil
 }
 
+// blockedFor is how long a throttle of the client is still waited out.
+func (b *clientBudget) blockedFor(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.record.Failure == nil {
+		return 0
+	}
+	return max(0, b.record.Failure.Until.Sub(now))
+}
+
 // stand notes that a grant waits, and what it was told; b.mu is held.
 func (b *clientBudget) stand(grant string, told time.Time) {
 	for _, w := range b.line {
@@ -304,7 +316,8 @@ func (b *clientBudget) pending(now time.Time) *Place {
 
 // reserve takes a place for one mint and stores it, or returns a *ThrottledError or a
 // *HeldError. Without a limit that grants share it does nothing and returns a nil place. front
-// is for an operator, who waits neither in the line nor for a throttle to end.
+// is for an operator, who does not wait in the line. Whether a throttle of other grants is one
+// of the client is a guess, which one call may disprove; a grant that met it waits for its end.
 func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bool, now, latest time.Time) (*Place, error) {
 	if a.Limits.Key == KeyGrant {
 		return nil, nil
@@ -319,11 +332,14 @@ func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bo
 	}
 	b.prune(a, now)
 	var wait time.Duration
-	var f *Failure
-	if front {
-		wait = vacancy(a.Limits.inWindow(b.record.Places, now, nil), a.Limits.Mints, now)
-	} else {
+	f := b.record.Failure
+	switch {
+	case !front:
 		wait, f = b.turn(a, needed, now)
+	case f != nil && f.Until.After(now) && b.met[a.ID]:
+		wait = f.Until.Sub(now)
+	default:
+		wait = vacancy(a.Limits.inWindow(b.record.Places, now, nil), a.Limits.Mints, now)
 	}
 	if wait > 0 {
 		b.mu.Unlock()
@@ -390,7 +406,7 @@ func (b *clientBudget) minted(a *Account, p *Place, begun, at time.Time) {
 	case p != nil:
 		b.settle(*p, at)
 		if f := b.record.Failure; f != nil && begun.After(f.Since) {
-			b.record.Failure = nil
+			b.record.Failure, b.met = nil, nil
 		}
 	case b.inForce(a, at):
 		b.record.Places = append(b.record.Places, Place{At: at, Until: at})
@@ -416,6 +432,10 @@ func (b *clientBudget) failed(ctx context.Context, a *Account, p *Place, e *Erro
 	}
 	f := throttle(e, b.record.Failure, a.Limits, begun, now)
 	b.record.Failure = f
+	if b.met == nil || len(b.met) >= knownMost {
+		b.met = map[string]bool{}
+	}
+	b.met[a.ID] = true
 	if a.Limits.Key != KeyClient {
 		b.widen(now)
 	}

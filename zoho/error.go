@@ -68,7 +68,8 @@ type Error struct {
 	Server string
 	// Status is the HTTP status, 0 when there was no answer.
 	Status int
-	// RetryAfter is what the Retry-After header asked for, 0 without one.
+	// RetryAfter is what the Retry-After header asked for, 0 without one. Of a throttle that
+	// [Keeper.Prove] met it is at least how long the throttle is waited out.
 	RetryAfter time.Duration
 	// Sent is false only when the server certainly did not get the whole request: then the
 	// code in it is unspent and no token was minted.

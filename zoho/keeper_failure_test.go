@@ -237,9 +237,29 @@ func TestARefusalAndAThrottleSurviveARestart(t *testing.T) {
 	}
 }
 
-func TestAProofIgnoresTheFailureButNotTheBudget(t *testing.T) {
+func TestAProofWaitsForTheEndOfAThrottle(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.fails(zohotest.Throttle, 1)
+		_, err := w.keeper.Prove(w.Context(), w.account)
+		if e := zoho.AsError(err); e == nil || e.Kind != zoho.Throttled || e.RetryAfter != window {
+			t.Fatalf("the first proof got %+v", err)
+		}
+		w.passes(window - time.Second)
+		_, err = w.keeper.Prove(w.Context(), w.account)
+		if held := w.wantHeld(err); held.Wait != time.Second {
+			t.Errorf("the next proof is to wait for %s", held.Wait)
+		}
+		w.passes(time.Second)
+		if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {
+			t.Error(err)
+		}
+		w.wantCalls(2)
+	})
+}
+
+func TestAProofIgnoresTheFailureButNotTheBudget(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.failsMints(zohotest.Refuse, 1)
 		_, err := w.read(zoho.Want{})
 		w.wantHeld(err)
 		if _, err := w.keeper.Prove(w.Context(), w.account); err != nil {

@@ -91,6 +91,9 @@ func (k *Keeper) mint(ctx context.Context, a *Account, dead *Token, o mintOption
 	if busy != nil {
 		return nil, busy
 	}
+	if f := r.failing(a.Setup, a.Variant, now); o.regardless && f != nil && f.Kind == Throttled {
+		return nil, &HeldError{Failure: *f, Wait: f.Until.Sub(now)} // a try within the block may extend it
+	}
 	// Storing the place may take as long as the call.
 	latest := now.Add(2 * a.timeout())
 	client := k.clients.of(a)
@@ -293,8 +296,8 @@ func (a *Account) backoff(r *Record, tries int, retryAfter time.Duration, now ti
 	return wait
 }
 
-// Prove mints once for a grant that is about to be stored, whatever failure is
-// being waited out, but never beyond the budget.
+// Prove mints once for a grant that is about to be stored. It waits for the end of a throttle,
+// with a *HeldError, and of no other failure. It never mints beyond the budget.
 func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 	var token *Token
 	for token == nil {
@@ -316,8 +319,28 @@ func (k *Keeper) Prove(ctx context.Context, a *Account) (*Token, error) {
 			token, err = k.mint(ctx, a, nil, mintOptions{regardless: true})
 			return err
 		}); err != nil {
-			return nil, err
+			return nil, k.throttledFor(a, err)
 		}
 	}
 	return token, nil
+}
+
+// throttledFor adds to the error of a throttled call how long the throttle is waited out.
+func (k *Keeper) throttledFor(a *Account, err error) error {
+	e, now := AsError(err), time.Now()
+	if e == nil || e.Kind != Throttled {
+		return err
+	}
+	wait := time.Duration(0)
+	if r, known := k.records.Peek(a.ID); known {
+		if f := r.failing(a.Setup, a.Variant, now); f != nil {
+			wait = f.Until.Sub(now)
+		}
+	}
+	if client := k.clients.inForce(a, now); client != nil {
+		wait = max(wait, client.blockedFor(now))
+	}
+	told := *e
+	told.RetryAfter = max(e.RetryAfter, wait)
+	return &told
 }

@@ -164,15 +164,19 @@ func (h *history) zohoFails(a, b, c byte) string {
 		Kind: pick(a, zohotest.Status5xx, zohotest.HTML, zohotest.Hang, zohotest.Reset, zohotest.Slow, zohotest.Refuse,
 			zohotest.Throttle, zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage, zohotest.SlowAnswer),
 		Endpoint: "token", Times: 1 + int(b%5), GrantType: pick(c>>6, "", "refresh_token"), // also where checks pass
-		Delay:      pick(c, time.Millisecond, time.Second, 7*time.Second, 9999*time.Millisecond, 10*time.Second, 15*time.Second),
-		RetryAfter: pick(c>>3, 0, 0, time.Second, 20*time.Minute),
-		Error:      pick(b, "general_error", "invalid_client", "invalid_code", "invalid_scope", "inactive_refreshtoken", "who_knows"),
 	}
-	if f.Kind == zohotest.HTML {
+	retryAfter := pick(c>>3, 0, 0, time.Second, 20*time.Minute)
+	switch f.Kind {
+	case zohotest.HTML:
 		f.Status = pick(b, 0, 400, 404, 500)
-	}
-	if f.Kind == zohotest.Status5xx {
-		f.Status = pick(b, 500, 502, 503, 429)
+	case zohotest.Status5xx:
+		f.Status, f.RetryAfter = pick(b, 500, 502, 503, 429), retryAfter
+	case zohotest.Throttle:
+		f.RetryAfter = retryAfter
+	case zohotest.Refuse:
+		f.Error = pick(b, "general_error", "invalid_client", "invalid_code", "invalid_scope", "inactive_refreshtoken", "who_knows")
+	case zohotest.Slow, zohotest.SlowAnswer:
+		f.Delay = pick(c, time.Millisecond, time.Second, 7*time.Second, 9999*time.Millisecond, 10*time.Second, 15*time.Second)
 	}
 	h.zoho.Fault(f)
 	return fmt.Sprintf("Zoho fails: %+v", f)

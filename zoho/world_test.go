@@ -49,9 +49,7 @@ func inBubble(t *testing.T, test func(*world)) {
 		test(w)
 		w.keeper.Close(w.Context()) // what is under way lands
 		synctest.Wait()
-		for _, v := range w.zoho.Violations() {
-			t.Errorf("violation: %s", v)
-		}
+		w.zoho.Check(t)
 	})
 }
 
