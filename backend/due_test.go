@@ -111,6 +111,7 @@ func TestDeleteFindsWhatAnotherNodeMadeDue(t *testing.T) {
 		inBubble(t, func(t *testing.T, m *mount) {
 			m.configure(nil)
 			m.connect("crm")
+			m.mayMiss = true // what is found too late is not tried to be revoked
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
 			m.connect("crm") // the first grant is due later
 			due := func() []string {

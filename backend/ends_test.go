@@ -81,7 +81,7 @@ func TestUnmountWaitsAWhileForZohoAndNoLonger(t *testing.T) {
 			m.connect("crm")
 			m.zoho.Fault(zohotest.Fault{Kind: zohotest.Hang})
 			passes(62 * time.Second)
-			_, _ = m.try(logical.ReadOperation, "creds/crm", data{"min_ttl": "59m59s"})
+			_, _ = m.try(logical.ReadOperation, "creds/crm", data{"min_ttl": "59m"})
 		},
 		"an exchange": func(m *mount) {
 			m.configure(nil)

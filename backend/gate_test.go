@@ -68,6 +68,9 @@ func (m *mount) becomes(kind zohotest.ClientType) {
 	c := m.zoho.DefaultClient()
 	c.Type, c.Enabled = kind, m.zoho.DataCenters()
 	c.RedirectURIs = []string{callbackAddress}
+	if kind == zohotest.SelfClient || kind == zohotest.Device {
+		c.RedirectURIs = nil
+	}
 	m.zoho.AddClient(c)
 }
 

@@ -218,7 +218,6 @@ func TestPageOfASpentCodeNeverSaysThatReloadingHelps(t *testing.T) {
 					landed := m.consent("crm", nil, zohotest.Consent{})
 					m.zoho.Fault(fault)
 					if !stored {
-						m.zoho.Fault(zohotest.Fault{Endpoint: "token", Kind: zohotest.Hang, Times: 1}) // only once
 						writes := 0
 						fail := func(op, key string) error {
 							if op == "put" && strings.HasPrefix(key, "pending/") {

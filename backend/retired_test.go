@@ -108,7 +108,6 @@ func TestGrantThatACredentialHoldsIsNotGivenUp(t *testing.T) {
 		m.refused(logical.ReadOperation, "retired/"+id, nil, 404)
 		// An import that is under way is about to hold it.
 		token := m.grant()
-		m.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Endpoint: "revoke"})
 		m.connect("crm")
 		m.zoho.Fault(zohotest.Fault{Kind: zohotest.SlowAnswer, Delay: 5 * time.Second, Endpoint: "token", Times: 1})
 		var others sync.WaitGroup
@@ -116,7 +115,6 @@ func TestGrantThatACredentialHoldsIsNotGivenUp(t *testing.T) {
 		synctest.Wait()
 		m.refused(logical.DeleteOperation, "retired/"+id, nil, 400, "another request is connecting")
 		others.Wait()
-		m.zoho.ClearFaults()
 		m.token("other")
 		m.settled(2)
 	})

@@ -37,6 +37,8 @@ type simulation struct {
 	gate   gate
 	// registering guards changes of the client at Zoho.
 	registering sync.Mutex
+	// redirects are those of the client, while it is of a type that has any.
+	redirects []string
 
 	// Settings of the script.
 	names     []string
@@ -122,6 +124,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 	c := h.zoho.DefaultClient()
 	c.Enabled = h.zoho.DataCenters() // whatever its type is at the moment
 	c.RedirectURIs = append(c.RedirectURIs, callbackAddress)
+	h.redirects = c.RedirectURIs
 	h.zoho.AddUser(zohotest.User{Email: simStranger})
 	h.zoho.AddClient(c)
 	h.active, h.standby = h.newNode(false), h.newNode(true)
@@ -141,7 +144,7 @@ func newSimulation(t testing.TB, s simScript) *simulation {
 func (h *simulation) wholeConfig(more data) data {
 	c := h.zoho.DefaultClient()
 	d := data{
-		"client_id": c.ID, "client_secret": c.Secret, "redirect_uri": c.RedirectURIs[0], "scopes": "ZohoCRM.modules.ALL ZohoCRM.org.READ AaaServer.profile.READ", "verify": false,
+		"client_id": c.ID, "client_secret": c.Secret, "redirect_uri": h.redirects[0], "scopes": "ZohoCRM.modules.ALL ZohoCRM.org.READ AaaServer.profile.READ", "verify": false,
 		"mint_limit": 10, "mint_window": "10m", "live_token_limit": 10, "data_center": "us", "return_urls": returns,
 		"accounts_urls": map[string]any{"us2": "https://accounts.zoho.com:443"},
 	}
@@ -154,13 +157,13 @@ func (h *simulation) consentElsewhere() {
 	h.becomes(zohotest.ServerBased)
 	c := h.zoho.DefaultClient()
 	landed, err := h.zoho.Authorize(h.zoho.AccountsURL("us")+"/oauth/v2/auth?"+url.Values{
-		"client_id": {c.ID}, "redirect_uri": {c.RedirectURIs[0]}, "response_type": {"code"}, "scope": {"ZohoCRM.modules.ALL"}, "access_type": {"offline"}, "prompt": {"consent"},
+		"client_id": {c.ID}, "redirect_uri": {h.redirects[0]}, "response_type": {"code"}, "scope": {"ZohoCRM.modules.ALL"}, "access_type": {"offline"}, "prompt": {"consent"},
 	}.Encode(), zohotest.Consent{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	u, _ := url.Parse(landed)
-	token := h.callZoho("us", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")}, "redirect_uri": {c.RedirectURIs[0]}})
+	token := h.callZoho("us", url.Values{"grant_type": {"authorization_code"}, "code": {u.Query().Get("code")}, "redirect_uri": {h.redirects[0]}})
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.outside[token], h.grants[token] = true, true

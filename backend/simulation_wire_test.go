@@ -101,7 +101,10 @@ func (h *simulation) becomes(kind zohotest.ClientType) {
 	h.registering.Lock()
 	defer h.registering.Unlock()
 	c := h.zoho.DefaultClient()
-	c.Type = kind
+	c.Type, c.RedirectURIs = kind, h.redirects
+	if kind == zohotest.SelfClient || kind == zohotest.Device {
+		c.RedirectURIs = nil
+	}
 	h.zoho.AddClient(c)
 }
 

@@ -50,10 +50,12 @@ func (h *simulation) zohoFails(e simEvent) {
 			zohotest.Throttle, zohotest.LostAnswer, zohotest.Truncated, zohotest.Garbage, zohotest.SlowAnswer, zohotest.SlowAnswer),
 		Endpoint: choose(e.args[simWho], "token", "token", "token", "revoke", "revoke", "device", "enhance", "api", ""),
 		Times:    1 + int(b%4),
-		Delay:    choose(e.args[simWhere], time.Second, 3*time.Second, 7*time.Second, 9999*time.Millisecond, 15*time.Second),
-		Status:   choose(b>>2, 500, 502, 503, 429),
 	}
 	switch f.Kind {
+	case zohotest.Status5xx:
+		f.Status = choose(b>>2, 500, 502, 503, 429)
+	case zohotest.Slow, zohotest.SlowAnswer:
+		f.Delay = choose(e.args[simWhere], time.Second, 3*time.Second, 7*time.Second, 9999*time.Millisecond, 15*time.Second)
 	case zohotest.HTML:
 		f.Status = choose(b>>2, 200, 403, 500) // not 400: with that Zoho says that a token is unknown
 	case zohotest.Refuse:
