@@ -138,7 +138,23 @@ func (s *simulator) unexpectedViolations(expected []*regexp.Regexp) []string {
 			wrong = append(wrong, "Zoho did not complain about "+pattern.String())
 		}
 	}
-	return wrong
+	return append(wrong, s.unmetFaults()...)
+}
+
+// unmetFaults are the faults of a story that no call met: what it shows about them is nothing.
+func (s *simulator) unmetFaults() (unmet []string) {
+	answer, err := s.ask("GET", "/unmet-faults", nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var faults []json.RawMessage
+	if err := json.Unmarshal(answer, &faults); err != nil {
+		return []string{fmt.Sprintf("reading the faults that no call met: %v: %s", err, answer)}
+	}
+	for _, f := range faults {
+		unmet = append(unmet, "no call met the fault "+string(f))
+	}
+	return unmet
 }
 
 // zohoOf is the simulator that a script started last.

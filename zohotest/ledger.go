@@ -32,7 +32,7 @@ type ledger struct {
 	enhanceTokens map[string]*enhanceToken
 	unknownCodes  memory[bool]               // that were sent, and never issued
 	refusals      memory[[]*refusal]         // by what was refused
-	deadTokens    memory[*bool]              // access tokens that an API refused; whether the client was told
+	deadTokens    memory[*refusal]           // access tokens that an API refused, the first time
 	sessions      map[string]*session        // by the cookie's value
 	consents      map[string]map[string]bool // holder and client -> scopes once consented to
 	windows       map[string]*window         // by what is limited and its key
@@ -59,7 +59,7 @@ func newLedger() ledger {
 		enhanceTokens: map[string]*enhanceToken{},
 		unknownCodes:  newMemory[bool](keptRefusals, nil),
 		refusals:      newMemory[[]*refusal](keptRefusals, nil),
-		deadTokens:    newMemory[*bool](keptRefusals, nil),
+		deadTokens:    newMemory[*refusal](keptRefusals, nil),
 		sessions:      map[string]*session{},
 		consents:      map[string]map[string]bool{},
 		windows:       map[string]*window{},

@@ -44,6 +44,9 @@ func (s *Simulator) looksForSecrets(c *call) {
 		}
 	}
 	for name, values := range c.r.Header {
+		if name == "Referer" && c.at.own {
+			continue // of the page before, whose address may hold an enhance token
+		}
 		for _, value := range values {
 			if s.secretInHeader(name, value) {
 				s.violate(SecretInHeader, "a secret in the header %s of %s at %s", shownName(name), s.shownPath(c), c.site.Name)
@@ -168,17 +171,20 @@ func (s *Simulator) wasRefused(c *call) {
 	}
 }
 
-// deadToken is what becomes of an access token that the APIs of a data center refuse: told
-// once, a client does not send it again. The mark is set when that answer arrives.
+// underWay is how long after a refusal calls may still arrive that began before it.
+const underWay = 10 * time.Second
+
+// deadToken is what becomes of an access token that the APIs of a data center refuse: a client
+// that was told does not send it again. Calls that were under way meanwhile are no misbehavior.
 func (s *Simulator) deadToken(c *call, token string) (told *bool) {
-	key := token + " " + c.site.Name
-	if mark, known := s.deadTokens.get(key); known {
-		if *mark {
-			s.violate(DeadTokenUsed, "access token %s at %s of %s, after it was refused", short(token), c.service, c.site.Name)
-		}
-		return mark
+	key := strings.Join([]string{c.site.Name, token}, " ")
+	first, known := s.deadTokens.get(key)
+	if !known {
+		first = &refusal{at: s.now()}
+		s.deadTokens.put(key, first)
 	}
-	told = new(bool)
-	s.deadTokens.put(key, told)
-	return told
+	if first.told && s.now().Sub(first.at) >= underWay {
+		s.violate(DeadTokenUsed, "access token %s at %s of %s, after it was refused", short(token), c.service, c.site.Name)
+	}
+	return &first.told
 }

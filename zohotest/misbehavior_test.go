@@ -75,9 +75,9 @@ var misbehavior = map[zohotest.Kind]struct {
 		}
 	}},
 	zohotest.DeadTokenUsed: {client: func(a app) {
-		for range 2 {
-			a.get(a.zoho.APIURL("eu")+"/crm/v8/org", "1000.no.such")
-		}
+		a.get(a.zoho.APIURL("eu")+"/crm/v8/org", "1000.no.such")
+		passes(10 * time.Second)
+		a.get(a.zoho.DeskURL("eu")+"/api/v1/organizations", "1000.no.such")
 	}},
 	zohotest.PolledTooFast: {client: func(a app) {
 		a = a.device()
@@ -219,6 +219,13 @@ func TestWhatIsNoMisbehavior(t *testing.T) {
 			if r := a.get(a.zoho.APIURL("eu")+"/crm/v8/org", token); r.status != 401 {
 				a.Errorf("a dead token was answered %d", r.status)
 			}
+		},
+		"calls that were under way when a token was refused": func(a app) {
+			for range 20 {
+				a.get(a.zoho.APIURL("eu")+"/crm/v8/org", "1000.no.such")
+			}
+			passes(10*time.Second - 1)
+			a.get(a.zoho.APIURL("eu")+"/crm/v8/org", "1000.no.such")
 		},
 		"the enhance token of a page, which stands in its address": func(a app) {
 			token := a.enhances("eu", a.connects("eu").refreshToken()).accessToken()

@@ -60,7 +60,8 @@ const (
 	// RefusedCallRepeated: the same call, with the same secrets, was refused although three
 	// refusals of it had arrived within the last ten minutes.
 	RefusedCallRepeated Kind = "refused call repeated"
-	// DeadTokenUsed: an access token was sent to an API after an API had refused it as dead.
+	// DeadTokenUsed: an access token was sent to an API ten seconds and more after an API of
+	// the same data center had refused it as dead.
 	DeadTokenUsed Kind = "dead access token used on"
 	// PolledAfterEnd: a device code was polled after the answer that ended it had arrived.
 	PolledAfterEnd Kind = "polled after the end"
