@@ -16,8 +16,8 @@ func (s *Simulator) MintElsewhere(refreshToken string) (accessToken string, ok b
 		return "", false
 	}
 	mints := rt.mints
-	if client := s.clients[rt.client]; s.knobs.MintKey == PerClient && client != nil {
-		mints = s.clientWindow(client, s.site(rt.dc))
+	if s.knobs.MintKey == PerClient {
+		mints = s.clientWindow(rt.client, rt.dc)
 	}
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
 		return "", false

@@ -60,7 +60,7 @@ type Fault struct {
 // A queuedFault is a fault that waits for calls.
 type queuedFault struct {
 	Fault
-	left   int // calls that it still strikes; 0: until cleared
+	left   int // calls that it still strikes; below 1: until cleared
 	struck bool
 }
 
@@ -112,7 +112,7 @@ func (s *Simulator) unmetFaults() []Fault {
 			unmet = append(unmet, f.Fault)
 		}
 	}
-	return unmet[max(0, len(unmet)-keptUnmet):]
+	return newest(unmet, keptUnmet)
 }
 
 // takeFault finds the fault for a call and uses it up. The lock must be held.
@@ -123,10 +123,8 @@ func (s *Simulator) takeFault(endpoint, dc, path, grantType string) (Fault, bool
 			continue
 		}
 		f.struck = true
-		if f.left > 0 {
-			if f.left--; f.left == 0 {
-				s.faults = slices.Delete(s.faults, i, i+1)
-			}
+		if f.left--; f.left == 0 {
+			s.faults = slices.Delete(s.faults, i, i+1)
 		}
 		s.counts.Faulted++
 		return f.Fault, true
@@ -204,7 +202,7 @@ func (s *Simulator) blockedBy(c *call, f Fault) {
 	var of *window
 	switch grant := c.form.Get("grant_type"); {
 	case grant == "client_credentials", s.knobs.MintKey == PerClient:
-		of = s.clientWindow(client, c.site)
+		of = s.clientWindow(client.ID, c.site.Name)
 	case grant == "refresh_token":
 		if rt := s.findRefreshToken(c.form.Get("refresh_token")); rt != nil {
 			of = rt.mints

@@ -42,8 +42,8 @@ type ledger struct {
 	faults     []*queuedFault
 	unmet      []Fault // of those that were cleared
 	counts     Counts
-	requests   []Request   // the last are [Simulator.Requests]
-	violations []Violation // the last are [Simulator.Violations]
+	requests   []Request
+	violations []Violation
 	secrets    memory[bool]
 
 	clientSecrets map[string]bool // of clients alone; never dropped

@@ -33,7 +33,7 @@ func (s *Simulator) looksForSecrets(c *call) {
 			case value == "" || name == "code_challenge" || name == "enhance_token" && path == extraScopePath: // their places
 			case name == "state" && s.isSecret(value):
 				s.violate(SecretInState, "a secret as state of %s at %s", s.shownPath(c), c.site.Name)
-			case secretParameters[name] || s.isSecret(value):
+			case slices.Contains(secretParameters, name) || s.isSecret(value):
 				s.violate(SecretInQuery, "%s in the query of %s at %s", shownName(name), s.shownPath(c), c.site.Name)
 			}
 		}
@@ -53,10 +53,7 @@ func (s *Simulator) looksForSecrets(c *call) {
 }
 
 // secretParameters are secret whatever their value is.
-var secretParameters = map[string]bool{
-	"client_secret": true, "code": true, "refresh_token": true, "token": true, "access_token": true, "code_verifier": true,
-	"device_code": true,
-}
+var secretParameters = []string{"client_secret", "code", "refresh_token", "token", "access_token", "code_verifier", "device_code"}
 
 // secretInHeader says whether a header carries a secret that it must not carry. An access
 // token belongs into Authorization, and a client's id and secret into Basic.

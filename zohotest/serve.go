@@ -116,10 +116,7 @@ const maxBody = 1 << 20
 
 // readCall reads a request, body and all. It fails only if the body does.
 func readCall(at *site, service Service, r *http.Request) (*call, error) {
-	c := &call{site: at, service: service, r: r, query: url.Values{}, body: url.Values{}, form: url.Values{}}
-	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil || query != nil {
-		c.query = query
-	}
+	c := &call{site: at, service: service, r: r, query: r.URL.Query(), body: url.Values{}, form: url.Values{}}
 	if r.Body != nil {
 		raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 		if err != nil {
@@ -144,9 +141,8 @@ func parseBody(contentType string, raw []byte) (form url.Values, ok bool) {
 	mediaType, params, _ := mime.ParseMediaType(contentType)
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
-		if form, _ := url.ParseQuery(string(raw)); form != nil {
-			return form, true
-		}
+		form, _ = url.ParseQuery(string(raw)) // has what could be read
+		return form, true
 	case "multipart/form-data":
 		form, err := multipart.NewReader(bytes.NewReader(raw), params["boundary"]).ReadForm(maxBody)
 		if err == nil {
@@ -239,7 +235,7 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 	if c.r.Method != at.method {
 		s.violate(WrongMethod, "%s %s at %s", c.r.Method, c.r.URL.Path, c.site.Name)
 	}
-	for name := range secretParameters {
+	for _, name := range secretParameters {
 		s.remember(c.form.Get(name))
 	}
 	if c.unreadable {
