@@ -216,10 +216,8 @@ func (s *Simulator) blockedBy(c *call, f Fault) {
 // wait sleeps unless the context ends first. It leaves no goroutine behind and
 // lets a synctest bubble's clock run.
 func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

@@ -184,7 +184,6 @@ func (s *Simulator) dropRefreshToken(rt *refreshToken) {
 	for _, at := range rt.live {
 		delete(s.accessTokens, at.token)
 	}
-	rt.live = nil
 	delete(s.refreshTokens, rt.token)
 }
 
