@@ -163,9 +163,5 @@ func of(n, limit int) string {
 	return strconv.Itoa(n) + " of " + strconv.Itoa(limit)
 }
 
-func (s *Simulator) clientName(id string) string {
-	if c := s.clients[id]; c != nil {
-		return c.Name
-	}
-	return id
-}
+// clientName is that of a client which has tokens: they end with it.
+func (s *Simulator) clientName(id string) string { return s.clients[id].Name }
