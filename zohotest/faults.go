@@ -147,10 +147,10 @@ func (s *Simulator) before(ctx context.Context, c *call, f Fault) (a answer, ok 
 		a = jsonAnswer(or(f.Status, 400), map[string]any{
 			"code": or(f.Error, "INVALID_REQUEST"), "details": map[string]any{}, "message": "the request is not valid", "status": "error",
 		})
-	case Hang:
-		<-ctx.Done()
-		a = answer{tear: tornWhole}
-	case Reset:
+	case Hang, Reset:
+		if f.Kind == Hang {
+			<-ctx.Done()
+		}
 		a = answer{tear: tornWhole}
 	case Slow:
 		if !wait(ctx, f.Delay) {

@@ -130,7 +130,7 @@ func (s *Simulator) triesCode(c *call) {
 	if _, again := s.unknownCodes.get(text); again {
 		s.violate(CodeTriedTwice, "code %s, which is not known, again", short(text))
 	}
-	s.unknownCodes.put(text, true)
+	s.unknownCodes.put(text, struct{}{})
 }
 
 // A refusal is an answer that refused a call for good.
