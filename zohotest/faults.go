@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -263,15 +262,9 @@ func (f Fault) check() error {
 	return f.checkTarget()
 }
 
-// anyCRM begins the paths of all versions of CRM that endpointAt knows.
-var anyCRM = regexp.MustCompile(`^/crm/v[2-8]\b`)
-
 // checkTarget refuses a fault that fits no endpoint.
 func (f Fault) checkTarget() error {
-	path := anyCRM.ReplaceAllString(f.Path, "/crm/v8")
-	if _, rest, found := portalPath(path); found {
-		path = portalPrefix + "*" + rest
-	}
+	path := tablePath(f.Path)
 	var names []string
 	for _, known := range endpoints {
 		if !slices.Contains(names, known.name) {
