@@ -416,3 +416,18 @@ func TestCheckFailsForViolationsAndForFaultsThatNoCallMet(t *testing.T) {
 		}
 	})
 }
+
+func TestRefusalsOfTheControlAPIAreJSON(t *testing.T) {
+	for body, headers := range map[string]map[string]string{"{": nil, `{"duration":"0s"}`: {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}} {
+		request := httptest.NewRequestWithContext(t.Context(), "POST", "/advance", strings.NewReader(body))
+		for name, value := range headers {
+			request.Header.Set(name, value)
+		}
+		recorded := httptest.NewRecorder()
+		zohotest.New().Control().ServeHTTP(recorded, request)
+		var refusal map[string]string
+		if err := json.Unmarshal(recorded.Body.Bytes(), &refusal); err != nil || recorded.Code/100 != 4 || refusal["error"] == "" || recorded.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s answered %d %v %s", body, recorded.Code, recorded.Header(), recorded.Body)
+		}
+	}
+}

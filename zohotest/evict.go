@@ -79,7 +79,7 @@ func (s *Simulator) evictAccessToken(at *accessToken, how string, alone bool) {
 func (s *Simulator) mint(parent *refreshToken, like accessToken) *accessToken {
 	at := &like
 	prefix := prefixOf(at.org)
-	if at.device || parent != nil && parent.device {
+	if at.device {
 		prefix = deviceTokenPrefix
 	}
 	at.token = newToken(prefix)

@@ -24,6 +24,10 @@ const (
 // keptRefusals bounds how many refused calls, codes and tokens are remembered, of each kind.
 const keptRefusals = 10_000
 
+// keptPerCall bounds how many refusals of one call are remembered; some of them may not have
+// arrived.
+const keptPerCall = 10 * repeatable
+
 // looksForSecrets records secrets that stand where logs and histories keep them.
 func (s *Simulator) looksForSecrets(c *call) {
 	path := c.r.URL.Path
@@ -158,7 +162,7 @@ func (s *Simulator) wasRefused(c *call) {
 	known := slices.DeleteFunc(slices.Clone(seen), func(r *refusal) bool { return !r.told || s.now().Sub(r.at) >= repeatWindow })
 	now := &refusal{at: s.now()}
 	c.told = append(c.told, &now.told)
-	s.refusals.put(key, append(seen[max(0, len(seen)-10*repeatable):], now))
+	s.refusals.put(key, append(newest(seen, keptPerCall), now))
 	if len(known) >= repeatable {
 		s.violate(RefusedCallRepeated, "%s with grant type %s of client %s at %s: refused more than %d times in %s, with the same secrets",
 			c.r.URL.Path, grant, shownName(id), c.site.Name, repeatable, repeatWindow)
