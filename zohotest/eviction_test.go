@@ -176,6 +176,10 @@ func TestAnIdleRefreshTokenDiesOnlyIfTheKnobSaysSo(t *testing.T) {
 		if r := a.refresh("eu", token); r.error() != "invalid_code" {
 			t.Errorf("the idle token got %s", r.body)
 		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefreshTokenIdle = 0 })
+		if r := a.refresh("eu", token); r.error() != "invalid_code" {
+			t.Errorf("the dead token got %s", r.body)
+		}
 	})
 }
 

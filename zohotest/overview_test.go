@@ -276,6 +276,11 @@ func TestARequestNamesItsClientGrantAndRefusal(t *testing.T) {
 				t.Errorf("the request is %+v, want %+v", got, test.want)
 			}
 		}
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
+		a.get(a.zoho.AccountsURL("eu")+"/oauth/serverinfo", "")
+		if got := last(); got.Status != 0 {
+			t.Errorf("a request whose answer was lost is %+v", got)
+		}
 		// A request that a program made itself may have no method; it is a GET.
 		resp, err := a.zoho.Transport().RoundTrip(&http.Request{URL: &url.URL{Scheme: "https", Host: "accounts.zoho.eu", Path: "/nothing"}, Header: http.Header{}})
 		if err != nil {
