@@ -308,3 +308,30 @@ func TestClientCredentialsAreForSelfClientsAndNeedAnOrganization(t *testing.T) {
 		}
 	})
 }
+
+func TestTheStatusOfDeadTokensIsNotThatOfOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.DeadTokenStatus = 400 })
+		unscoped := a.connects("eu", "scope", "ZohoMail.accounts.READ").accessToken()
+		for name, address := range a.probes("eu") {
+			for token, want := range map[string]int{"1000.no." + name: 400, "": 401, unscoped: 401} {
+				if r := a.get(address, token); r.status != want {
+					t.Errorf("%s with %q answered %d, want %d", name, token, r.status, want)
+				}
+			}
+		}
+	})
+}
+
+func TestAnotherDataCentersSecretIsNoWrongOne(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		c := a.zoho.AddClient(zohotest.Client{Secret: "secret-of-us", Secrets: map[string]string{"eu": "secret-of-eu", "in": "secret-of-in"}})
+		a = a.as(c)
+		for secret, want := range map[string]string{
+			"secret-of-us": "invalid_client", "secret-of-in": "invalid_client", "secret-of-jp": "invalid_client_secret", "": "invalid_client_secret",
+		} {
+			a.wantError(a.exchange("eu", "1000.x.y", "client_secret", secret), want)
+		}
+		a.wantError(a.exchange("eu", "1000.x.y", "client_secret", "secret-of-eu"), "invalid_code")
+	})
+}

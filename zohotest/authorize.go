@@ -253,7 +253,6 @@ func unreachable(client *Client, at, home *site) string {
 // grantImplicit is the token of a client-based app; no refresh token.
 func (s *Simulator) grantImplicit(req consentRequest, consent Consent, user *User, home *site) answer {
 	s.counts.Consents++
-	s.recordConsent(user.Email, req.client.ID, req.scopes)
 	at := s.mint(nil, accessToken{client: req.client.ID, user: user.Email, dc: home.Name, scopes: req.scopes, userContext: true})
 	a := s.sendBack(req, consent, []string{
 		"access_token=" + at.token, "expires_in=" + strconv.Itoa(int(s.knobs.AccessTokenLifetime.Seconds())),

@@ -30,8 +30,8 @@ func (s *Simulator) Authorize(authorizationURL string, c Consent) (callbackURL s
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	site, service, found := s.host(u.Scheme, u.Host)
-	if !found || service != AccountsServer && service != PortalServer {
+	site, service, _ := s.host(u.Scheme, u.Host)
+	if service != AccountsServer && service != PortalServer {
 		return "", fmt.Errorf("zohotest: no accounts server at %s://%s", u.Scheme, u.Host)
 	}
 	if !isAuthPath(u.Path) {

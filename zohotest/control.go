@@ -55,7 +55,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		if err := decode(r, &in); err != nil {
 			return nil, err
 		}
-		return done{true}, s.addRedirectURI(in.ClientID, in.RedirectURI)
+		return done, s.addRedirectURI(in.ClientID, in.RedirectURI)
 	}))
 	mux.HandleFunc("POST /sign-in", reply(s.controlSignIn))
 	mux.HandleFunc("POST /users", reply(func(r *http.Request) (any, error) {
@@ -73,7 +73,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		if err := decode(r, &in); err != nil {
 			return nil, err
 		}
-		return done{true}, s.mustRemoveUser(in.Email)
+		return done, s.mustRemoveUser(in.Email)
 	}))
 	mux.HandleFunc("POST /revoke", reply(func(r *http.Request) (any, error) {
 		var in struct {
@@ -85,7 +85,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		}
 		s.RevokeRefreshToken(in.RefreshToken)
 		s.RevokeAccessToken(in.AccessToken)
-		return done{true}, nil
+		return done, nil
 	}))
 	mux.HandleFunc("POST /mint-elsewhere", reply(func(r *http.Request) (any, error) {
 		var in struct {
@@ -129,9 +129,9 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 		}
 		return shown, nil
 	}))
-	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done{true}, nil }))
+	mux.HandleFunc("DELETE /faults", reply(func(r *http.Request) (any, error) { s.ClearFaults(); return done, nil }))
 	mux.HandleFunc("PATCH /knobs", reply(s.controlKnobs))
-	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done{true}, nil }))
+	mux.HandleFunc("POST /reset", reply(func(r *http.Request) (any, error) { s.Reset(); return done, nil }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.refusesHost(w, r, hosts) || refusesOtherSites(w, r) {
 			return
@@ -141,9 +141,7 @@ func (s *Simulator) Control(hosts ...string) http.Handler {
 }
 
 // done answers a command that has nothing to say.
-type done struct {
-	OK bool `json:"ok"`
-}
+var done = map[string]bool{"ok": true}
 
 // reply turns a function into a JSON handler; an error is the caller's fault.
 func reply(f func(*http.Request) (any, error)) http.HandlerFunc {
@@ -228,7 +226,7 @@ func (s *Simulator) controlFault(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return done{true}, s.addFault(in.fault())
+	return done, s.addFault(in.fault())
 }
 
 // controlKnobs changes the fields that are named, all or none. Names are those
@@ -238,7 +236,7 @@ func (s *Simulator) controlKnobs(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return done{true}, s.changeKnobs(func(k *Knobs) error {
+	return done, s.changeKnobs(func(k *Knobs) error {
 		fields := reflect.ValueOf(k).Elem()
 		for name, raw := range in {
 			wanted := strings.ReplaceAll(name, "_", "")

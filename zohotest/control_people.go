@@ -72,7 +72,7 @@ func (s *Simulator) controlApproveDevice(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	return done{true}, s.ApproveDevice(in.UserCode, Consent{DataCenter: in.DataCenter, Email: in.Email, Reject: in.Reject})
+	return done, s.ApproveDevice(in.UserCode, Consent{DataCenter: in.DataCenter, Email: in.Email, Reject: in.Reject})
 }
 
 func (s *Simulator) controlSelfClientCode(r *http.Request) (any, error) {

@@ -4,8 +4,11 @@ package zohotest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,4 +209,225 @@ func TestAScriptsMistakesAreNamed(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestEachCommandOfAScriptDoesWhatItSays(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		does := func(path, body string) {
+			t.Helper()
+			if got := must[map[string]bool](s, "POST", path, body); !got["ok"] {
+				t.Errorf("POST %s answered %v", path, got)
+			}
+		}
+		grant := a.connects("us")
+		does("/revoke", `{"access_token":"`+grant.accessToken()+`"}`)
+		if a.zoho.Alive(grant.accessToken()) || len(a.zoho.RefreshTokens()) != 1 {
+			t.Error("not exactly the access token was revoked")
+		}
+
+		device := a.device()
+		started := device.starts("us")
+		does("/approve-device", `{"user_code":"`+started.text("user_code")+`","data_center":"eu"}`)
+		a.wantError(device.polls("us", started.text("device_code")), "other_dc")
+		started = device.starts("us")
+		does("/approve-device", `{"user_code":"`+started.text("user_code")+`","email":"`+a.zoho.User("us").Email+`","reject":true}`)
+		a.wantError(device.polls("us", started.text("device_code")), "access_denied")
+		if status, body := s.call("POST", "/approve-device", `{"user_code":"WRONG"}`); status != 400 || !strings.Contains(body, "Invalid Code") {
+			t.Errorf("a wrong user code was answered %d %s", status, body)
+		}
+
+		for body, want := range map[string]string{
+			`"reject":true`:                  "?state=xyz&error=access_denied&",
+			`"no_state":true,"reject":true`:  "?error=access_denied&",
+			`"data_center":"eu"`:             "&location=eu&accounts-server=",
+			`"no_accounts_server":true`:      "&location=us&",
+			`"email":"user2@eu.example.com"`: "&location=eu&",
+		} {
+			landed := must[map[string]string](s, "POST", "/authorize", `{"url":"`+a.consentURL("us")+`",`+body+`}`)["callback_url"]
+			if !strings.Contains(landed, want) || strings.Contains(landed, "accounts-server") && strings.Contains(body, "no_accounts_server") {
+				t.Errorf("with %s it landed at %s, want %s", body, landed, want)
+			}
+		}
+
+		rotated := must[map[string]string](s, "POST", "/rotate-secret", `{"client_id":"`+a.client.ID+`","data_center":"us"}`)["client_secret"]
+		if r := a.refresh("us", grant.refreshToken(), "client_secret", rotated); r.accessToken() == "" {
+			t.Errorf("with the secret of the data center the refresh got %s", r.body)
+		}
+		if status, body := s.call("POST", "/rotate-secret", `{"client_id":"`+a.client.ID+`","data_center":"mars"}`); status != 400 || !strings.Contains(body, "unknown client or data center") {
+			t.Errorf("at mars it answered %d %s", status, body)
+		}
+		user := must[zohotest.User](s, "POST", "/users", `{}`)
+		if user.DataCenter != "us" || user.Email == "" || user.Name != "User US" {
+			t.Errorf("the user is %+v", user)
+		}
+		if got := must[map[string]time.Time](s, "POST", "/advance", `{"duration":"1h30m"}`)["now"]; !got.Equal(time.Now().Add(90 * time.Minute)) {
+			t.Errorf("the clock says %s", got)
+		}
+	})
+}
+
+func TestAScriptsFaultHasEveryField(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		for _, fault := range []string{
+			`{"kind":"status","endpoint":"token","data_center":"eu","times":3,"path":"/oauth/v2/token","grant_type":"refresh_token","status":502,"retry_after":"1m30s"}`,
+			`{"kind":"slow","delay":"2s"}`, `{"kind":"refuse","error":"invalid_client"}`, `{"kind":"reset"}`,
+		} {
+			if got := must[map[string]bool](s, "POST", "/fault", fault); !got["ok"] {
+				t.Errorf("%s answered %v", fault, got)
+			}
+			if _, got := s.call("GET", "/unmet-faults", ""); got != "["+fault+"]\n" {
+				t.Errorf("%s is listed as %s", fault, got)
+			}
+			must[map[string]bool](s, "DELETE", "/faults", "")
+			must[map[string]bool](s, "POST", "/reset", "")
+		}
+	})
+}
+
+func TestListsOfTheControlAPIAreNeverNull(t *testing.T) {
+	control := zohotest.New().Control()
+	for path, want := range map[string]string{
+		"/requests": "[]\n", "/violations": "[]\n", "/orphans": "[]\n", "/unmet-faults": "[]\n", "/tokens": `{"access_tokens":[],"refresh_tokens":[]}` + "\n",
+	} {
+		recorded := httptest.NewRecorder()
+		control.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
+		if kind := recorded.Header().Get("Content-Type"); recorded.Code != 200 || recorded.Body.String() != want || kind != "application/json" {
+			t.Errorf("%s answered %d %s %s", path, recorded.Code, kind, recorded.Body)
+		}
+	}
+	recorded := httptest.NewRecorder()
+	control.ServeHTTP(recorded, httptest.NewRequestWithContext(t.Context(), "GET", "/secrets", nil))
+	if kind := recorded.Header().Get("Content-Type"); kind != "text/plain;charset=UTF-8" || strings.Count(recorded.Body.String(), "\n") != 1 {
+		t.Errorf("/secrets answered %s %q, want the client's secret in a line", kind, recorded.Body)
+	}
+}
+
+func TestTheControlAPIListsRequestsAndTokensAsTheyAre(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		s := script{t, a.zoho.Control()}
+		grant := a.connects("eu")
+		self := a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		alone := a.post(a.zoho.AccountsURL("us")+"/oauth/v2/token", "grant_type", "client_credentials", "client_id", self.ID, "client_secret", self.Secret, "scope", "ZohoCliq.Users.READ")
+		requests := must[[]zohotest.Request](s, "GET", "/requests", "")
+		if len(requests) != 2 || requests[0].GrantType != "authorization_code" || requests[1].Client != self.Name {
+			t.Errorf("the requests are %+v", requests)
+		}
+		tokens := must[struct {
+			Access  []zohotest.AccessToken  `json:"access_tokens"`
+			Refresh []zohotest.RefreshToken `json:"refresh_tokens"`
+		}](s, "GET", "/tokens", "")
+		now, scopes := time.Now().UTC(), []string{"ZohoCRM.users.READ", "ZohoCRM.org.READ"}
+		want := []zohotest.AccessToken{
+			{Token: alone.accessToken(), ClientID: self.ID, Email: a.zoho.User("us").Email, DataCenter: "us", Scopes: []string{"ZohoCliq.Users.READ"}, Issued: now, Expires: now.Add(time.Hour), Delivered: true},
+			{Token: grant.accessToken(), RefreshToken: grant.refreshToken(), ClientID: a.client.ID, Email: a.zoho.User("eu").Email, DataCenter: "eu", Scopes: scopes, Issued: now, Expires: now.Add(time.Hour), Delivered: true},
+		}
+		if !reflect.DeepEqual(tokens.Access, want) {
+			t.Errorf("the access tokens are\n%+v, want\n%+v", tokens.Access, want)
+		}
+		refresh := []zohotest.RefreshToken{{Token: grant.refreshToken(), ClientID: a.client.ID, Email: a.zoho.User("eu").Email, DataCenter: "eu", Scopes: scopes, Issued: now, LastUsed: now, Delivered: true}}
+		if !reflect.DeepEqual(tokens.Refresh, refresh) {
+			t.Errorf("the refresh tokens are\n%+v, want\n%+v", tokens.Refresh, refresh)
+		}
+	})
+}
+
+func TestViewsOfTheLedgerAreOldestFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Codes, k.ClientMints = -1, -1 })
+		self := a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		var refresh, alone []string
+		for range 12 {
+			passes(time.Second)
+			refresh = append(refresh, a.connects("eu").refreshToken())
+			alone = append(alone, a.post(a.zoho.AccountsURL("us")+"/oauth/v2/token", "grant_type", "client_credentials", "client_id", self.ID, "client_secret", self.Secret,
+				"scope", "ZohoCliq.Users.READ").accessToken())
+		}
+		wantTokens := func(what string, got, want []string) {
+			t.Helper()
+			if !slices.Equal(got, want) {
+				t.Errorf("%s are %q, want %q", what, got, want)
+			}
+		}
+		textOf := func(rt zohotest.RefreshToken) string { return rt.Token }
+		wantTokens("refresh tokens", each(a.zoho.RefreshTokens(), textOf), refresh)
+		wantTokens("orphans", each(a.zoho.Orphans(), textOf), refresh)
+		ofAccess := func(at zohotest.AccessToken) string { return at.Token }
+		wantTokens("tokens of no refresh token", each(a.zoho.AccessTokens(""), ofAccess), alone)
+
+		grant := refresh[0]
+		tokens := each(a.zoho.AccessTokens(grant), ofAccess)
+		for range 3 {
+			tokens = append(tokens, a.refresh("eu", grant).accessToken())
+		}
+		wantTokens("tokens of a refresh token", each(a.zoho.AccessTokens(grant), ofAccess), tokens)
+		a.zoho.RevokeAccessToken(tokens[1])
+		a.zoho.RevokeAccessToken("1000.no.such")
+		a.zoho.RevokeRefreshToken("1000.no.such")
+		wantTokens("those after one was revoked", each(a.zoho.AccessTokens(grant), ofAccess), slices.Delete(tokens, 1, 2))
+		a.zoho.RevokeAccessToken(alone[0])
+		wantTokens("tokens of no refresh token after one was revoked", each(a.zoho.AccessTokens(""), ofAccess), alone[1:])
+		if got := a.zoho.AccessTokens("1000.no.such"); got == nil || len(got) != 0 {
+			t.Errorf("tokens of an unknown refresh token are %v", got)
+		}
+		passes(time.Hour)
+		for _, of := range []string{"", grant} {
+			if got := a.zoho.AccessTokens(of); got == nil || len(got) != 0 {
+				t.Errorf("after an hour %v live", got)
+			}
+		}
+	})
+}
+
+// each is a list of what a function makes of another list's values.
+func each[From, To any](list []From, of func(From) To) []To {
+	var made []To
+	for _, value := range list {
+		made = append(made, of(value))
+	}
+	return made
+}
+
+// quiet is a *testing.T that only notes what is wrong.
+type quiet struct {
+	errors []string
+	helper bool
+}
+
+func (q *quiet) Helper() { q.helper = true }
+func (q *quiet) Errorf(format string, args ...any) {
+	q.errors = append(q.errors, fmt.Sprintf(format, args...))
+}
+
+func TestCheckFailsForViolationsAndForFaultsThatNoCallMet(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		good := &quiet{}
+		a.connects("eu")
+		if a.zoho.Check(good); len(good.errors) != 0 || !good.helper {
+			t.Errorf("without anything wrong it says %q", good.errors)
+		}
+		a.get(a.zoho.AccountsURL("eu")+"/oauth/v2/token", "")
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset})
+		bad := &quiet{}
+		a.zoho.Check(bad)
+		if len(bad.errors) != 2 || bad.errors[0] != "violation: wrong method: GET /oauth/v2/token at eu" || !strings.HasPrefix(bad.errors[1], "no call met the fault {Kind:reset ") {
+			t.Errorf("it says %q", bad.errors)
+		}
+	})
+}
+
+func TestRefusalsOfTheControlAPIAreJSON(t *testing.T) {
+	for body, headers := range map[string]map[string]string{"{": nil, `{"duration":"0s"}`: {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}} {
+		request := httptest.NewRequestWithContext(t.Context(), "POST", "/advance", strings.NewReader(body))
+		for name, value := range headers {
+			request.Header.Set(name, value)
+		}
+		recorded := httptest.NewRecorder()
+		zohotest.New().Control().ServeHTTP(recorded, request)
+		var refusal map[string]string
+		if err := json.Unmarshal(recorded.Body.Bytes(), &refusal); err != nil || recorded.Code/100 != 4 || refusal["error"] == "" || recorded.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s answered %d %v %s", body, recorded.Code, recorded.Header(), recorded.Body)
+		}
+	}
 }

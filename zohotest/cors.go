@@ -21,9 +21,9 @@ func (s *Simulator) corsOrigin(at endpoint, c *call) string {
 	return ""
 }
 
-// isPreflight says whether a browser asks before the call of a page.
+// isPreflight says whether a browser asks before the call of a page of another origin.
 func (c *call) isPreflight() bool {
-	return c.r.Method == http.MethodOptions && c.r.Header.Get("Origin") != "" && c.r.Header.Get("Access-Control-Request-Method") != ""
+	return c.r.Method == http.MethodOptions && c.r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // preflight permits the endpoint's method, and the headers that the browser names.

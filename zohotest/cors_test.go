@@ -3,7 +3,9 @@
 package zohotest_test
 
 import (
+	"errors"
 	"net/http"
+	"syscall"
 	"testing"
 
 	"vault-plugin-secrets-zoho/zohotest"
@@ -72,4 +74,36 @@ func TestPreflightIsAWrongMethodWhereNoPageMayRead(t *testing.T) {
 		}
 		a.wantViolation(zohotest.WrongMethod, 1)
 	})
+}
+
+func TestAPreflightIsOneByItsMethodAndItsHeaders(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		const origin = "https://app.example.com"
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.CORSOrigins = []string{origin} })
+		api := a.zoho.APIURL("us") + "/crm/v8/org"
+		if r := a.fromPage("OPTIONS", api, origin); r.status != 400 {
+			t.Errorf("OPTIONS alone answered %d", r.status)
+		}
+		a.wantViolations(zohotest.WrongMethod)
+		if r := a.fromPage("GET", api, origin, "Access-Control-Request-Method", "GET"); r.status != 401 {
+			t.Errorf("GET with the header of a preflight answered %d", r.status)
+		}
+		if r := a.fromPage("OPTIONS", api, origin, "Access-Control-Request-Method", "GET"); r.status != 204 || len(r.header["Access-Control-Allow-Headers"]) != 0 {
+			t.Errorf("the preflight answered %d %v", r.status, r.header)
+		}
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Times: 1})
+		if r := a.fromPage("GET", api, origin); !errors.Is(r.err, syscall.ECONNRESET) {
+			t.Errorf("a torn connection answered %+v", r)
+		}
+	})
+}
+
+// Who may read an answer is one matter, who may ask another: only pages of the simulator's own
+// take decisions.
+func TestAPageOfAnotherSiteMayAskWhatIsNoPage(t *testing.T) {
+	a := listening(t)
+	headers := map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+	if status, answer := fromBrowser(t, "POST", a.zoho.AccountsURL("us")+"/oauth/v2/token", "grant_type=refresh_token", headers); status != 200 {
+		t.Errorf("the token endpoint answered %d %s", status, answer)
+	}
 }

@@ -16,8 +16,8 @@ func (s *Simulator) MintElsewhere(refreshToken string) (accessToken string, ok b
 		return "", false
 	}
 	mints := rt.mints
-	if client := s.clients[rt.client]; s.knobs.MintKey == PerClient && client != nil {
-		mints = s.clientWindow(client, s.site(rt.dc))
+	if s.knobs.MintKey == PerClient {
+		mints = s.clientWindow(rt.client, rt.dc)
 	}
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
 		return "", false
@@ -29,5 +29,5 @@ func (s *Simulator) MintElsewhere(refreshToken string) (accessToken string, ok b
 
 // tokenOf is what a mint from a refresh token makes.
 func (s *Simulator) tokenOf(rt *refreshToken, elsewhere bool) accessToken {
-	return accessToken{client: rt.client, user: rt.user, org: rt.org, dc: rt.dc, scopes: rt.scopes, userContext: true, elsewhere: elsewhere}
+	return accessToken{client: rt.client, user: rt.user, org: rt.org, dc: rt.dc, scopes: rt.scopes, userContext: true, device: rt.device, elsewhere: elsewhere}
 }

@@ -194,3 +194,34 @@ func TestEmptySecretsOfDataCentersAreMadeUp(t *testing.T) {
 		}
 	})
 }
+
+func TestScopesAreGainedByWhoConsentedAndCountAsConsentedTo(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		kim := a.zoho.AddUser(zohotest.User{Email: "kim@example.com", DataCenter: "eu"})
+		landed, err := a.zoho.Authorize(a.consentURL("us"), zohotest.Consent{Email: kim.Email})
+		if err != nil {
+			t.Fatal(err)
+		}
+		grant := a.exchange("eu", codeOf(t, landed))
+		for _, scope := range []string{"Desk.basic.READ", "Desk.basic.READ,Desk.tickets.READ"} {
+			token := a.enhances("eu", grant.refreshToken()).accessToken()
+			if landed, err := a.zoho.Authorize(a.extraScopeURL("eu", token, scope), zohotest.Consent{}); err != nil || !strings.Contains(landed, "scope_enhanced=true") {
+				t.Fatalf("landed at %s, %v", landed, err)
+			}
+		}
+		if r := a.refresh("eu", grant.refreshToken()); r.text("scope") != grant.text("scope")+" Desk.basic.READ Desk.tickets.READ" {
+			t.Errorf("the refresh got %s", r.body)
+		}
+		// Without prompt there is no refresh token for scopes that were consented to.
+		landed, err = a.zoho.Authorize(a.consentURL("us", "scope", "Desk.tickets.READ", "prompt", ""), zohotest.Consent{Email: kim.Email})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := a.exchange("eu", codeOf(t, landed)); r.refreshToken() != "" {
+			t.Errorf("the exchange got %s", r.body)
+		}
+		token := a.enhances("eu", grant.refreshToken()).accessToken()
+		a.zoho.RevokeRefreshToken(grant.refreshToken())
+		a.wantPage("Invalid Request", a.extraScopeURL("eu", token, "ZohoMail.accounts.READ"), zohotest.Consent{})
+	})
+}

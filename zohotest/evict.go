@@ -79,7 +79,7 @@ func (s *Simulator) evictAccessToken(at *accessToken, how string, alone bool) {
 func (s *Simulator) mint(parent *refreshToken, like accessToken) *accessToken {
 	at := &like
 	prefix := prefixOf(at.org)
-	if at.device || parent != nil && parent.device {
+	if at.device {
 		prefix = deviceTokenPrefix
 	}
 	at.token = newToken(prefix)
@@ -93,13 +93,7 @@ func (s *Simulator) mint(parent *refreshToken, like accessToken) *accessToken {
 		return at
 	}
 	parent.used = at.issued
-	parent.live = slices.DeleteFunc(parent.live, func(old *accessToken) bool {
-		expired := !at.issued.Before(old.expires)
-		if expired {
-			delete(s.accessTokens, old.token)
-		}
-		return expired
-	})
+	parent.live = slices.DeleteFunc(parent.live, func(old *accessToken) bool { return !s.unexpired(old) })
 	parent.live = append(parent.live, at)
 	shared := slices.ContainsFunc(parent.live, func(at *accessToken) bool { return at.elsewhere })
 	for limit := s.knobs.LiveAccessTokens; limit >= 0 && len(parent.live) > limit; parent.live = parent.live[1:] {

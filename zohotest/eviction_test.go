@@ -176,5 +176,97 @@ func TestAnIdleRefreshTokenDiesOnlyIfTheKnobSaysSo(t *testing.T) {
 		if r := a.refresh("eu", token); r.error() != "invalid_code" {
 			t.Errorf("the idle token got %s", r.body)
 		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefreshTokenIdle = 0 })
+		if r := a.refresh("eu", token); r.error() != "invalid_code" {
+			t.Errorf("the dead token got %s", r.body)
+		}
+	})
+}
+
+func TestALimitOfZeroLeavesNothingAlive(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveAccessTokens = 0 })
+		if grant := a.connects("eu"); a.zoho.Alive(grant.accessToken()) || len(a.zoho.RefreshTokens()) != 1 {
+			t.Error("an access token lives")
+		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens = 0 })
+		if a.connects("eu"); len(a.zoho.RefreshTokens()) != 0 {
+			t.Error("a refresh token lives")
+		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefuseMoreRefreshTokens = true })
+		a.wantThrottled(a.exchange("eu", a.consents("eu").Get("code")))
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveRefreshTokens = -1 })
+		if a.connects("eu"); len(a.zoho.RefreshTokens()) != 1 {
+			t.Error("without a limit no refresh token lives")
+		}
+	})
+}
+
+func TestUsersEvictEachOthersGrantsOfNoOrganization(t *testing.T) {
+	for _, counts := range []bool{true, false} {
+		bubble(t, func(t *testing.T, a app) {
+			a.zoho.Knobs(func(k *zohotest.Knobs) {
+				k.LiveRefreshTokens, k.LiveRefreshTokenKey, k.OrganizationCounts = 1, zohotest.PerUser, counts
+			})
+			user := a.connects("eu")
+			org := a.connectsOrganization("eu")
+			if alive := a.zoho.Alive(user.accessToken()); alive == counts {
+				t.Errorf("counts is %t: after the organization's consent the user's grant lives: %t", counts, alive)
+			}
+			a.connects("eu")
+			a.connects("eu")
+			if alive := a.zoho.Alive(org.accessToken()); alive == counts {
+				t.Errorf("counts is %t: after the user's consents the organization's grant lives: %t", counts, alive)
+			}
+			if got, want := a.zoho.Counts().EvictedRefresh, map[bool]int{true: 3, false: 2}[counts]; got != want {
+				t.Errorf("counts is %t: %d were evicted, want %d", counts, got, want)
+			}
+		})
+	}
+}
+
+// Another program's token excuses evictions while it is alive.
+func TestAnExpiredTokenOfAnotherProgramExcusesNothing(t *testing.T) {
+	for wait, violations := range map[time.Duration]int{time.Hour - 1: 0, time.Hour: 1} {
+		bubble(t, func(t *testing.T, a app) {
+			token := a.connects("eu").refreshToken()
+			a.zoho.MintElsewhere(token)
+			passes(wait)
+			a.mints(2, token)
+			a.zoho.Knobs(func(k *zohotest.Knobs) { k.LiveAccessTokens = 2 })
+			a.mints(1, token)
+			a.wantViolation(zohotest.AccessTokenEvicted, violations)
+		})
+	}
+}
+
+func TestWhatAnotherProgramMintsIsAsTheClientsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RefuseClientScopes, k.MintKey = true, zohotest.PerClient })
+		one, two := a.connects("eu"), a.connects("eu")
+		for range 8 {
+			token, _ := a.zoho.MintElsewhere(one.refreshToken())
+			if r := a.get(a.zoho.APIURL("eu")+"/crm/v8/org", token); r.status != 200 {
+				t.Errorf("the API answered %d %s", r.status, r.body)
+			}
+		}
+		for _, grant := range []reply{one, two} { // the limit is the client's
+			if _, ok := a.zoho.MintElsewhere(grant.refreshToken()); ok {
+				t.Error("another program is not throttled")
+			}
+		}
+		a.wantThrottled(a.refresh("eu", two.refreshToken()))
+		a.wantNoViolations()
+		implicit := a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.ClientBased}))
+		if _, err := a.zoho.Authorize(implicit.consentURL("us", "response_type", "token"), zohotest.Consent{}); err != nil {
+			t.Fatal(err)
+		}
+		token := a.zoho.AccessTokens("")[0]
+		if r := a.get(a.zoho.APIURL("us")+"/crm/v8/org", token.Token); r.status != 200 || !token.Delivered {
+			t.Errorf("with the token of a client-based app %+v the API answered %d %s", token, r.status, r.body)
+		}
+		if r := a.get(a.zoho.APIURL("eu")+"/crm/v8/org", one.accessToken()); r.status != 200 {
+			t.Errorf("with the token of the exchange the API answered %d %s", r.status, r.body)
+		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ type Fault struct {
 // A queuedFault is a fault that waits for calls.
 type queuedFault struct {
 	Fault
-	left   int // calls that it still strikes; 0: until cleared
+	left   int // calls that it still strikes; below 1: until cleared
 	struck bool
 }
 
@@ -112,7 +111,7 @@ func (s *Simulator) unmetFaults() []Fault {
 			unmet = append(unmet, f.Fault)
 		}
 	}
-	return unmet[max(0, len(unmet)-keptUnmet):]
+	return newest(unmet, keptUnmet)
 }
 
 // takeFault finds the fault for a call and uses it up. The lock must be held.
@@ -123,10 +122,8 @@ func (s *Simulator) takeFault(endpoint, dc, path, grantType string) (Fault, bool
 			continue
 		}
 		f.struck = true
-		if f.left > 0 {
-			if f.left--; f.left == 0 {
-				s.faults = slices.Delete(s.faults, i, i+1)
-			}
+		if f.left--; f.left == 0 {
+			s.faults = slices.Delete(s.faults, i, i+1)
 		}
 		s.counts.Faulted++
 		return f.Fault, true
@@ -149,10 +146,10 @@ func (s *Simulator) before(ctx context.Context, c *call, f Fault) (a answer, ok 
 		a = jsonAnswer(or(f.Status, 400), map[string]any{
 			"code": or(f.Error, "INVALID_REQUEST"), "details": map[string]any{}, "message": "the request is not valid", "status": "error",
 		})
-	case Hang:
-		<-ctx.Done()
-		a = answer{tear: tornWhole}
-	case Reset:
+	case Hang, Reset:
+		if f.Kind == Hang {
+			<-ctx.Done()
+		}
 		a = answer{tear: tornWhole}
 	case Slow:
 		if !wait(ctx, f.Delay) {
@@ -204,7 +201,7 @@ func (s *Simulator) blockedBy(c *call, f Fault) {
 	var of *window
 	switch grant := c.form.Get("grant_type"); {
 	case grant == "client_credentials", s.knobs.MintKey == PerClient:
-		of = s.clientWindow(client, c.site)
+		of = s.clientWindow(client.ID, c.site.Name)
 	case grant == "refresh_token":
 		if rt := s.findRefreshToken(c.form.Get("refresh_token")); rt != nil {
 			of = rt.mints
@@ -218,10 +215,8 @@ func (s *Simulator) blockedBy(c *call, f Fault) {
 // wait sleeps unless the context ends first. It leaves no goroutine behind and
 // lets a synctest bubble's clock run.
 func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
@@ -267,15 +262,9 @@ func (f Fault) check() error {
 	return f.checkTarget()
 }
 
-// anyCRM begins the paths of all versions of CRM that endpointAt knows.
-var anyCRM = regexp.MustCompile(`^/crm/v[2-8]\b`)
-
 // checkTarget refuses a fault that fits no endpoint.
 func (f Fault) checkTarget() error {
-	path := anyCRM.ReplaceAllString(f.Path, "/crm/v8")
-	if _, rest, found := portalPath(path); found {
-		path = portalPrefix + "*" + rest
-	}
+	path := tablePath(f.Path)
 	var names []string
 	for _, known := range endpoints {
 		if !slices.Contains(names, known.name) {

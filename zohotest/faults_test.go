@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,6 +171,151 @@ func TestEverySecretIsOnTheListOfSecrets(t *testing.T) {
 					t.Errorf("a violation tells a secret: %s", v)
 				}
 			}
+		}
+	})
+}
+
+func TestEverySecretThatIsIssuedIsOnTheListOfSecrets(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		issued := map[string]string{"client secret": a.client.Secret, "rotated": a.zoho.RotateSecret(a.client.ID, "jp")}
+		many := a.zoho.AddClient(zohotest.Client{Secret: "8letters", Secrets: map[string]string{"eu": "secret-of-eu", "in": ""}})
+		issued["8 letters"], issued["secret of eu"], issued["secret of in"] = many.Secret, many.Secrets["eu"], many.Secrets["in"]
+		a.zoho.AddClient(zohotest.Client{Secret: "7letter"})
+
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		grant := a.connects("eu", "scope", "openid")
+		issued["ID token"], issued["refresh token"] = grant.text("id_token"), grant.refreshToken()
+		rotated := a.refresh("eu", grant.refreshToken())
+		issued["enhance token"] = a.enhances("eu", rotated.refreshToken()).accessToken()
+		rotated = a.refresh("eu", rotated.refreshToken()) // this one is never shown
+		issued["rotated refresh token"], issued["access token"] = rotated.refreshToken(), rotated.accessToken()
+		issued["device code"] = a.device().starts("us").text("device_code")
+		self := a.zoho.AddClient(zohotest.Client{Type: zohotest.SelfClient})
+		issued["self client's code"], _ = a.zoho.SelfClientCode(self.ID, "", 0, "ZohoCRM.org.READ")
+		implicit := a.as(a.zoho.AddClient(zohotest.Client{Type: zohotest.ClientBased}))
+		landed, err := a.zoho.Authorize(implicit.consentURL("us", "response_type", "token"), zohotest.Consent{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, issued["implicit token"], _ = strings.Cut(landed, "access_token=")
+		issued["implicit token"], _, _ = strings.Cut(issued["implicit token"], "&")
+
+		shown := []string{"client_secret", "code", "refresh_token", "token", "access_token", "code_verifier", "device_code"}
+		for _, name := range shown {
+			a.post(a.zoho.AccountsURL("eu")+"/oauth/v2/token", "grant_type", "authorization_code", "client_id", a.client.ID, name, "shown-as-"+name)
+			issued[name] = "shown-as-" + name
+		}
+		basic := a.newPost(a.zoho.AccountsURL("eu")+"/oauth/v2/token", "grant_type", "refresh_token")
+		basic.SetBasicAuth(a.client.ID, "shown-as-basic")
+		a.do(basic)
+		a.get(a.zoho.APIURL("eu")+"/crm/v8/org", "shown-as-bearer")
+		issued["basic"], issued["bearer"] = "shown-as-basic", "shown-as-bearer"
+		a.refresh("eu", "7-shown")
+		a.refresh("eu", "8-letter")
+		issued["8 letters that are shown"] = "8-letter"
+
+		secrets := a.zoho.Secrets()
+		for name, secret := range issued {
+			if _, found := slices.BinarySearch(secrets, secret); !found {
+				t.Errorf("%s %q is missing", name, secret)
+			}
+		}
+		for i, secret := range secrets {
+			if len(secret) < 8 || i > 0 && secrets[i-1] == secret {
+				t.Errorf("%q is too short, or there twice", secret)
+			}
+		}
+		a.zoho.Reset()
+		a.get(a.zoho.APIURL("eu")+"/crm/v8/org?q=8letters", "")
+		a.wantViolations(zohotest.SecretInQuery)
+	})
+}
+
+func TestFaultsStrikeOnlyTheGrantTypeAndThePathTheyName(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		portal := a.as(a.zoho.AddClient(zohotest.Client{Portal: "10012345"}))
+		grant := a.connects("eu")
+		at := a.zoho.PortalURL("us", "10012345")
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, GrantType: "refresh_token", Path: "/oauth/v2/tok"})
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Status: 599, Path: "/clientoauth/v2/10012345/token"})
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Status5xx, Status: 200, Path: "/crm/v3/org"})
+		for name, test := range map[string]struct {
+			reply
+			want int
+		}{
+			"a refresh":              {a.refresh("eu", grant.refreshToken()), 503},
+			"an exchange":            {a.connects("eu"), 200},
+			"the portal":             {portal.post(at+"/token", "grant_type", "refresh_token"), 599},
+			"another portal":         {portal.post(a.zoho.PortalURL("us", "1")+"/token", "grant_type", "refresh_token"), 200},
+			"another version of CRM": {a.get(a.zoho.APIURL("eu")+"/crm/v2/org", "x"), 401},
+			"the version of CRM":     {a.get(a.zoho.APIURL("eu")+"/crm/v3/org", "x"), 200},
+		} {
+			if test.status != test.want || test.header.Get("Retry-After") != "" {
+				t.Errorf("%s: answered %d %v, want %d", name, test.status, test.header, test.want)
+			}
+		}
+		a.zoho.Check(t)
+		wantPanic(t, `endpoints are ["auth" "token" "enhance" "device" "revoke" "openid" "api" "serverinfo"]`, func() {
+			a.zoho.Fault(zohotest.Fault{Kind: zohotest.Reset, Endpoint: "tokens"})
+		})
+		for _, status := range []int{-1, 199, 600} {
+			wantPanic(t, "no final HTTP status", func() { a.zoho.Fault(zohotest.Fault{Kind: zohotest.HTML, Status: status}) })
+		}
+	})
+}
+
+func TestAThrottleFaultSaysWhenToComeBackIfItShall(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		token := a.connects("eu").refreshToken()
+		for wait, want := range map[time.Duration]string{0: "", time.Second: "1", 90*time.Second + 1: "91"} {
+			a.zoho.Fault(zohotest.Fault{Kind: zohotest.Throttle, Endpoint: "token", Times: 1, RetryAfter: wait})
+			if r := a.refresh("eu", token); r.header.Get("Retry-After") != want {
+				t.Errorf("Retry-After is %q, want %q", r.header.Get("Retry-After"), want)
+			}
+		}
+	})
+}
+
+func TestARefusalByAFaultMeetsTheThrottleWhereFailuresCount(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.FailuresCount, k.Mints = true, 1 })
+		token := a.connects("eu").refreshToken() // and the window is full
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Refuse, Endpoint: "token", Times: 1})
+		a.wantThrottled(a.refresh("eu", token))
+	})
+}
+
+func TestTornAnswersAreCutInTheMiddle(t *testing.T) {
+	for name, a := range map[string]app{"in process": inProcess(t), "sockets": listening(t)} {
+		token := a.connects("eu").refreshToken()
+		whole := a.refresh("eu", token)
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.Truncated, Times: 1})
+		if r := a.refresh("eu", token); r.status != 200 || r.err == nil || len(r.body) != len(whole.body)/2 {
+			t.Errorf("%s: of %d bytes these arrived, %d: %q %v", name, len(whole.body), r.status, r.body, r.err)
+		}
+	}
+}
+
+func TestAnAnswerOverASocketHasItsLength(t *testing.T) {
+	a := listening(t)
+	resp, err := a.http.Get(a.zoho.AccountsURL("eu") + "/oauth/serverinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.ContentLength != int64(len(body)) {
+		t.Errorf("the length is %d, of %d bytes; %v", resp.ContentLength, len(body), err)
+	}
+}
+
+func TestARotatedRefreshTokenIsDeliveredWithItsOwnAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RotateRefreshTokens = true })
+		token := a.connects("eu").refreshToken()
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Times: 1})
+		a.refresh("eu", token)
+		if got := a.zoho.RefreshTokens(); len(got) != 1 || got[0].Delivered || got[0].Token == token {
+			t.Errorf("after a lost answer the refresh tokens are %+v", got)
 		}
 	})
 }

@@ -19,7 +19,7 @@ func (s *Simulator) mayGrant(g grant) (a answer, ok bool) {
 	if g.refreshable && s.refusesRefreshToken(g) {
 		return s.throttle(), false
 	}
-	if s.knobs.MintKey == PerClient && !s.clientWindow(g.client, g.site).admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
+	if s.knobs.MintKey == PerClient && !s.clientWindow(g.client.ID, g.site.Name).admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
 		return s.tripped("client "+g.client.ID, s.knobs.Mints), false
 	}
 	return answer{}, true
@@ -35,7 +35,7 @@ func (s *Simulator) grant(c *call, g grant) answer {
 	if s.knobs.ExchangeIsMint {
 		switch {
 		case s.knobs.MintKey == PerClient:
-			s.clientWindow(g.client, g.site).take(s.now())
+			s.clientWindow(g.client.ID, g.site.Name).take(s.now())
 		case rt != nil:
 			rt.mints.take(s.now())
 		}

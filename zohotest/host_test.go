@@ -3,8 +3,11 @@
 package zohotest_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -115,4 +118,53 @@ func TestUsersOfAnOrganizationAreListedAndOnesOwnWithTheTypeAlone(t *testing.T) 
 			}
 		}
 	})
+}
+
+func TestAHostIsFoundHoweverItIsSpeltAndNoOtherIs(t *testing.T) {
+	for name, a := range map[string]app{"nothing listens": inProcess(t), "all listen": listening(t)} {
+		wire := &http.Client{Transport: a.zoho.Transport()}
+		for address, want := range map[string]bool{
+			"https://accounts.zoho.eu": true, "https://ACCOUNTS.Zoho.EU": true, "https://accounts.zoho.eu:443": true, "https://api.zoho.eu": true,
+			"https://accounts.zoho.eu:444": false, "http://accounts.zoho.eu": false, "https://accounts.zoho.ca": false, "https://:443": false,
+			"http://127.0.0.1:1": false, "https://api.zoho.ca": false,
+			a.zoho.AccountsURL("eu"): true, strings.Replace(a.zoho.AccountsURL("eu"), "http:", "ftp:", 1): name == "nothing listens",
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", address+"/oauth/serverinfo", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := wire.Transport.RoundTrip(req)
+			if (err == nil) != want {
+				t.Errorf("%s: %s was answered %v, %v", name, address, resp, err)
+			}
+			var dns *net.DNSError
+			if err != nil && (!errors.As(err, &dns) || !dns.IsNotFound) {
+				t.Errorf("%s: %s failed with %v, not as a name that does not resolve", name, address, err)
+			}
+		}
+	}
+}
+
+func TestPagesOfTheSimulatorsOwnAreAtAccountsAndPortalsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		portal, _, _ := strings.Cut(a.zoho.PortalURL("us", "1"), "/clientoauth")
+		for host, want := range map[string]int{a.zoho.AccountsURL("us"): 200, portal: 200, a.zoho.APIURL("us"): 404, a.zoho.DeskURL("us"): 404} {
+			if r := a.get(host+"/signin", ""); r.status != want {
+				t.Errorf("%s/signin answered %d, want %d", host, r.status, want)
+			}
+		}
+		if r := a.get(portal+"/oauth/serverinfo", ""); r.status != 404 {
+			t.Errorf("the portal answered %d to a path of the accounts server", r.status)
+		}
+		a.wantViolation(zohotest.WrongHost, 3)
+	})
+}
+
+func TestAddressesOfADataCenterThatIsReplacedAreItsNewOnes(t *testing.T) {
+	zoho := zohotest.New()
+	number, user := len(zoho.DataCenters()), zoho.User("eu")
+	zoho.AddDataCenter(zohotest.DataCenter{Name: "eu", Accounts: "accounts.example.eu", API: "api.example.eu"})
+	if got := zoho.AccountsURL("eu"); got != "https://accounts.example.eu" || len(zoho.DataCenters()) != number || zoho.User("eu") != user {
+		t.Errorf("the accounts server is %s, data centers are %q, its user is %+v", got, zoho.DataCenters(), zoho.User("eu"))
+	}
 }

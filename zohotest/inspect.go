@@ -101,11 +101,12 @@ func (s *Simulator) Orphans(known ...string) []RefreshToken {
 func (s *Simulator) Secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	secrets := maps.Clone(s.clientSecrets)
+	secrets := slices.Collect(maps.Keys(s.clientSecrets))
 	for secret := range s.secrets.all() {
-		secrets[secret] = true
+		secrets = append(secrets, secret)
 	}
-	return slices.Sorted(maps.Keys(secrets))
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
 }
 
 // RevokeRefreshToken ends a refresh token and its access tokens, as its user

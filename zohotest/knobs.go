@@ -5,7 +5,7 @@ package zohotest
 
 import (
 	"fmt"
-	"slices"
+	"reflect"
 	"time"
 )
 
@@ -228,14 +228,7 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	s.mu.Lock()
 	changed := s.knobs
 	s.mu.Unlock()
-	changed.UnknownScopes = slices.Clone(changed.UnknownScopes)
-	changed.CORSOrigins = slices.Clone(changed.CORSOrigins)
-	changed.OrganizationClients = slices.Clone(changed.OrganizationClients)
-	changed.SoidlessServices = slices.Clone(changed.SoidlessServices)
-	changed.NoOrganizationServices = slices.Clone(changed.NoOrganizationServices)
-	changed.OrganizationServices = slices.Clone(changed.OrganizationServices)
-	changed.ExpandScopesServices = slices.Clone(changed.ExpandScopesServices)
-	changed.LegacyExpiresInServices = slices.Clone(changed.LegacyExpiresInServices)
+	changed.ownLists()
 	if err := change(&changed); err != nil {
 		return err
 	}
@@ -249,6 +242,17 @@ func (s *Simulator) changeKnobs(change func(*Knobs) error) error {
 	}
 	s.knobs = changed
 	return nil
+}
+
+// ownLists makes every list a copy, so that a change that is refused changes none of the
+// lists in force.
+func (k *Knobs) ownLists() {
+	fields := reflect.ValueOf(k).Elem()
+	for i := range fields.NumField() {
+		if list := fields.Field(i); list.Kind() == reflect.Slice {
+			list.Set(reflect.AppendSlice(reflect.Zero(list.Type()), list))
+		}
+	}
 }
 
 func (k *Knobs) mintLimit(n int) limit {

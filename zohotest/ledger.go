@@ -30,7 +30,7 @@ type ledger struct {
 	accessTokens  map[string]*accessToken
 	deviceCodes   memory[*deviceCode]
 	enhanceTokens map[string]*enhanceToken
-	unknownCodes  memory[bool]               // that were sent, and never issued
+	unknownCodes  memory[struct{}]           // that were sent, and never issued
 	refusals      memory[[]*refusal]         // by what was refused
 	deadTokens    memory[*refusal]           // access tokens that an API refused, the first time
 	sessions      map[string]*session        // by the cookie's value
@@ -42,9 +42,9 @@ type ledger struct {
 	faults     []*queuedFault
 	unmet      []Fault // of those that were cleared
 	counts     Counts
-	requests   []Request   // the last are [Simulator.Requests]
-	violations []Violation // the last are [Simulator.Violations]
-	secrets    memory[bool]
+	requests   []Request
+	violations []Violation
+	secrets    memory[struct{}]
 
 	clientSecrets map[string]bool // of clients alone; never dropped
 }
@@ -57,7 +57,7 @@ func newLedger() ledger {
 		refreshTokens: map[string]*refreshToken{},
 		accessTokens:  map[string]*accessToken{},
 		enhanceTokens: map[string]*enhanceToken{},
-		unknownCodes:  newMemory[bool](keptRefusals, nil),
+		unknownCodes:  newMemory[struct{}](keptRefusals, nil),
 		refusals:      newMemory[[]*refusal](keptRefusals, nil),
 		deadTokens:    newMemory[*refusal](keptRefusals, nil),
 		sessions:      map[string]*session{},
@@ -137,7 +137,7 @@ const minSecret = 8
 // remember notes a secret for [Simulator.Secrets].
 func (s *Simulator) remember(secret string) {
 	if len(secret) >= minSecret {
-		s.secrets.put(secret, true)
+		s.secrets.put(secret, struct{}{})
 	}
 }
 
@@ -184,7 +184,6 @@ func (s *Simulator) dropRefreshToken(rt *refreshToken) {
 	for _, at := range rt.live {
 		delete(s.accessTokens, at.token)
 	}
-	rt.live = nil
 	delete(s.refreshTokens, rt.token)
 }
 

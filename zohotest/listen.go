@@ -4,6 +4,7 @@ package zohotest
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -35,11 +36,8 @@ func (s *Simulator) Handler(dc string, service Service) http.Handler {
 // write sends an answer, or tears the connection. Tokens are marked before the
 // bytes leave, so that a client that has them never finds them unmarked.
 func (s *Simulator) write(w http.ResponseWriter, r *http.Request, a answer) {
-	if r.Context().Err() != nil || a.tear != whole || a.undelivered {
-		s.delivered(a, false)
-	} else {
-		s.delivered(a, true)
-	}
+	arrives := r.Context().Err() == nil && a.tear == whole && !a.undelivered
+	s.delivered(a, arrives)
 	if a.tear == tornWhole {
 		reset(w)
 	}
@@ -53,13 +51,13 @@ func (s *Simulator) write(w http.ResponseWriter, r *http.Request, a answer) {
 		body = body[:len(body)/2]
 	}
 	_, err := w.Write(body)
-	if flushErr := http.NewResponseController(w).Flush(); err == nil {
-		err = flushErr
+	if flushed := http.NewResponseController(w).Flush(); !errors.Is(flushed, errors.ErrUnsupported) {
+		err = errors.Join(err, flushed)
 	}
 	if a.tear == tornHalf {
 		reset(w)
 	}
-	if err != nil && r.Method != http.MethodHead {
+	if arrives && err != nil {
 		s.delivered(a, false)
 	}
 }

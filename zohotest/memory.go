@@ -14,6 +14,9 @@ const (
 	keptHits       = 10_000  // successes in a window without a limit
 )
 
+// newest are the last n of a list.
+func newest[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
+
 // A memory keeps values by key: those in use, and at least the newest n others. It
 // drops the older half when n keys came in since it last did.
 type memory[V any] struct {

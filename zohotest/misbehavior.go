@@ -24,6 +24,10 @@ const (
 // keptRefusals bounds how many refused calls, codes and tokens are remembered, of each kind.
 const keptRefusals = 10_000
 
+// keptPerCall bounds how many refusals of one call are remembered; some of them may not have
+// arrived.
+const keptPerCall = 10 * repeatable
+
 // looksForSecrets records secrets that stand where logs and histories keep them.
 func (s *Simulator) looksForSecrets(c *call) {
 	path := c.r.URL.Path
@@ -33,7 +37,7 @@ func (s *Simulator) looksForSecrets(c *call) {
 			case value == "" || name == "code_challenge" || name == "enhance_token" && path == extraScopePath: // their places
 			case name == "state" && s.isSecret(value):
 				s.violate(SecretInState, "a secret as state of %s at %s", s.shownPath(c), c.site.Name)
-			case secretParameters[name] || s.isSecret(value):
+			case slices.Contains(secretParameters, name) || s.isSecret(value):
 				s.violate(SecretInQuery, "%s in the query of %s at %s", shownName(name), s.shownPath(c), c.site.Name)
 			}
 		}
@@ -56,10 +60,7 @@ func (s *Simulator) looksForSecrets(c *call) {
 }
 
 // secretParameters are secret whatever their value is.
-var secretParameters = map[string]bool{
-	"client_secret": true, "code": true, "refresh_token": true, "token": true, "access_token": true, "code_verifier": true,
-	"device_code": true,
-}
+var secretParameters = []string{"client_secret", "code", "refresh_token", "token", "access_token", "code_verifier", "device_code"}
 
 // secretInHeader says whether a header carries a secret that it must not carry. An access
 // token belongs into Authorization, and a client's id and secret into Basic.
@@ -136,7 +137,7 @@ func (s *Simulator) triesCode(c *call) {
 	if _, again := s.unknownCodes.get(text); again {
 		s.violate(CodeTriedTwice, "code %s, which is not known, again", short(text))
 	}
-	s.unknownCodes.put(text, true)
+	s.unknownCodes.put(text, struct{}{})
 }
 
 // A refusal is an answer that refused a call for good.
@@ -164,7 +165,7 @@ func (s *Simulator) wasRefused(c *call) {
 	known := slices.DeleteFunc(slices.Clone(seen), func(r *refusal) bool { return !r.told || s.now().Sub(r.at) >= repeatWindow })
 	now := &refusal{at: s.now()}
 	c.told = append(c.told, &now.told)
-	s.refusals.put(key, append(seen[max(0, len(seen)-10*repeatable):], now))
+	s.refusals.put(key, append(newest(seen, keptPerCall), now))
 	if len(known) >= repeatable {
 		s.violate(RefusedCallRepeated, "%s with grant type %s of client %s at %s: refused more than %d times in %s, with the same secrets",
 			c.r.URL.Path, grant, shownName(id), c.site.Name, repeatable, repeatWindow)

@@ -286,3 +286,134 @@ func TestAThrottleFaultBlocksAsLongAsItSaysIfThatIsShorter(t *testing.T) {
 		}
 	})
 }
+
+// Details name where it happened, but no path or name that the client made up.
+func TestAViolationSaysWhereItHappened(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		grant := a.connects("eu")
+		long := strings.Repeat("x", 39)
+		for _, test := range []struct {
+			address, token, want string
+		}{
+			{"/crm/v8/org?token=x", "", "secret in query string: token in the query of /crm/v8/org at eu"},
+			{"/made/up?" + long + "1=" + grant.accessToken(), "", "secret in query string: " + long + "1 in the query of an unknown path at eu"},
+			{"/made/up?" + long + "12=" + grant.accessToken(), "", "secret in query string: " + long + "1 in the query of an unknown path at eu"},
+			{"/crm/v8/org", " " + grant.refreshToken(), "secret in header: a secret in the header Authorization of /crm/v8/org at eu"},
+			{"/oauth/v2/auth", "", "wrong host: /oauth/v2/auth at the host of gateway of eu; it is at that of accounts"},
+		} {
+			a.zoho.Reset()
+			a.get(a.zoho.APIURL("eu")+test.address, test.token)
+			if got := a.zoho.Violations(); len(got) != 1 || got[0].String() != test.want || got[0].Time != a.zoho.Now() {
+				t.Errorf("%s: the violations are %v, want %q", test.address, got, test.want)
+			}
+		}
+	})
+}
+
+func TestASecretParameterIsNoneOfAQueryWhateverItsValue(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		for _, name := range []string{"client_secret", "code", "refresh_token", "token", "access_token", "code_verifier", "device_code"} {
+			for query, want := range map[string][]zohotest.Kind{name + "=x": {zohotest.SecretInQuery}, name + "=": nil, name: nil} {
+				a.zoho.Reset()
+				a.get(a.zoho.APIURL("eu")+"/crm/v8/org?"+query, "")
+				a.wantViolations(want...)
+			}
+		}
+		grant := a.connects("eu")
+		enhance := a.enhances("eu", grant.refreshToken()).accessToken()
+		for address, want := range map[string][]zohotest.Kind{
+			a.extraScopeURL("eu", enhance, "Desk.basic.READ"):                                      nil,
+			a.consentURL("eu", "enhance_token", enhance):                                           {zohotest.SecretInQuery},
+			a.extraScopeURL("eu", enhance, "Desk.basic.READ") + "&other=" + enhance:                {zohotest.SecretInQuery},
+			a.consentURL("eu", "code_challenge", a.client.Secret, "state", "a-state-of-one's-own"): nil,
+		} {
+			a.zoho.Reset()
+			a.get(address, "")
+			a.wantViolations(want...)
+		}
+	})
+}
+
+func TestSecretsOfOtherClientsAreViolationsWhereverTheyAreSent(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		grant := a.connects("eu")
+		stranger := a.as(a.zoho.AddClient(zohotest.Client{}))
+		device, other := a.device(), a.device()
+		started := device.starts("us").text("device_code")
+		for name, sends := range map[string]func() reply{
+			"a refresh token":                func() reply { return stranger.refresh("eu", grant.refreshToken()) },
+			"a refresh token to be enhanced": func() reply { return stranger.enhances("eu", grant.refreshToken()) },
+			"a device code":                  func() reply { return other.polls("us", started) },
+		} {
+			a.zoho.Reset()
+			if r := sends(); r.error() != "invalid_code" {
+				t.Errorf("%s: answered %s", name, r.body)
+			}
+			a.wantViolations(zohotest.OtherClient)
+		}
+	})
+}
+
+func TestACallIsTheSameWithinTenMinutes(t *testing.T) {
+	for wait, want := range map[time.Duration]int{10*time.Minute - 1: 1, 10 * time.Minute: 0} {
+		bubble(t, func(t *testing.T, a app) {
+			for range 3 {
+				a.refresh("eu", "1000.no.such")
+			}
+			passes(wait)
+			a.refresh("eu", "1000.no.such")
+			a.wantViolation(zohotest.RefusedCallRepeated, want)
+		})
+	}
+	bubble(t, func(t *testing.T, a app) {
+		// A refusal that never arrived is none that the client knows.
+		a.zoho.Fault(zohotest.Fault{Kind: zohotest.LostAnswer, Endpoint: "token", Times: 20})
+		for range 23 {
+			a.refresh("eu", "1000.no.such")
+		}
+		a.wantNoViolations()
+		a.refresh("eu", "1000.no.such")
+		a.wantViolations(zohotest.RefusedCallRepeated)
+	})
+	bubble(t, func(t *testing.T, a app) {
+		for range 5 { // nobody's secrets, so nobody's call
+			a.exchange("eu", "", "client_id", "", "client_secret", "")
+		}
+		a.wantNoViolations()
+		for range 5 { // there is no code to be tried twice
+			a.exchange("eu", "")
+		}
+		a.wantViolations(zohotest.RefusedCallRepeated, zohotest.RefusedCallRepeated)
+	})
+}
+
+func TestACodeIsTriedByAPOSTAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		code := a.consents("eu").Get("code")
+		a.get(a.zoho.AccountsURL("eu")+"/oauth/v2/token?grant_type=authorization_code&code="+code, "")
+		if r := a.exchange("eu", code); r.accessToken() == "" {
+			t.Errorf("the exchange got %s", r.body)
+		}
+		a.wantViolations(zohotest.WrongMethod, zohotest.SecretInQuery)
+	})
+}
+
+func TestADeviceThatWasSentElsewhereStaysThere(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a = a.device()
+		started := a.starts("us")
+		if err := a.zoho.ApproveDevice(started.text("user_code"), zohotest.Consent{DataCenter: "eu"}); err != nil {
+			t.Fatal(err)
+		}
+		a.polls("us", started.text("device_code"))
+		a.wantNoViolations()
+		passes(30 * time.Second)
+		a.wantError(a.polls("us", started.text("device_code")), "other_dc")
+		a.wantViolations(zohotest.WrongDataCenter)
+		r := a.polls("eu", started.text("device_code"))
+		if again := a.refresh("eu", r.refreshToken()); !strings.HasPrefix(again.accessToken(), "1004.") {
+			t.Errorf("the refresh got %s", again.body)
+		}
+		a.wantViolations(zohotest.WrongDataCenter)
+	})
+}

@@ -142,6 +142,7 @@ func TestWhatAnOrganizationCannotAskForEndsOnZohosPage(t *testing.T) {
 			"no scope":                  {"Invalid OAuth scope", a.orgURL("us", "scope", ""), zohotest.Consent{}},
 			"no soid":                   {"Invalid Organization", a.orgURL("us", "soid", ""), zohotest.Consent{}},
 			"a soid without a service":  {"Invalid Organization", a.orgURL("us", "soid", "4711"), zohotest.Consent{}},
+			"a soid of no service":      {"Invalid Organization", a.orgURL("us", "soid", ".4711"), zohotest.Consent{}},
 			"a soid without an id":      {"Invalid Organization", a.orgURL("us", "soid", "zohopay."), zohotest.Consent{}},
 			"no administrator":          {"Invalid User", a.orgURL("us"), zohotest.Consent{Email: member.Email}},
 			"a token at once":           {"Invalid response type", a.orgURL("us", "response_type", "token"), zohotest.Consent{}},

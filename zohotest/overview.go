@@ -93,7 +93,7 @@ func (s *Simulator) scene() scene {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	violations := s.violations[max(0, len(s.violations)-shownViolations):]
+	violations := newest(s.violations, shownViolations)
 	shown := scene{Now: now.UTC().Format("2006-01-02 15:04:05 UTC"), Violations: slices.Clone(violations), Requests: requests}
 	shown.MoreViolations = s.counts.Violations - len(violations)
 	slices.Reverse(shown.Violations)
@@ -142,7 +142,7 @@ func (s *Simulator) grantRow(rt *refreshToken, now time.Time) grantRow {
 	}
 	window := rt.mints
 	if s.knobs.MintKey == PerClient {
-		window = s.window("client", rt.client, rt.dc)
+		window = s.clientWindow(rt.client, rt.dc)
 	}
 	limit := s.knobs.mintLimit(s.knobs.Mints)
 	window.forget(now, limit)
@@ -163,9 +163,5 @@ func of(n, limit int) string {
 	return strconv.Itoa(n) + " of " + strconv.Itoa(limit)
 }
 
-func (s *Simulator) clientName(id string) string {
-	if c := s.clients[id]; c != nil {
-		return c.Name
-	}
-	return id
-}
+// clientName is that of a client which has tokens: they end with it.
+func (s *Simulator) clientName(id string) string { return s.clients[id].Name }

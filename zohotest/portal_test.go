@@ -84,3 +84,21 @@ func TestAPersonConsentsAtAPortalInABrowser(t *testing.T) {
 	}
 	a.wantNoViolations()
 }
+
+func TestAPathOfAPortalHasItsIdAndItsEndpoint(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		host, _, _ := strings.Cut(a.zoho.PortalURL("us", "1"), "/clientoauth")
+		_, query, _ := strings.Cut(a.consentURL("us"), "?")
+		for _, path := range []string{"/clientoauth/v2//auth", "/clientoauth/v2/auth", "/clientoauth/v2/1/token", "/clientoauth/v2/1/auth/", "/auth"} {
+			if landed, err := a.zoho.Authorize(host+path+"?"+query, zohotest.Consent{}); err == nil || !strings.Contains(err.Error(), "no authorization endpoint at "+path) {
+				t.Errorf("%s: landed at %q, %v", path, landed, err)
+			}
+		}
+		if _, err := a.zoho.Authorize(a.zoho.APIURL("us")+"/oauth/v2/auth", zohotest.Consent{}); err == nil || !strings.Contains(err.Error(), "no accounts server at https://www.zohoapis.com") {
+			t.Errorf("at the gateway: %v", err)
+		}
+		if _, err := a.zoho.Authorize("https://%zz", zohotest.Consent{}); err == nil || !strings.Contains(err.Error(), "authorization URL") {
+			t.Errorf("at no address: %v", err)
+		}
+	})
+}

@@ -28,7 +28,7 @@ const keptRequests = 100
 func (s *Simulator) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.requests[max(0, len(s.requests)-keptRequests):])
+	return slices.Clone(s.requests)
 }
 
 // answered notes a call with its answer.
@@ -54,10 +54,7 @@ func (s *Simulator) answered(at endpoint, known bool, c *call, a answer) {
 	if client := s.clients[id]; client != nil {
 		r.Client = client.Name
 	}
-	if len(s.requests) >= 2*keptRequests {
-		s.requests = slices.Clone(s.requests[keptRequests:])
-	}
-	s.requests = append(s.requests, r)
+	s.requests = newest(append(s.requests, r), keptRequests)
 }
 
 func methodOf(c *call) string {

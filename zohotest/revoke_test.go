@@ -137,3 +137,54 @@ func TestTokensDieWithTheirClientAndTheirUser(t *testing.T) {
 		}
 	})
 }
+
+func TestTokensWithoutARefreshTokenDieWithTheirClientAndTheirUser(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		online := func(dc string) string { return a.connects(dc, "access_type", "online").accessToken() }
+		eu, us, own := online("eu"), online("us"), a.byItself().accessToken()
+		waits := a.device()
+		started := waits.starts("us")
+		a.zoho.RemoveUser(a.zoho.User("eu").Email)
+		if a.zoho.Alive(eu) || !a.zoho.Alive(us) || !a.zoho.Alive(own) {
+			t.Error("not exactly the removed user's token died")
+		}
+		a.wantError(waits.polls("us", started.text("device_code")), "authorization_pending") // nobody's yet
+		a.zoho.RemoveClient(a.client.ID)
+		if a.zoho.Alive(us) || !a.zoho.Alive(own) {
+			t.Error("not exactly the removed client's token died")
+		}
+		a.wantError(a.exchange("us", "1000.x.y"), "invalid_client")
+		a.wantPage("Invalid Client", a.consentURL("us"), zohotest.Consent{})
+		if c := a.zoho.DefaultClient(); c.ID != "" {
+			t.Errorf("the removed default client is %+v", c)
+		}
+	})
+}
+
+func TestOnlyTheClientOfATokenRevokesItWhereItIs(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		grant := a.connects("eu")
+		onlyUS := a.as(a.zoho.AddClient(zohotest.Client{Enabled: []string{"us"}}))
+		portal := a.as(a.zoho.AddClient(zohotest.Client{Portal: "1"}))
+		nobody := a
+		nobody.client.ID = "1000.NOBODY"
+		for name, r := range map[string]reply{
+			"a client that is not enabled": onlyUS.revokes("eu", "x"), "a portal's client": portal.revokes("us", "x"), "an unknown client": nobody.revokes("eu", "x"),
+		} {
+			if r.status != 400 || r.error() != "invalid_client" {
+				t.Errorf("%s: answered %d %s", name, r.status, r.body)
+			}
+		}
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.RevokeAtHome = true })
+		if r := a.revokes("in", grant.refreshToken()); r.error() != "invalid_token" {
+			t.Errorf("a data center that is neither the token's nor the client's answered %d %s", r.status, r.body)
+		}
+		a.wantViolations(zohotest.WrongDataCenter)
+		for range 3 {
+			a.revokes("eu", "1000.no.such")
+		}
+		a.wantViolations(zohotest.WrongDataCenter)
+		a.revokes("eu", "1000.no.such")
+		a.wantViolations(zohotest.WrongDataCenter, zohotest.RefusedCallRepeated)
+	})
+}

@@ -11,7 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"strings"
+	"regexp"
 )
 
 // A call is a request as the endpoints see it.
@@ -85,14 +85,9 @@ func init() { // the functions refer to the table
 	}
 }
 
-// endpointAt finds what answers at a path. CRM answers at /crm/v2 to /crm/v8 alike.
+// endpointAt finds what answers at a path.
 func endpointAt(path string) (endpoint, bool) {
-	if rest := crmPath(path); rest != "" {
-		path = "/crm/v8" + rest
-	}
-	if _, rest, found := portalPath(path); found {
-		path = portalPrefix + "*" + rest
-	}
+	path = tablePath(path)
 	for _, e := range endpoints {
 		if e.path == path {
 			return e, true
@@ -101,14 +96,17 @@ func endpointAt(path string) (endpoint, bool) {
 	return endpoint{}, false
 }
 
-// crmPath is what follows the version in a path of CRM; clients in the wild use
-// v2 to v8.
-func crmPath(path string) string {
-	rest, found := strings.CutPrefix(path, "/crm/v")
-	if !found || rest == "" || rest[0] < '2' || rest[0] > '8' {
-		return ""
+// anyCRM begins the paths of all versions of CRM; clients in the wild use v2 to v8.
+var anyCRM = regexp.MustCompile(`^/crm/v[2-8]\b`)
+
+// tablePath is a path, or the beginning of one, as the table of endpoints has it: with the
+// newest version of CRM, and any portal.
+func tablePath(path string) string {
+	path = anyCRM.ReplaceAllString(path, "/crm/v8")
+	if _, rest, found := portalPath(path); found {
+		path = portalPrefix + "*" + rest
 	}
-	return rest[1:]
+	return path
 }
 
 // maxBody is far above any OAuth request.
@@ -116,10 +114,7 @@ const maxBody = 1 << 20
 
 // readCall reads a request, body and all. It fails only if the body does.
 func readCall(at *site, service Service, r *http.Request) (*call, error) {
-	c := &call{site: at, service: service, r: r, query: url.Values{}, body: url.Values{}, form: url.Values{}}
-	if query, err := url.ParseQuery(r.URL.RawQuery); err == nil || query != nil {
-		c.query = query
-	}
+	c := &call{site: at, service: service, r: r, query: r.URL.Query(), body: url.Values{}, form: url.Values{}}
 	if r.Body != nil {
 		raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 		if err != nil {
@@ -144,9 +139,8 @@ func parseBody(contentType string, raw []byte) (form url.Values, ok bool) {
 	mediaType, params, _ := mime.ParseMediaType(contentType)
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
-		if form, _ := url.ParseQuery(string(raw)); form != nil {
-			return form, true
-		}
+		form, _ = url.ParseQuery(string(raw)) // has what could be read
+		return form, true
 	case "multipart/form-data":
 		form, err := multipart.NewReader(bytes.NewReader(raw), params["boundary"]).ReadForm(maxBody)
 		if err == nil {
@@ -239,7 +233,7 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 	if c.r.Method != at.method {
 		s.violate(WrongMethod, "%s %s at %s", c.r.Method, c.r.URL.Path, c.site.Name)
 	}
-	for name := range secretParameters {
+	for _, name := range secretParameters {
 		s.remember(c.form.Get(name))
 	}
 	if c.unreadable {

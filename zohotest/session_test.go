@@ -317,3 +317,42 @@ func TestPagesFitAPhoneAndSayWhatTheyAre(t *testing.T) {
 		b.wantsNot("<script").wantsNot(" tabindex")
 	}
 }
+
+func TestASessionEndsWithItsLastAccount(t *testing.T) {
+	b := browses(t, "anna@example.com")
+	cookie, err := b.zoho.SignIn("anna@example.com", "ben@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cookie.Path != "/" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode {
+		t.Errorf("the cookie is %s", cookie)
+	}
+	at := b.zoho.AccountsURL("us") + "/signin?session=" + cookie.Value
+	b.opens(at).wants("This browser uses anna@example.com, then ben@example.com.")
+	b.zoho.RemoveUser("anna@example.com")
+	b.opens(at).wants("This browser uses ben@example.com.")
+	b.zoho.RemoveUser("ben@example.com")
+	b.opens(at).wants("<h1>Invalid Session</h1>")
+	b.opens(b.consentURL("us")).wants("You are <select")
+}
+
+func TestThePageOffersTheWayBackOnlyIfNobodyCanDecide(t *testing.T) {
+	b := browses(t)
+	for _, dc := range b.zoho.DataCenters() {
+		b.zoho.RemoveUser(b.zoho.User(dc).Email)
+	}
+	b.alone()
+	b.opens(b.consentURL("eu", "scope", "ZohoCRM.org.READ")).wants("Accept").wantsNot("Back to app") // Anna could
+	b.zoho.RemoveUser("anna@example.com")
+	b.zoho.RemoveUser("ben@example.com")
+	b.opens(b.consentURL("eu", "scope", "ZohoCRM.org.READ")).wants("Back to app").wantsNot("Accept")
+	b.zoho.RemoveUser(lonely)
+	b.opens(b.consentURL("eu", "scope", "ZohoCRM.org.READ")).wants("Accept").wantsNot("Back to app")
+}
+
+func TestAPortalsCustomerSignsInAtThePortal(t *testing.T) {
+	b := browses(t)
+	portal, _, _ := strings.Cut(b.zoho.PortalURL("us", "1"), "/clientoauth")
+	b.opens(portal+"/signin").presses("email", "anna@example.com").wants("<h1>Signed in</h1>")
+	b.wantNoViolations()
+}

@@ -4,6 +4,9 @@ package zohotest_test
 
 import (
 	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,4 +130,124 @@ func TestAClientThatZohosConsoleRefusesIsRefused(t *testing.T) {
 	wantPanic(t, `unknown user nobody`, func() { zoho.RemoveUser("nobody@example.com") })
 	wantPanic(t, `unknown data center "xx"`, func() { zoho.RemoveDataCenter("xx") })
 	wantPanic(t, `unknown service "mail"`, func() { zoho.Handler("us", "mail") })
+}
+
+// A change of settings that is refused changes nothing, not even an entry of a list.
+func TestARefusedChangeLeavesEveryListAsItWas(t *testing.T) {
+	zoho := zohotest.New()
+	lists := 0
+	for i := range reflect.TypeFor[zohotest.Knobs]().NumField() {
+		field := reflect.TypeFor[zohotest.Knobs]().Field(i)
+		if field.Type.Kind() != reflect.Slice {
+			continue
+		}
+		lists++
+		value := map[string]string{"UnknownScopes": "ZohoCRM.nothing.READ", "CORSOrigins": "*", "OrganizationClients": string(zohotest.Organization)}[field.Name]
+		if value == "" {
+			value = "ZohoCRM"
+		}
+		list := func(k *zohotest.Knobs) reflect.Value { return reflect.ValueOf(k).Elem().Field(i) }
+		zoho.Knobs(func(k *zohotest.Knobs) {
+			list(k).Set(reflect.MakeSlice(field.Type, 1, 1))
+			list(k).Index(0).SetString(value)
+		})
+		wantPanic(t, "status 0", func() {
+			zoho.Knobs(func(k *zohotest.Knobs) {
+				list(k).Index(0).SetString("x")
+				k.ErrorStatus = 0
+			})
+		})
+		zoho.Knobs(func(k *zohotest.Knobs) {
+			if got := list(k); got.Len() != 1 || got.Index(0).String() != value {
+				t.Errorf("%s is %v, want %q", field.Name, got, value)
+			}
+		})
+	}
+	if lists != 8 {
+		t.Errorf("%d lists were found", lists)
+	}
+}
+
+func TestSettingsHaveTheirBounds(t *testing.T) {
+	zoho := zohotest.New()
+	for _, status := range []int{200, 599} {
+		zoho.Knobs(func(k *zohotest.Knobs) {
+			k.ThrottleStatus, k.PageErrorStatus, k.ErrorStatus, k.DeadTokenStatus, k.DeviceErrorStatus = status, status, status, status, status
+		})
+	}
+	for _, status := range []int{199, 600} {
+		for _, of := range []func(*zohotest.Knobs) *int{
+			func(k *zohotest.Knobs) *int { return &k.ThrottleStatus }, func(k *zohotest.Knobs) *int { return &k.PageErrorStatus },
+			func(k *zohotest.Knobs) *int { return &k.ErrorStatus }, func(k *zohotest.Knobs) *int { return &k.DeadTokenStatus },
+			func(k *zohotest.Knobs) *int { return &k.DeviceErrorStatus },
+		} {
+			wantPanic(t, fmt.Sprint("status ", status), func() { zoho.Knobs(func(k *zohotest.Knobs) { *of(k) = status }) })
+		}
+	}
+	zoho.Knobs(func(k *zohotest.Knobs) {
+		k.RefreshTokenIdle, k.Lockout, k.ThrottleRetryAfter, k.CodeLockout, k.CodeLifetime = 0, 0, 0, 0, 1
+		k.UnknownScopes = []string{"openid"}
+	})
+	wantPanic(t, `unknown data center "mars"`, func() { zoho.AddUser(zohotest.User{DataCenter: "mars"}) })
+	wantPanic(t, `unknown data center "mars"`, func() { zoho.User("mars") })
+	wantPanic(t, `unknown data center "mars"`, func() { zoho.RotateSecret(zoho.DefaultClient().ID, "mars") })
+	wantPanic(t, `unknown client nobody`, func() { zoho.RotateSecret("nobody", "") })
+	wantPanic(t, `unknown service "mail"`, func() { zoho.SetURL("us", "mail", "https://mail.example.com") })
+	wantPanic(t, `unknown service "mail"`, func() { zoho.SetURL("us", "mail", "") })
+	wantPanic(t, `no host of portals`, func() { zoho.PortalURL("eu", "1") })
+	zoho.RemoveUser(zoho.User("eu").Email)
+	wantPanic(t, "data centre eu has no user", func() { zoho.User("eu") })
+}
+
+func TestTheAccountOfAutoConsentIsCheckedWhenItIsChosen(t *testing.T) {
+	zoho := zohotest.New()
+	user := zoho.AddUser(zohotest.User{Email: "anna@example.com"})
+	zoho.Knobs(func(k *zohotest.Knobs) { k.AutoConsentEmail = user.Email })
+	zoho.RemoveUser(user.Email)
+	zoho.Knobs(func(k *zohotest.Knobs) { k.Mints = 3 })
+	zoho.Knobs(func(k *zohotest.Knobs) { k.AutoConsentEmail = "" })
+}
+
+func TestAClientOfAPortalIsOneThatZohoHas(t *testing.T) {
+	zoho := zohotest.New()
+	for name, c := range map[string]zohotest.Client{
+		"of another type": {Portal: "1", Type: zohotest.Mobile}, "of an id with a slash": {Portal: "1/2"}, "where no portals are": {Portal: "1", DataCenter: "eu"},
+	} {
+		t.Log(name)
+		wantPanic(t, "client of portal", func() { zoho.AddClient(c) })
+	}
+	zoho.AddClient(zohotest.Client{Portal: "1", DataCenter: "in"})
+}
+
+func TestWhatIsLeftOutOfAClientIsFilledIn(t *testing.T) {
+	zoho := zohotest.New()
+	for kind, want := range map[zohotest.ClientType]struct {
+		id, name string
+		uris     []string
+	}{
+		"":                    {"1000", "Example server client", []string{"http://localhost:8910/callback"}},
+		zohotest.Mobile:       {"1000", "Example mobile client", []string{"http://localhost:8910/callback"}},
+		zohotest.ClientBased:  {"1000", "Example client-based client", []string{"http://localhost:8910/callback"}},
+		zohotest.Organization: {"1005", "Example organization client", []string{"http://localhost:8910/callback"}},
+		zohotest.SelfClient:   {"1000", "Example self client", nil},
+		zohotest.Device:       {"1000", "Example device client", nil},
+	} {
+		c := zoho.AddClient(zohotest.Client{Type: kind})
+		if !regexp.MustCompile(`^`+want.id+`\.[A-Z0-9]{30}$`).MatchString(c.ID) || !regexp.MustCompile(`^[0-9a-f]{42}$`).MatchString(c.Secret) ||
+			c.Name != want.name || c.DataCenter != "us" || !slices.Equal(c.RedirectURIs, want.uris) {
+			t.Errorf("%q: the client is %+v", kind, c)
+		}
+	}
+	own := zohotest.Client{ID: "id", Secret: "secret", Name: "name", Type: zohotest.Mobile, DataCenter: "eu", RedirectURIs: []string{}}
+	if c := zoho.AddClient(own); !reflect.DeepEqual(c, own) {
+		t.Errorf("what was given has changed: %+v", c)
+	}
+	user := zoho.AddUser(zohotest.User{})
+	if user != (zohotest.User{Email: "user11@us.example.com", DataCenter: "us", ZUID: "600000011", Name: "User US", OrgID: "700000011"}) {
+		t.Errorf("the user is %+v", user)
+	}
+	whole := zohotest.User{Email: "a@example.com", DataCenter: "eu", ZUID: "1", Name: "A", OrgID: "2"}
+	if user := zoho.AddUser(whole); user != whole {
+		t.Errorf("what was given has changed: %+v", user)
+	}
 }

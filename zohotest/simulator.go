@@ -22,7 +22,7 @@ func New() *Simulator {
 	s := &Simulator{ledger: newLedger()}
 	s.codes = newMemory(keptCodes, func(_ string, c *code) bool { return s.codeInUse(c) })
 	s.deviceCodes = newMemory(keptCodes, func(_ string, d *deviceCode) bool { return s.deviceCodeInUse(d) })
-	s.secrets = newMemory(keptSecrets, func(text string, _ bool) bool { return s.secretInUse(text) })
+	s.secrets = newMemory(keptSecrets, func(text string, _ struct{}) bool { return s.secretInUse(text) })
 	for _, dc := range s.sites {
 		s.addUser(User{DataCenter: dc.Name})
 	}

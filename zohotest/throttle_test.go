@@ -22,7 +22,7 @@ func (a app) mints(n int, refreshToken string) {
 
 func (a app) wantThrottled(r reply) {
 	a.Helper()
-	if r.status != 400 || r.error() != "Access Denied" || r.text("status") != "failure" || !strings.Contains(r.text("error_description"), "too many requests") {
+	if r.status != 400 || r.error() != "Access Denied" || r.text("status") != "failure" || r.header.Get("Retry-After") != "" || !strings.Contains(r.text("error_description"), "too many requests") {
 		a.Errorf("answered %d %s, want the throttle", r.status, r.body)
 	}
 }
@@ -315,5 +315,63 @@ func TestWhatAnotherProgramUsesUpIsNoFaultOfTheClient(t *testing.T) {
 		if _, ok := a.zoho.MintElsewhere("1000.nobody.knows"); ok {
 			t.Error("a dead refresh token mints")
 		}
+	})
+}
+
+func TestALimitThatIsLoweredHoldsAtOnce(t *testing.T) {
+	for _, sliding := range []bool{false, true} {
+		for _, limit := range []int{0, 3} {
+			bubble(t, func(t *testing.T, a app) {
+				a.zoho.Knobs(func(k *zohotest.Knobs) { k.SlidingWindow, k.LiveAccessTokens = sliding, -1 })
+				token := a.connects("eu").refreshToken()
+				for range 4 {
+					passes(time.Minute)
+					a.mints(1, token)
+				}
+				a.zoho.Knobs(func(k *zohotest.Knobs) { k.Mints = limit })
+				a.wantThrottled(a.refresh("eu", token))
+				// A fixed window ends ten minutes after its first mint; a sliding one has room
+				// when fewer than the limit are left.
+				wait := 6 * time.Minute
+				if sliding && limit > 0 {
+					wait += 2 * time.Minute
+				}
+				passes(wait - 1)
+				a.wantThrottled(a.refresh("eu", token))
+				passes(1)
+				if limit > 0 {
+					a.mints(1, token)
+				} else {
+					a.wantThrottled(a.refresh("eu", token))
+				}
+			})
+		}
+	}
+}
+
+func TestASlidingWindowEndsWhole(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.SlidingWindow, k.LiveAccessTokens = true, -1 })
+		token := a.connects("eu").refreshToken()
+		for range 3 {
+			passes(10 * time.Minute)
+			a.mints(10, token)
+		}
+		a.wantThrottled(a.refresh("eu", token))
+	})
+}
+
+// Another program's mints excuse the client until a window begins without them.
+func TestAfterABlockTheWindowIsTheClientsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.Lockout, k.LiveAccessTokens = 3*time.Minute, -1 })
+		token := a.connects("eu").refreshToken()
+		for range 10 {
+			a.zoho.MintElsewhere(token) // the last one is refused, and begins the block
+		}
+		passes(3 * time.Minute)
+		a.mints(10, token)
+		a.wantThrottled(a.refresh("eu", token))
+		a.wantViolations(zohotest.ThrottleTripped)
 	})
 }

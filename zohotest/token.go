@@ -57,8 +57,8 @@ func (s *Simulator) authenticate(c *call) (client *Client, failure string) {
 // client is who asks, as it says itself.
 func (c *call) client() (id, secret string) {
 	id, secret = c.form.Get("client_id"), c.form.Get("client_secret")
-	if c.basic && id == "" && secret == "" {
-		return c.basicID, c.basicSecret
+	if id == "" && secret == "" {
+		return c.basicID, c.basicSecret // empty without the header
 	}
 	return id, secret
 }
@@ -88,7 +88,7 @@ func (s *Simulator) failureCosts(c *call) (a answer, full bool) {
 		if client == nil {
 			return answer{}, false
 		}
-		mints, key = s.clientWindow(client, c.site), "client "+id
+		mints, key = s.clientWindow(client.ID, c.site.Name), "client "+id
 	}
 	if mints == nil {
 		mints = &window{}
@@ -169,7 +169,7 @@ func (s *Simulator) refresh(c *call, client *Client) answer {
 	}
 	mints, key := rt.mints, "refresh token "+short(rt.token)
 	if s.knobs.MintKey == PerClient {
-		mints, key = s.clientWindow(client, c.site), "client "+client.ID
+		mints, key = s.clientWindow(client.ID, c.site.Name), "client "+client.ID
 	}
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.Mints)) {
 		if mints.shared {
@@ -223,7 +223,7 @@ func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 	if _, organization, _ := strings.Cut(soid, "."); s.knobs.KnownOrganizations && soid != "" && organization != owner.OrgID {
 		return s.refuse("invalid_soid")
 	}
-	mints := s.clientWindow(client, c.site)
+	mints := s.clientWindow(client.ID, c.site.Name)
 	if !mints.admits(s.now(), s.knobs.mintLimit(s.knobs.ClientMints)) {
 		return s.tripped("client "+client.ID, s.knobs.ClientMints)
 	}
@@ -232,9 +232,8 @@ func (s *Simulator) clientCredentials(c *call, client *Client) answer {
 	return s.tokens(c, s.mint(nil, accessToken{client: client.ID, user: owner.Email, dc: c.site.Name, scopes: scopes}), nil)
 }
 
-func (s *Simulator) clientWindow(client *Client, at *site) *window {
-	return s.window("client", client.ID, at.Name)
-}
+// clientWindow has what a client minted in a data center.
+func (s *Simulator) clientWindow(client, dc string) *window { return s.window("client", client, dc) }
 
 // tripped is a throttle that the client set off, or met while blocked.
 func (s *Simulator) tripped(key string, limit int) answer {

@@ -3,8 +3,8 @@
 package zohotest
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -40,18 +40,17 @@ func (s *Simulator) addUser(u User) *User {
 	}
 	s.mustSite(u.DataCenter)
 	s.userCount++
-	number := strconv.Itoa(s.userCount)
 	if u.Email == "" {
-		u.Email = "user" + number + "@" + u.DataCenter + ".example.com"
+		u.Email = fmt.Sprintf("user%d@%s.example.com", s.userCount, u.DataCenter)
 	}
 	if u.ZUID == "" {
-		u.ZUID = strconv.Itoa(600000000 + s.userCount)
+		u.ZUID = fmt.Sprintf("600%06d", s.userCount)
 	}
 	if u.Name == "" {
 		u.Name = "User " + strings.ToUpper(u.DataCenter)
 	}
 	if u.OrgID == "" {
-		u.OrgID = strconv.Itoa(700000000 + s.userCount)
+		u.OrgID = fmt.Sprintf("700%06d", s.userCount)
 	}
 	s.users = slices.DeleteFunc(s.users, func(old *User) bool { return old.Email == u.Email })
 	s.users = append(s.users, &u)

@@ -1,5 +1,5 @@
-// Tests of users who are deleted: nothing of them is left, and the next account of the same
-// address is another one.
+// Tests of users who are deleted, or whose data center is: nothing of them is left, and the
+// next account of the same address is another one.
 
 package zohotest_test
 
@@ -83,6 +83,33 @@ func TestADevicesRefreshTokenNeedsPromptLikeABrowsers(t *testing.T) {
 				t.Errorf("%s: the poll got %s", test.name, r.body)
 			}
 			passes(10 * time.Minute)
+		}
+	})
+}
+
+func TestAnAccountOfNoDataCenterIsNone(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		user, code := a.zoho.User("jp"), a.device().starts("us").text("user_code")
+		a.zoho.RemoveDataCenter("jp")
+		a.wantPage("Invalid User", a.consentURL("us"), zohotest.Consent{Email: user.Email})
+		if err := a.zoho.ApproveDevice(code, zohotest.Consent{Email: user.Email}); err == nil || !strings.HasPrefix(err.Error(), "Invalid User: ") {
+			t.Errorf("a device was approved: %v", err)
+		}
+		if err := a.zoho.ApproveDevice(code, zohotest.Consent{DataCenter: "jp"}); err == nil || !strings.HasPrefix(err.Error(), "Invalid User: ") {
+			t.Errorf("a device was approved: %v", err)
+		}
+		for dc, others := range map[string]bool{"us": true, "cn": false} {
+			for _, address := range []string{"/oauth/v3/device", "/signin"} {
+				page := a.get(a.zoho.AccountsURL(dc)+address, "").body
+				for of, want := range map[string]bool{"us": others, "eu": others, "cn": !others} {
+					if got := strings.Contains(page, a.zoho.User(of).Email); got != want {
+						t.Errorf("%s at %s offers the user of %s: %t", address, dc, of, got)
+					}
+				}
+				if strings.Contains(page, user.Email) {
+					t.Errorf("%s at %s offers a user of a data center that is gone", address, dc)
+				}
+			}
 		}
 	})
 }

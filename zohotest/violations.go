@@ -85,7 +85,7 @@ func (v Violation) String() string { return string(v.Kind) + ": " + v.Detail }
 func (s *Simulator) Violations() []Violation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.violations[max(0, len(s.violations)-keptViolations):])
+	return slices.Clone(s.violations)
 }
 
 // TB is what [Simulator.Check] needs of a *testing.T.
@@ -108,10 +108,7 @@ func (s *Simulator) Check(t TB) {
 
 func (s *Simulator) violate(kind Kind, format string, args ...any) {
 	s.counts.Violations++
-	if len(s.violations) >= 2*keptViolations {
-		s.violations = slices.Clone(s.violations[keptViolations:])
-	}
-	s.violations = append(s.violations, Violation{Time: s.now(), Kind: kind, Detail: fmt.Sprintf(format, args...)})
+	s.violations = newest(append(s.violations, Violation{Time: s.now(), Kind: kind, Detail: fmt.Sprintf(format, args...)}), keptViolations)
 }
 
 // short names a secret in a detail without giving it away.
