@@ -245,7 +245,7 @@ func TestAClientMayAskByQueryFormMultipartOrHeaderButIsToldWhatLeaks(t *testing.
 		if r := a.do(req); r.accessToken() == "" {
 			t.Errorf("header got %s", r.body)
 		}
-		a.wantViolation(zohotest.BasicAuth, 1)
+		a.wantViolation(zohotest.SecretInQuery, 2)
 	})
 }
 

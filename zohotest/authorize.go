@@ -36,6 +36,7 @@ type consentRequest struct {
 	prompt   bool
 	method   string
 	digest   string // the PKCE challenge
+	nonce    string // of OpenID Connect
 	soid     string // which organization's, at orgAuthPath
 
 	enhances *enhanceToken // what gains the scopes, at extraScopePath
@@ -98,7 +99,7 @@ func (s *Simulator) readConsentRequest(at *site, path, raw string) (req consentR
 	req = consentRequest{
 		path: path, raw: raw, site: at, client: client, redirect: redirect, scopes: scopes, state: q["state"],
 		implicit: kind == "token", offline: q.Get("access_type") == "offline", prompt: q.Get("prompt") == "consent",
-		digest: q.Get("code_challenge"), method: q.Get("code_challenge_method"),
+		digest: q.Get("code_challenge"), method: q.Get("code_challenge_method"), nonce: q.Get("nonce"),
 	}
 	switch path {
 	case extraScopePath:
@@ -178,7 +179,7 @@ func (s *Simulator) decide(req consentRequest, consent Consent) answer {
 	made, ok := s.issueCode(code{
 		client: req.client.ID, user: user.Email, org: org, dc: home.Name, redirect: req.redirect, scopes: req.scopes,
 		refreshable: req.offline && (req.prompt || !s.covered(holder(user.Email, org), req.client.ID, req.scopes)),
-		challenge:   req.digest, method: req.method,
+		challenge:   req.digest, method: req.method, nonce: req.nonce,
 	}, s.knobs.CodeLifetime)
 	if !ok {
 		return s.sendBack(req, consent, []string{"error=access_denied"})

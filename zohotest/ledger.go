@@ -81,6 +81,7 @@ type code struct {
 	refreshable bool // an exchange yields a refresh token
 	challenge   string
 	method      string // of the challenge: S256 or plain
+	nonce       string // for the ID token
 	expires     time.Time
 	used        bool
 	tries       int // arrivals at a token endpoint, whatever became of them

@@ -142,8 +142,9 @@ func (s *Simulator) triesCode(c *call) {
 
 // A refusal is an answer that refused a call for good.
 type refusal struct {
-	at   time.Time
-	told bool // it arrived
+	at    time.Time
+	told  bool // it arrived
+	basic bool // the client authenticated with a Basic header
 }
 
 // wasRefused counts a call that Zoho refused for good. A client that knows and sends it again
@@ -163,9 +164,12 @@ func (s *Simulator) wasRefused(c *call) {
 	key := strings.Join(same, "\x00")
 	seen, _ := s.refusals.get(key)
 	known := slices.DeleteFunc(slices.Clone(seen), func(r *refusal) bool { return !r.told || s.now().Sub(r.at) >= repeatWindow })
-	now := &refusal{at: s.now()}
+	now := &refusal{at: s.now(), basic: c.basic}
 	c.told = append(c.told, &now.told)
 	s.refusals.put(key, append(newest(seen, keptPerCall), now))
+	if slices.ContainsFunc(known, func(r *refusal) bool { return r.basic != c.basic }) {
+		s.violate(AuthStyleProbed, "%s with grant type %s of client %s at %s", c.r.URL.Path, grant, shownName(id), c.site.Name)
+	}
 	if len(known) >= repeatable {
 		s.violate(RefusedCallRepeated, "%s with grant type %s of client %s at %s: refused more than %d times in %s, with the same secrets",
 			c.r.URL.Path, grant, shownName(id), c.site.Name, repeatable, repeatWindow)

@@ -38,10 +38,11 @@ var misbehavior = map[zohotest.Kind]struct {
 		a.zoho.Authorize(a.consentURL("us", "state", a.client.Secret), zohotest.Consent{})
 	}},
 	zohotest.WrongMethod: {client: func(a app) { a.get(a.zoho.AccountsURL("eu")+"/oauth/v2/token", "") }},
-	zohotest.BasicAuth: {client: func(a app) {
-		req := a.newPost(a.zoho.AccountsURL("eu")+"/oauth/v2/token", "grant_type", "refresh_token", "refresh_token", a.connects("eu").refreshToken())
+	zohotest.AuthStyleProbed: {client: func(a app) {
+		req := a.newPost(a.zoho.AccountsURL("eu")+"/oauth/v2/token", "grant_type", "refresh_token", "refresh_token", "1000.no.such")
 		req.SetBasicAuth(a.client.ID, a.client.Secret)
 		a.do(req)
+		a.refresh("eu", "1000.no.such")
 	}},
 	zohotest.NotAForm: {client: func(a app) {
 		req, _ := http.NewRequest("POST", a.zoho.AccountsURL("eu")+"/oauth/v2/token", strings.NewReader(`{"grant_type":"refresh_token"}`))

@@ -97,9 +97,13 @@ func (s *Simulator) claims(at *accessToken) map[string]any {
 	return claims
 }
 
-// idToken is the JWT of an exchange, signed with the key of the JWK set.
-func (s *Simulator) idToken(at *site, of *accessToken) string {
+// idToken is the JWT of an exchange, signed with the key of the JWK set. It carries the nonce of
+// the consent if there was one (OpenID Connect Core 1.0, section 2).
+func (s *Simulator) idToken(at *site, of *accessToken, nonce string) string {
 	claims := s.claims(of)
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
 	claims["iss"], claims["aud"], claims["iat"], claims["exp"] = at.accountsURL(), of.client, of.issued.Unix(), of.expires.Unix()
 	part := func(v any) string {
 		encoded, err := json.Marshal(v)

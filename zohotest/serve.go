@@ -28,6 +28,8 @@ type call struct {
 	basic                bool
 	unreadable           bool // there is a body, and it is no form
 
+	nonce string // of the code that is exchanged
+
 	told []*bool // what the client knows once the answer has arrived
 }
 
@@ -245,7 +247,6 @@ func (s *Simulator) arrived(at endpoint, c *call) {
 	s.counts.ByGrant[grantName(c.form.Get("grant_type"))]++
 	if c.basic {
 		s.remember(c.basicSecret)
-		s.violate(BasicAuth, "client %s at %s", c.basicID, c.site.Name)
 	}
 	s.triesCode(c)
 }

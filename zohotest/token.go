@@ -128,6 +128,7 @@ func (s *Simulator) exchange(c *call, client *Client) answer {
 	}
 	code.used = true
 	s.counts.Exchanges++
+	c.nonce = code.nonce
 	return s.grant(c, g)
 }
 
@@ -276,7 +277,7 @@ func (s *Simulator) tokens(c *call, at *accessToken, rt *refreshToken) answer {
 	}
 	s.expiry(&body, client, at.scopes)
 	if c.form.Get("grant_type") == "authorization_code" && slices.ContainsFunc(at.scopes, openID) {
-		body.IDToken = s.idToken(c.site, at)
+		body.IDToken = s.idToken(c.site, at, c.nonce)
 	}
 	a := jsonAnswer(200, body)
 	a.issued = marks

@@ -40,9 +40,10 @@ const (
 	CodeTriedLate Kind = "code tried after expiry"
 	// WrongMethod: an endpoint was asked with a method it does not have.
 	WrongMethod Kind = "wrong method"
-	// BasicAuth: client id and secret in a header at the token endpoint. Zoho
-	// takes it, but a client that probes styles sends every failed call twice.
-	BasicAuth Kind = "basic auth at token endpoint"
+	// AuthStyleProbed: a refused call was sent again with the client's id and secret in the other
+	// place: a Basic header, or parameters. Zoho takes both (access-token-expiry), so that cannot
+	// help, and a client that probes sends every refused call twice.
+	AuthStyleProbed Kind = "client authentication tried both ways"
 	// WrongDataCenter: a code or token of another data centre was sent here.
 	WrongDataCenter Kind = "wrong data center"
 	// WrongHost: a path was asked for at the host of another service, for example the token
