@@ -322,7 +322,7 @@ func (p *example) start() error {
 		}
 		p.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { p.serving.Load().ServeHTTP(rw, r) }))
 		p.cmd = exec.Command(p.program, filepath.Join("testdata", p.driver), path)
-		p.cmd.Env = append(os.Environ(), "VAULT_ADDR="+p.server.URL, "VAULT_TOKEN="+vaultToken)
+		p.cmd.Env = append(os.Environ(), "VAULT_ADDR="+p.server.URL+"/", "VAULT_TOKEN="+vaultToken)
 		p.cmd.Stderr = &p.stderr
 		in, inErr := p.cmd.StdinPipe()
 		out, outErr := p.cmd.StdoutPipe()
@@ -567,16 +567,17 @@ func TestRetryAfterOfVaultIsFollowed(t *testing.T) {
 		after  func(now time.Time) string
 		wait   int
 	}{
-		"429 in seconds":     {429, func(time.Time) string { return "120" }, 120},
-		"503 in seconds":     {503, func(time.Time) string { return "120" }, 120},
-		"503 as a time":      {503, func(now time.Time) string { return now.Add(120 * time.Second).Format(http.TimeFormat) }, 120},
-		"429 for a year":     {429, func(time.Time) string { return "31536000" }, 600},
-		"503 for no time":    {503, func(time.Time) string { return "0" }, 5},
-		"503 for less":       {503, func(time.Time) string { return "-5" }, 5},
-		"503, not a time":    {503, func(time.Time) string { return "later" }, 5},
-		"500 is not of it":   {500, func(time.Time) string { return "120" }, 5},
-		"429 says nothing":   {429, func(time.Time) string { return "" }, 5},
-		"503 of a past time": {503, func(now time.Time) string { return now.Add(-time.Hour).Format(http.TimeFormat) }, 5},
+		"429 in seconds":         {429, func(time.Time) string { return "120" }, 120},
+		"503 in seconds":         {503, func(time.Time) string { return "120" }, 120},
+		"503 as a time":          {503, func(now time.Time) string { return now.Add(120 * time.Second).Format(http.TimeFormat) }, 120},
+		"429 for a year":         {429, func(time.Time) string { return "31536000" }, 600},
+		"503, an endless number": {503, func(time.Time) string { return strings.Repeat("9", 5000) }, 600},
+		"503 for no time":        {503, func(time.Time) string { return "0" }, 5},
+		"503 for less":           {503, func(time.Time) string { return "-5" }, 5},
+		"503, not a time":        {503, func(time.Time) string { return "later" }, 5},
+		"500 is not of it":       {500, func(time.Time) string { return "120" }, 5},
+		"429 says nothing":       {429, func(time.Time) string { return "" }, 5},
+		"503 of a past time":     {503, func(now time.Time) string { return now.Add(-time.Hour).Format(http.TimeFormat) }, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			programs(t, 0, func(s *subject) {
@@ -744,6 +745,33 @@ func TestReportThatVaultDoesNotBelieveIsNotRepeated(t *testing.T) {
 	})
 }
 
+// A server that forks its workers may do so during a read. The child has no thread that
+// would end it.
+func TestPythonExampleWorksInTheChildOfAFork(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip(err)
+	}
+	example, err := filepath.Abs("../docs/examples/zoho.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newTwin()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Vault-Token") == vaultToken {
+			<-r.Context().Done() // the parent waits
+			return
+		}
+		w.ServeHTTP(rw, r)
+	}))
+	defer server.Close()
+	w.url = server.URL
+	cmd := exec.CommandContext(t.Context(), "python3", filepath.Join("testdata", "fork.py"), example)
+	cmd.Env = append(os.Environ(), "VAULT_ADDR="+server.URL, "VAULT_TOKEN="+vaultToken)
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "200 b'fine'\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // docs/examples/curl.sh reads once and stops with an error where it gets no token.
 func TestShellExampleStopsWithAnErrorAtAnUnusableAnswer(t *testing.T) {
 	for _, program := range []string{"bash", "curl", "jq"} {
@@ -762,7 +790,7 @@ func TestShellExampleStopsWithAnErrorAtAnUnusableAnswer(t *testing.T) {
 			defer server.Close()
 			w.set(func() { w.url, w.answer, w.change = server.URL, badAnswers[name].answer, badAnswers[name].change })
 			cmd := exec.Command("bash", script, "crm")
-			cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "VAULT_ADDR="+w.url, "VAULT_TOKEN="+vaultToken)
+			cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "VAULT_ADDR="+w.url+"/", "VAULT_TOKEN="+vaultToken)
 			out, err := cmd.CombinedOutput()
 			if name == "" {
 				if err != nil || string(out) != "fine" {

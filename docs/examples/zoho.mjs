@@ -98,12 +98,12 @@ export class Zoho {
   }
 
   async #ask(rejected) {
-    const address = `${process.env.VAULT_ADDR}/v1/${this.#path}`, began = clock(), wall = Date.now() / 1000;
+    const address = `${process.env.VAULT_ADDR?.replace(/\/+$/, '')}/v1/${this.#path}`, began = clock(), wall = Date.now() / 1000;
     const fail = (why, wait = 0) => Object.assign(new Error(`no access token from Vault: ${address} ${why}`), { wait });
     const check = 'check that VAULT_ADDR is the address of a Vault server (a proxy before it may have answered) and that the path is that of a credential';
     let response, text, answer;
     try {
-      const headers = { 'X-Vault-Token': process.env.VAULT_TOKEN };
+      const headers = { 'X-Vault-Token': process.env.VAULT_TOKEN ?? '' };
       const options = { headers, redirect: 'manual', signal: AbortSignal.timeout(30_000) };
       response = await fetch(address + (rejected ? `?rejected=${rejected}` : ''), options);
       text = await limited(response, 1 << 20);

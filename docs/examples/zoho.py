@@ -20,6 +20,11 @@ class Zoho:
     def __init__(self, path):
         self.path, self.lock, self.held, self.reading = path, threading.Lock(), None, None
         self.error, self.retry, self.reported = None, 0, 0
+        if hasattr(os, "register_at_fork"):  # a child has no thread that ends a read of its parent
+            os.register_at_fork(after_in_child=self.forked)
+
+    def forked(self):
+        self.lock, self.reading = threading.Lock(), None
 
     def call(self, path, **request):
         """Sends a request to the account's API gateway, or to a whole address, and once more
@@ -87,7 +92,7 @@ class Zoho:
         reading.set()
 
     def ask(self, rejected):
-        address, began, wall = f"{os.environ.get('VAULT_ADDR')}/v1/{self.path}", time.monotonic(), time.time()
+        address, began, wall = f"{os.environ.get('VAULT_ADDR', '').rstrip('/')}/v1/{self.path}", time.monotonic(), time.time()
         try:
             request = urllib.request.Request(address + (f"?rejected={rejected}" if rejected else ""))
             request.add_unredirected_header("X-Vault-Token", os.environ.get("VAULT_TOKEN", ""))
@@ -101,7 +106,7 @@ class Zoho:
             why = "; ".join(map(str, errors)) if isinstance(errors, list) and errors else f"no reason of Vault's; {CHECK}"
             error = OSError(f"no access token from Vault: {address} answered HTTP {status}: {why}")
             after = headers.get("Retry-After", "") if status in (429, 503) else ""
-            error.wait = min(600, int(after) if after.isdecimal() else (seconds(after) or 0) - (now or wall))
+            error.wait = min(600, int(after[:9]) if after.isdecimal() else (seconds(after) or 0) - (now or wall))
             raise error
         data = answer.get("data") if isinstance(answer.get("data"), dict) else {}
         wrong = [name for name in ("access_token", "authorization", "token_id") if not re.fullmatch("[ -~]+", text(data, name))]
