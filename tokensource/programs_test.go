@@ -49,6 +49,7 @@ type twin struct {
 	change  func(map[string]any)           // of a credential's data
 	date    func(now time.Time) (d string) // of Vault's answers
 	leaked  bool                           // Vault's token reached another address
+	sent    []string                       // bodies of requests to Zoho
 }
 
 func newTwin() *twin {
@@ -104,7 +105,14 @@ func (w *twin) token() string { return fmt.Sprintf("1000.secret%d", w.tokens) }
 
 func (w *twin) zoho(rw http.ResponseWriter, r *http.Request) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Zoho-oauthtoken ")
+	if r.Method == http.MethodPost {
+		body, _ := io.ReadAll(r.Body)
+		w.sent = append(w.sent, string(body))
+	}
 	switch {
+	case r.URL.Path == "/redirect": // to another host of the same server
+		rw.Header().Set("Location", strings.Replace(w.url, "127.0.0.1", "localhost", 1)+"/crm/v8/org")
+		rw.WriteHeader(http.StatusFound)
 	case w.refusal != nil && token == "1000.secret1":
 		w.refusal(rw)
 	case !w.now.Before(w.alive[token]):
@@ -133,6 +141,7 @@ type command struct {
 	Step    int    `json:"step,omitempty"`  // seconds
 	Callers int    `json:"callers,omitempty"`
 	Path    string `json:"path,omitempty"`
+	Body    string `json:"body,omitempty"` // of a POST: text, or the name of a kind of stream
 }
 
 type result struct {
@@ -197,7 +206,19 @@ func goSource(t *testing.T, w *twin, transport http.RoundTripper) (*tokensource.
 		var wg sync.WaitGroup
 		for i := range results {
 			wg.Go(func() {
-				resp, err := zoho.Get(w.url + c.Path)
+				req, err := http.NewRequest(http.MethodGet, w.url+c.Path, nil)
+				switch c.Body {
+				case "":
+				case "text":
+					req, err = http.NewRequest(http.MethodPost, w.url+c.Path, strings.NewReader(c.Body))
+				default:
+					req, err = http.NewRequest(http.MethodPost, w.url+c.Path, io.MultiReader(strings.NewReader(c.Body)))
+				}
+				if err != nil {
+					results[i].Error = err.Error()
+					return
+				}
+				resp, err := zoho.Do(req)
 				if err != nil {
 					results[i].Error = err.Error()
 					return
@@ -301,7 +322,7 @@ func (p *example) start() error {
 		}
 		p.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { p.serving.Load().ServeHTTP(rw, r) }))
 		p.cmd = exec.Command(p.program, filepath.Join("testdata", p.driver), path)
-		p.cmd.Env = append(os.Environ(), "VAULT_ADDR="+p.server.URL, "VAULT_TOKEN="+vaultToken)
+		p.cmd.Env = append(os.Environ(), "VAULT_ADDR="+p.server.URL+"/", "VAULT_TOKEN="+vaultToken)
 		p.cmd.Stderr = &p.stderr
 		in, inErr := p.cmd.StdinPipe()
 		out, outErr := p.cmd.StdoutPipe()
@@ -367,6 +388,15 @@ func hijacks(text string) func(http.ResponseWriter) bool {
 	}
 }
 
+// withoutEnd is an answer that ends when the client stops reading it.
+func withoutEnd(rw http.ResponseWriter) bool {
+	for chunk := make([]byte, 1<<16); ; {
+		if _, err := rw.Write(chunk); err != nil {
+			return true
+		}
+	}
+}
+
 type badAnswer struct {
 	answer func(http.ResponseWriter) bool
 	change func(map[string]any)
@@ -420,6 +450,7 @@ var badAnswers = map[string]badAnswer{
 	"500, errors is a text":     {answer: says(500, `{"errors":"no"}`), says: "HTTP 500.*|500.*no"},
 	"the connection closes":     {answer: hijacks(""), says: checks, raw: true},
 	"not HTTP":                  {answer: hijacks("220 mail.example.com ESMTP\r\n"), says: checks, raw: true},
+	"200, without end":          {answer: withoutEnd, says: "(larger than 1 MiB|too long).*|" + checks, raw: true},
 	"shorter than it says":      {answer: hijacks("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"data\":"), says: "check|creds/crm", raw: true},
 	"a chunk that is not one":   {answer: hijacks("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), says: "check|creds/crm", raw: true},
 }
@@ -536,16 +567,17 @@ func TestRetryAfterOfVaultIsFollowed(t *testing.T) {
 		after  func(now time.Time) string
 		wait   int
 	}{
-		"429 in seconds":     {429, func(time.Time) string { return "120" }, 120},
-		"503 in seconds":     {503, func(time.Time) string { return "120" }, 120},
-		"503 as a time":      {503, func(now time.Time) string { return now.Add(120 * time.Second).Format(http.TimeFormat) }, 120},
-		"429 for a year":     {429, func(time.Time) string { return "31536000" }, 600},
-		"503 for no time":    {503, func(time.Time) string { return "0" }, 5},
-		"503 for less":       {503, func(time.Time) string { return "-5" }, 5},
-		"503, not a time":    {503, func(time.Time) string { return "later" }, 5},
-		"500 is not of it":   {500, func(time.Time) string { return "120" }, 5},
-		"429 says nothing":   {429, func(time.Time) string { return "" }, 5},
-		"503 of a past time": {503, func(now time.Time) string { return now.Add(-time.Hour).Format(http.TimeFormat) }, 5},
+		"429 in seconds":         {429, func(time.Time) string { return "120" }, 120},
+		"503 in seconds":         {503, func(time.Time) string { return "120" }, 120},
+		"503 as a time":          {503, func(now time.Time) string { return now.Add(120 * time.Second).Format(http.TimeFormat) }, 120},
+		"429 for a year":         {429, func(time.Time) string { return "31536000" }, 600},
+		"503, an endless number": {503, func(time.Time) string { return strings.Repeat("9", 5000) }, 600},
+		"503 for no time":        {503, func(time.Time) string { return "0" }, 5},
+		"503 for less":           {503, func(time.Time) string { return "-5" }, 5},
+		"503, not a time":        {503, func(time.Time) string { return "later" }, 5},
+		"500 is not of it":       {500, func(time.Time) string { return "120" }, 5},
+		"429 says nothing":       {429, func(time.Time) string { return "" }, 5},
+		"503 of a past time":     {503, func(now time.Time) string { return now.Add(-time.Hour).Format(http.TimeFormat) }, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			programs(t, 0, func(s *subject) {
@@ -591,6 +623,8 @@ var answers401 = map[string]struct {
 	"Desk, another organization":     {"/api/v1/tickets", `{"errorCode":"OAUTH_ORG_MISMATCH"}`, nil, false},
 	"Desk, wrong data center":        {"/api/v1/tickets", "<html><body>401</body></html>", []string{"Content-Type", "text/html;charset=UTF-8"}, false},
 	"a page without its type":        {"/api/v1/tickets", "\n<!DOCTYPE html><p>401", []string{"Content-Type", "text/plain"}, false},
+	"a page without a body":          {"/api/v1/tickets", "", []string{"Content-Type", "Text/HTML"}, false},
+	"JSON that is said to be a page": {"/crm/v8/org", ` {"code":"INVALID_TOKEN"}`, []string{"Content-Type", "text/html;charset=UTF-8"}, true},
 	"XML is not a page":              {"/api/v1/tickets", "<response><code>1</code></response>", []string{"Content-Type", "application/xml"}, true},
 	"Mail, dead":                     {"/api/accounts", `{"data":{"errorCode":"INVALID_OAUTHTOKEN"},"status":{"code":401}}`, nil, true},
 	"Books, dead":                    {"/books/v3/invoices", `{"code":14,"message":"Invalid value passed for authtoken."}`, nil, true},
@@ -604,6 +638,8 @@ var answers401 = map[string]struct {
 	"SalesIQ, scope":                 {"/api/v2/x/chats", `{"error":{"code":1009,"message":"Invalid OAuthScope"}}`, nil, false},
 	"WorkDrive, expired":             {"/workdrive/api/v1/files/x", `{"errors":[{"id":"R008"}]}`, []string{"WWW-Authenticate", `Bearer error="expired_token"`}, true},
 	"WorkDrive, resource":            {"/workdrive/api/v1/files/x", `{"errors":[{"id":"R008","title":"Resource does not exist."}]}`, nil, false},
+	"WorkDrive, resource, upload":    {"/workdrive-api/v1/stream/upload", `{"errors":[{"id":"R008"}]}`, nil, false},
+	"WorkDrive, resource, in caps":   {"/WorkDrive/api/v1/files/x", `{"errors":[{"id":"R008"}]}`, nil, false},
 	"WorkDrive, nothing more":        {"/workdrive/api/v1/files/x", ``, nil, true},
 	"R008 of another service":        {"/crm/v8/org", `{"code":"R008"}`, nil, true},
 	"Accounts, scope":                {"/oauth/user/info", `{"response":"error","cause":"INVALID_OAUTHSCOPE"}`, nil, false},
@@ -641,6 +677,49 @@ func TestOnlyA401ThatMayBeTheTokensIsReported(t *testing.T) {
 	}
 }
 
+// PhoneBridge says with 400 that a token is dead.
+func TestDeadTokenWithStatus400IsReported(t *testing.T) {
+	for body, want := range map[string]int{`{"code":"INVALID_TOKEN"}`: http.StatusOK, `{"code":"INVALID_DATA"}`: http.StatusBadRequest} {
+		programs(t, 0, func(s *subject) {
+			s.refusal = func(rw http.ResponseWriter) { says(http.StatusBadRequest, body)(rw) }
+			if got := s.do(command{Callers: 1}); got[0].Status != want || len(s.reports) != s.reads-1 || s.reads > 1 != (want == http.StatusOK) {
+				s.t.Errorf("%s: %+v after %d reads, reported %q", body, got, s.reads, s.reports)
+			}
+		})
+	}
+}
+
+// The token does not follow a redirect to another host, so a 401 of that host says
+// nothing about the token.
+func TestAnswer401OfAnotherHostIsNotReported(t *testing.T) {
+	programs(t, 0, func(s *subject) {
+		if got := s.do(command{Callers: 1, Path: "/redirect"}); got[0].Status != http.StatusUnauthorized || s.reads != 1 {
+			s.t.Errorf("%+v after %d reads, reported %q", got, s.reads, s.reports)
+		}
+	})
+}
+
+// A body that can be read only once is not sent again, and above all not without its
+// content. The token is reported all the same.
+func TestBodyThatIsGoneIsNotSentAgain(t *testing.T) {
+	for _, kind := range []string{"text", "stream", "file", "iterator"} {
+		t.Run(kind, func(t *testing.T) {
+			programs(t, 0, func(s *subject) {
+				s.refusal = func(rw http.ResponseWriter) { says(http.StatusUnauthorized, `{"code":"INVALID_TOKEN"}`)(rw) }
+				status, sent := http.StatusUnauthorized, kind
+				if kind == "text" {
+					status, sent = http.StatusOK, "text text"
+				}
+				got := s.do(command{Callers: 1, Body: kind})
+				if got[0].Status != status || strings.Join(s.sent, " ") != sent || strings.Join(s.reports, " ") != "id1" {
+					s.t.Errorf("%+v after the bodies %q, reported %q", got, s.sent, s.reports)
+				}
+				s.works("with the next token", 0, 1)
+			})
+		})
+	}
+}
+
 // A report that Vault does not believe is not repeated for a minute.
 func TestReportThatVaultDoesNotBelieveIsNotRepeated(t *testing.T) {
 	programs(t, 0, func(s *subject) {
@@ -666,6 +745,33 @@ func TestReportThatVaultDoesNotBelieveIsNotRepeated(t *testing.T) {
 	})
 }
 
+// A server that forks its workers may do so during a read. The child has no thread that
+// would end it.
+func TestPythonExampleWorksInTheChildOfAFork(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip(err)
+	}
+	example, err := filepath.Abs("../docs/examples/zoho.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newTwin()
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Vault-Token") == vaultToken {
+			<-r.Context().Done() // the parent waits
+			return
+		}
+		w.ServeHTTP(rw, r)
+	}))
+	defer server.Close()
+	w.url = server.URL
+	cmd := exec.CommandContext(t.Context(), "python3", filepath.Join("testdata", "fork.py"), example)
+	cmd.Env = append(os.Environ(), "VAULT_ADDR="+server.URL, "VAULT_TOKEN="+vaultToken)
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "200 b'fine'\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // docs/examples/curl.sh reads once and stops with an error where it gets no token.
 func TestShellExampleStopsWithAnErrorAtAnUnusableAnswer(t *testing.T) {
 	for _, program := range []string{"bash", "curl", "jq"} {
@@ -684,7 +790,7 @@ func TestShellExampleStopsWithAnErrorAtAnUnusableAnswer(t *testing.T) {
 			defer server.Close()
 			w.set(func() { w.url, w.answer, w.change = server.URL, badAnswers[name].answer, badAnswers[name].change })
 			cmd := exec.Command("bash", script, "crm")
-			cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "VAULT_ADDR="+w.url, "VAULT_TOKEN="+vaultToken)
+			cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "VAULT_ADDR="+w.url+"/", "VAULT_TOKEN="+vaultToken)
 			out, err := cmd.CombinedOutput()
 			if name == "" {
 				if err != nil || string(out) != "fine" {

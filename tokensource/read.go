@@ -266,7 +266,7 @@ func retryAfter(resp *http.Response) time.Duration {
 		return 0
 	}
 	header := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(max(0, min(seconds, int64(longestWait/time.Second)))) * time.Second
 	}
 	until, err := http.ParseTime(header)

@@ -5,6 +5,7 @@ package tokensource
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"io"
 	"net"
@@ -104,9 +105,10 @@ var mismatches = []struct {
 	{nil, regexp.MustCompile(`\boauthtoken_scope_invalid\b`), "Cliq: the scope; sprintberlin/openclaw-cliq"},
 	{nil, regexp.MustCompile(`\bInvalid OAuthScope\b`), "SalesIQ, code 1009: the scope; public code"},
 	{nil, regexp.MustCompile(`\bOAUTH_ORG_MISMATCH\b`), "Desk: another organization; a note on Desk's API of 2026-10"},
-	{regexp.MustCompile(`^workdrive\.|/workdrive/`), regexp.MustCompile(`"R008"`), "WorkDrive: a missing resource; rclone"},
+	{regexp.MustCompile(`(?i)\bworkdrive\b`), regexp.MustCompile(`"R008"`), "WorkDrive, at workdrive.zoho.com, /workdrive/ and upload.zoho.com/workdrive-api/: a missing resource; rclone"},
 	{regexp.MustCompile(`/(books|inventory)/`), regexp.MustCompile(`"code"\s*:\s*"?57\b`), "Books, Inventory: the scope, where 14 is the token; seen 2026-09"},
-	{nil, regexp.MustCompile(`^[^\n]*\ntext/html\b|(?i)^[^\n]*\n[^\n]*\n\s*(<!doctype html|<html)`), "Desk at the wrong data center, and any proxy: a page; seen 2026-09"},
+	// JSON that a service calls text/html is no page.
+	{nil, regexp.MustCompile(`(?i)^[^\n]*\n(text/html\b[^\n]*\n\s*([^\s{[]|$)|[^\n]*\n\s*(<!doctype html|<html))`), "Desk at the wrong data center, and any proxy: a page; seen 2026-09"},
 }
 
 // rejects says whether an answer means that the token is dead. What it looks at of the
@@ -124,21 +126,33 @@ func rejects(req *http.Request, resp *http.Response) bool {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), resp.Body}
+	text := unpacked(head, resp.Header.Get("Content-Encoding"))
 	if resp.StatusCode == http.StatusBadRequest {
-		return strings.Contains(string(head), `"INVALID_TOKEN"`)
+		return strings.Contains(text, `"INVALID_TOKEN"`)
 	}
 	// rclone knows it of WorkDrive.
 	if strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), " "), "expired_token") {
 		return true
 	}
 	where := req.URL.Host + req.URL.Path
-	answer := resp.Status + "\n" + resp.Header.Get("Content-Type") + "\n" + string(head)
+	answer := resp.Status + "\n" + resp.Header.Get("Content-Type") + "\n" + text
 	for _, m := range mismatches {
 		if (m.where == nil || m.where.MatchString(where)) && m.says.MatchString(answer) {
 			return false
 		}
 	}
 	return true
+}
+
+// unpacked is the beginning of a body as text. An app that sets Accept-Encoding itself gets
+// the body as gzip.
+func unpacked(head []byte, encoding string) string {
+	if strings.EqualFold(encoding, "gzip") {
+		if reader, err := gzip.NewReader(bytes.NewReader(head)); err == nil {
+			head, _ = io.ReadAll(io.LimitReader(reader, peeked)) // what is there of a long one
+		}
+	}
+	return string(head)
 }
 
 // failing is where reading the answer failed.

@@ -3,6 +3,8 @@
 package tokensource_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io"
 	"net/http"
 	"net/url"
@@ -93,6 +95,32 @@ func TestTroubleThatIsNotTheTokenIsNotBlamedOnIt(t *testing.T) {
 		}
 		w.zoho.Reset() // which complained, and is right to
 	})
+}
+
+// An app that sets Accept-Encoding gets the body as it is on the wire.
+func TestPackedAnswerIsUnderstood(t *testing.T) {
+	for body, reads := range map[string]int64{`{"code":"OAUTH_SCOPE_MISMATCH"}`: 1, `{"code":"INVALID_TOKEN"}`: 2} {
+		inBubble(t, shared(), func(t *testing.T, w *world) {
+			client := &http.Client{Transport: &tokensource.Transport{Source: w.source, Base: roundTripper(func(req *http.Request) (*http.Response, error) {
+				var packed bytes.Buffer
+				zip := gzip.NewWriter(&packed)
+				io.WriteString(zip, body)
+				zip.Close()
+				return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Content-Encoding": {"gzip"}}, Body: io.NopCloser(&packed), Request: req}, nil
+			})}}
+			_, got := get(t, client, org)
+			reader, err := gzip.NewReader(strings.NewReader(got))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := io.ReadAll(reader); err != nil || string(text) != body {
+				t.Errorf("the app got %s, %v", text, err)
+			}
+			if n := w.vault.reads.Load(); n != reads {
+				t.Errorf("%d reads after %s; want %d", n, body, reads)
+			}
+		})
+	}
 }
 
 func TestZohosAnswerIsShownWhereVaultHasNoOtherToken(t *testing.T) {

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 token() {
-  local address="$VAULT_ADDR/v1/zoho/creds/$1" answer
-  answer=$(curl -sS -w '\n%{http_code}' -H "X-Vault-Token: $VAULT_TOKEN" "$address") || exit
+  local address="${VAULT_ADDR%/}/v1/zoho/creds/$1" answer
+  answer=$(curl -sS --max-time 30 -w '\n%{http_code}' -H "X-Vault-Token: $VAULT_TOKEN" "$address") || exit
   if ! jq -en 'input.data | [.access_token, .authorization, .token_id, .api_domain] | all(type == "string" and . != "")' \
     <<<"${answer%$'\n'*}" >/dev/null 2>&1; then
     echo "no access token from Vault: $address answered HTTP ${answer##*$'\n'}: $(jq -r '.errors | join("; ")' \
@@ -14,22 +14,23 @@ token() {
   fi
   printf '%s' "${answer%$'\n'*}"
 }
+code() { jq -r .code answer.json 2>/dev/null || true; } # empty for a page
 field() { jq -r ".data.$2" <<<"$1"; }
 call() {
-  curl -sS -o answer.json -w '%{http_code}' -H "Authorization: $(field "$1" authorization)" \
+  curl -sS --max-time 60 -o answer.json -w '%{http_code}' -H "Authorization: $(field "$1" authorization)" \
     "$(field "$1" api_domain)/crm/v8/org"
 }
 
 used=$(token "$1")
 status=$(call "$used")
-if [[ $status == 401 && $(jq -r .code answer.json) == INVALID_TOKEN ]]; then
+if [[ $status == 401 && $(code) == INVALID_TOKEN ]]; then
   next=$(token "$1?rejected=$(field "$used" token_id)")
   if [[ $(field "$next" token_id) != "$(field "$used" token_id)" ]]; then
     status=$(call "$next")
   fi
 fi
 if [[ $status != 200 ]]; then
-  echo "Zoho answers $status: $(jq -r .code answer.json); look at the scopes, the API domain and the header" >&2
+  echo "Zoho answers $status: $(code); look at the scopes, the API domain and the header" >&2
   exit 1
 fi
 cat answer.json

@@ -6,10 +6,32 @@
 // have, a missing resource, a page. [host and path, status line + media type + body]
 const mismatches = [
   [/^/, /\b(OAUTH_SCOPE_MISMATCH|INVALID_OAUTHSCOPE|oauthtoken_scope_invalid|Invalid OAuthScope|OAUTH_ORG_MISMATCH)\b/],
-  [/^workdrive\.|\/workdrive\//, /"R008"/],
+  [/\bworkdrive\b/i, /"R008"/],
   [/\/(books|inventory)\//, /"code"\s*:\s*"?57\b/],
-  [/^/, /^.*\ntext\/html\b|^.*\n.*\n\s*<(!doctype )?html/i],
+  [/^/, /^.*\n(text\/html\b.*\n\s*([^\s{[]|$)|.*\n\s*<(!doctype )?html)/i], // JSON that is called text/html is no page
 ];
+
+// Whether an answer of Zoho, at the address that was asked, says that the token is dead.
+// PhoneBridge says so with 400.
+async function rejects(response, asked) {
+  const { status, statusText, headers, url } = response, { host, pathname } = new URL(url);
+  if (status !== 401 && status !== 400 || host !== asked.host) return false; // another host did not get the token
+  const text = await response.clone().text();
+  if (status === 400) return text.includes('"INVALID_TOKEN"');
+  const answer = [statusText, headers.get('content-type'), text].join('\n');
+  return headers.get('www-authenticate')?.includes('expired_token')
+    || !mismatches.some(([where, says]) => where.test(host + pathname) && says.test(answer));
+}
+
+// The text of a response, which may have at most some bytes.
+async function limited(response, most) {
+  const chunks = [];
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    if ((most -= chunk.length) < 0) throw Object.assign(new Error(), { name: 'the answer is longer than 1 MiB' });
+  }
+  return Buffer.concat(chunks).toString();
+}
 
 // Seconds of a clock that a step of the machine's clock does not move.
 const clock = () => performance.now() / 1000;
@@ -23,17 +45,14 @@ export class Zoho {
   constructor(path) { this.#path = path; }
 
   // fetch sends a request to the account's API gateway, or to a whole address, and once
-  // more with another token if Zoho rejects the first and Vault has another.
+  // more with another token if Zoho rejects the first and Vault has another. A body that
+  // can be read only once (a stream) is not sent again: the next request has the next token.
   async fetch(path, init = {}) {
     const used = await this.#token();
     const response = await this.#send(used, path, init);
-    if (response.status !== 401 || init.body instanceof ReadableStream) return response;
-    const { host, pathname } = new URL(response.url), { headers, statusText } = response;
-    const text = [statusText, headers.get('content-type'), await response.clone().text()].join('\n');
-    const expired = headers.get('www-authenticate')?.includes('expired_token');
-    if (!expired && mismatches.some(([where, says]) => where.test(host + pathname) && says.test(text))) return response;
+    if (!await rejects(response, new URL(path, used.api_domain))) return response;
     const next = await this.#rejected(used).catch(() => used);
-    return next.token_id === used.token_id ? response : this.#send(next, path, init);
+    return next.token_id === used.token_id || init.body?.[Symbol.asyncIterator] ? response : this.#send(next, path, init);
   }
 
   #send(token, path, init) {
@@ -79,15 +98,15 @@ export class Zoho {
   }
 
   async #ask(rejected) {
-    const address = `${process.env.VAULT_ADDR}/v1/${this.#path}`, began = clock(), wall = Date.now() / 1000;
+    const address = `${process.env.VAULT_ADDR?.replace(/\/+$/, '')}/v1/${this.#path}`, began = clock(), wall = Date.now() / 1000;
     const fail = (why, wait = 0) => Object.assign(new Error(`no access token from Vault: ${address} ${why}`), { wait });
     const check = 'check that VAULT_ADDR is the address of a Vault server (a proxy before it may have answered) and that the path is that of a credential';
     let response, text, answer;
     try {
-      const headers = { 'X-Vault-Token': process.env.VAULT_TOKEN };
+      const headers = { 'X-Vault-Token': process.env.VAULT_TOKEN ?? '' };
       const options = { headers, redirect: 'manual', signal: AbortSignal.timeout(30_000) };
       response = await fetch(address + (rejected ? `?rejected=${rejected}` : ''), options);
-      text = await response.text();
+      text = await limited(response, 1 << 20);
     } catch (error) { // its message may show the headers
       throw fail(`failed (${error.cause?.code ?? error.name}); ${check}`);
     }

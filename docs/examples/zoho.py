@@ -8,9 +8,10 @@ import calendar, email.utils, http.client, json, os, re, sys, threading, time, u
 # have, a missing resource, a page. (host and path, status line + media type + body)
 MISMATCHES = [
     (r"", r"\b(OAUTH_SCOPE_MISMATCH|INVALID_OAUTHSCOPE|oauthtoken_scope_invalid|Invalid OAuthScope|OAUTH_ORG_MISMATCH)\b"),
-    (r"^workdrive\.|/workdrive/", r'"R008"'),
+    (r"(?i)\bworkdrive\b", r'"R008"'),
     (r"/(books|inventory)/", r'"code"\s*:\s*"?57\b'),
-    (r"", r"(?i)^.*\ntext/html\b|^.*\n.*\n\s*<(!doctype )?html"),
+    # JSON that is called text/html is no page.
+    (r"", r"(?i)^.*\n(text/html\b.*\n\s*([^\s{[]|$)|.*\n\s*<(!doctype )?html)"),
 ]
 CHECK = "check that VAULT_ADDR is the address of a Vault server (a proxy before it may have answered) and that the path is that of a credential"
 
@@ -19,25 +20,34 @@ class Zoho:
     def __init__(self, path):
         self.path, self.lock, self.held, self.reading = path, threading.Lock(), None, None
         self.error, self.retry, self.reported = None, 0, 0
+        if hasattr(os, "register_at_fork"):  # a child has no thread that ends a read of its parent
+            os.register_at_fork(after_in_child=self.forked)
+
+    def forked(self):
+        self.lock, self.reading = threading.Lock(), None
 
     def call(self, path, **request):
         """Sends a request to the account's API gateway, or to a whole address, and once more
-        with another token if Zoho rejects the first and Vault has another: status, body."""
+        with another token if Zoho rejects the first and Vault has another: status, body. Data
+        that is not bytes can be read only once and is not sent again: the next call has the
+        next token."""
         used = self.token()
-        status, reason, headers, body = self.send(used, path, request)
-        if status == 401 and rejects(urllib.parse.urljoin(used.get("api_domain", ""), path), reason, headers, body):
+        status, body, dead = self.send(used, path, request)
+        if dead:
             try:
                 next = self.token(rejected=used["token_id"])
             except OSError:
                 next = used  # Zoho's answer says more
-            if next["token_id"] != used["token_id"]:
-                status, reason, headers, body = self.send(next, path, request)
+            if next["token_id"] != used["token_id"] and isinstance(request.get("data") or b"", (bytes, bytearray)):
+                status, body, _ = self.send(next, path, request)
         return status, body
 
     def send(self, token, path, request):
+        """Returns status, body, and whether they say that the token is dead."""
         request = urllib.request.Request(urllib.parse.urljoin(token.get("api_domain", ""), path), **request)
-        request.add_unredirected_header("Authorization", token["authorization"])  # for this host alone
-        return answered(request, 60)
+        request.add_unredirected_header("Authorization", token["authorization"])  # for this address alone
+        status, reason, headers, body, url = answered(request, 60)
+        return status, body, url == request.full_url and rejects(url, status, reason, headers, body)
 
     def token(self, rejected=None):
         """A token is used for ttl, and until it expires while Vault is down. In its last 30 s
@@ -82,11 +92,11 @@ class Zoho:
         reading.set()
 
     def ask(self, rejected):
-        address, began, wall = f"{os.environ.get('VAULT_ADDR')}/v1/{self.path}", time.monotonic(), time.time()
+        address, began, wall = f"{os.environ.get('VAULT_ADDR', '').rstrip('/')}/v1/{self.path}", time.monotonic(), time.time()
         try:
             request = urllib.request.Request(address + (f"?rejected={rejected}" if rejected else ""))
             request.add_unredirected_header("X-Vault-Token", os.environ.get("VAULT_TOKEN", ""))
-            status, _, headers, body = answered(request, 30, 1 << 20)
+            status, _, headers, body, _ = answered(request, 30, 1 << 20)
         except Exception as problem:  # the text of others may show the headers
             why = problem if isinstance(problem, OSError) else type(problem).__name__
             raise OSError(f"no access token from Vault: {address} failed ({why}); {CHECK}") from None
@@ -96,7 +106,7 @@ class Zoho:
             why = "; ".join(map(str, errors)) if isinstance(errors, list) and errors else f"no reason of Vault's; {CHECK}"
             error = OSError(f"no access token from Vault: {address} answered HTTP {status}: {why}")
             after = headers.get("Retry-After", "") if status in (429, 503) else ""
-            error.wait = min(600, int(after) if after.isdecimal() else (seconds(after) or 0) - (now or wall))
+            error.wait = min(600, int(after[:9]) if after.isdecimal() else (seconds(after) or 0) - (now or wall))
             raise error
         data = answer.get("data") if isinstance(answer.get("data"), dict) else {}
         wrong = [name for name in ("access_token", "authorization", "token_id") if not re.fullmatch("[ -~]+", text(data, name))]
@@ -116,7 +126,10 @@ def left(held, until):
     return until - max(time.monotonic() - held["began"], time.time() - held["wall"])
 
 
-def rejects(url, reason, headers, body):
+def rejects(url, status, reason, headers, body):
+    """Whether an answer of Zoho says that the token is dead. PhoneBridge says so with 400."""
+    if status != 401:
+        return status == 400 and b'"INVALID_TOKEN"' in body
     where, kind = urllib.parse.urlsplit(url), headers.get("Content-Type", "")
     answer = f"{reason}\n{kind}\n{body.decode(errors='replace')}"
     return "expired_token" in headers.get("WWW-Authenticate", "") or not any(
@@ -157,7 +170,7 @@ def answered(request, timeout, most=None):
                 body += chunk
                 if most and (len(body) > most or time.monotonic() > until):
                     raise OSError("its answer is too long")
-            return answer.status, answer.reason, answer.headers, body
+            return answer.status, answer.reason, answer.headers, body, answer.url
     except http.client.HTTPException as broken:
         raise OSError(f"broken answer: {type(broken).__name__}") from None
 

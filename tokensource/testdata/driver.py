@@ -1,6 +1,6 @@
 """Runs docs/examples/zoho.py for the tests: one command of JSON a line on standard
 input, one result a line on standard output. Time passes as the commands say."""
-import concurrent.futures, json, os, sys, time
+import concurrent.futures, io, json, os, sys, time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(sys.argv[1]))
@@ -12,9 +12,17 @@ time.monotonic = lambda: monotonic() + passed
 time.time = lambda: wall() + passed + stepped
 
 
-def call(path):
+BODIES = {
+    "text": lambda: b"text",
+    "stream": lambda: (chunk for chunk in [b"stream"]),
+    "file": lambda: io.BytesIO(b"file"),
+    "iterator": lambda: iter([b"iterator"]),
+}
+
+
+def call(path, body):
     try:
-        status, body = zoho.call(path)
+        status, body = zoho.call(path, **({"data": BODIES[body]()} if body else {}))
         return {"status": status, "body": body.decode()}
     except OSError as error:
         return {"error": str(error)}
@@ -27,7 +35,7 @@ with concurrent.futures.ThreadPoolExecutor(50) as pool:
             passed, stepped, zoho = 0, 0, Zoho("zoho/creds/crm")
         passed += command.get("pass", 0)
         stepped += command.get("step", 0)
-        results = list(pool.map(call, [command.get("path")] * command.get("callers", 0)))
+        results = list(pool.map(call, [command.get("path")] * command.get("callers", 0), [command.get("body")] * command.get("callers", 0)))
         reading = zoho.reading
         if reading:
             reading.wait()
