@@ -22,12 +22,19 @@ type parentProcess interface {
 // errNoParent is the error of opening a process that does not exist any more.
 var errNoParent = errors.New("no process has this id")
 
-// awaitParent returns nil when the parent has ended, and an error if that cannot be
-// found out. Some operating systems keep the id of a parent that has ended and give
+// errUnknownParent is the error of a parent without an id: Windows gave none, or zero,
+// which is no process that starts others.
+var errUnknownParent = errors.New("the operating system does not name the parent process")
+
+// awaitParent returns nil when the process with this id, which is the parent, has
+// ended, and an error if that cannot be found out. Some operating systems keep the id of a parent that has ended and give
 // it to a later process, so a process that is younger than this one (self: when this
 // one was created) is not the parent.
-func awaitParent(open func() (parentProcess, error), self time.Time) error {
-	parent, err := open()
+func awaitParent(id int, open func(id int) (parentProcess, error), self time.Time) error {
+	if id <= 0 { // os.Getppid returns -1 if Windows refuses the list of processes
+		return fmt.Errorf("parent id %d: %w", id, errUnknownParent)
+	}
+	parent, err := open(id)
 	if errors.Is(err, errNoParent) {
 		return nil
 	}

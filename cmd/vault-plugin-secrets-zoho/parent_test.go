@@ -105,7 +105,10 @@ func TestParentHasEndedWhenItsProcessEndsOrItsIDIsFreeOrTakenByAYoungerProcess(t
 		"it cannot be waited for":           {process: &fakeProcess{started: self.Add(-time.Hour), waitErr: refused}, waits: true, want: refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := awaitParent(func() (parentProcess, error) {
+			err := awaitParent(7, func(id int) (parentProcess, error) {
+				if id != 7 {
+					t.Errorf("process %d is opened, want 7", id)
+				}
 				if test.openErr != nil {
 					return nil, test.openErr
 				}
@@ -118,6 +121,17 @@ func TestParentHasEndedWhenItsProcessEndsOrItsIDIsFreeOrTakenByAYoungerProcess(t
 				t.Errorf("waited is %v, want %v; closed %d times", test.process.waited, test.waits, test.process.closed)
 			}
 		})
+	}
+}
+
+// os.Getppid returns -1 on Windows if it cannot list the processes. OpenProcess answers
+// such an id as it answers that of a process that has ended.
+func TestParentWithoutAnIDIsAnErrorAndNotAnEndedParent(t *testing.T) {
+	for _, id := range []int{-1, 0} {
+		err := awaitParent(id, func(int) (parentProcess, error) { return nil, errNoParent }, time.Now())
+		if !errors.Is(err, errUnknownParent) {
+			t.Errorf("awaitParent(%d) returned %v, want %v", id, err, errUnknownParent)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ func parentEnded(parent int) error {
 	if err != nil {
 		return fmt.Errorf("reading when this process was created: %w", err)
 	}
-	return awaitParent(func() (parentProcess, error) { return openProcess(parent) }, self)
+	return awaitParent(parent, openProcess, self)
 }
 
 // openProcess opens a process for the two questions of awaitParent.
