@@ -1,5 +1,5 @@
-// How does a person consent without a browser here? They type a short code on a
-// phone, and Vault is asked about it as often as Zoho wants.
+// device.go: a consent without a browser on this machine. The person types a short code on a
+// phone, and Vault is asked about it as often as Zoho allows.
 
 package main
 
@@ -16,7 +16,11 @@ import (
 )
 
 func loginByDevice(ctx context.Context, o options, t terminal, v *vault) outcome {
-	before, err := lookBefore(ctx, v)
+	err := v.ready(ctx, o, t)
+	var before earlier
+	if err == nil {
+		before, err = lookBefore(ctx, v)
+	}
 	if ctx.Err() != nil {
 		return interrupted()
 	}

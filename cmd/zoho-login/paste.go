@@ -1,5 +1,5 @@
-// How does a person consent with a browser on another machine? They open the link
-// there and paste the address that it ends at here.
+// paste.go: a consent in a browser on another machine. The person opens the link there and
+// pastes the address that it ends at here.
 
 package main
 
@@ -19,6 +19,9 @@ import (
 const longestAddress = 64 << 10
 
 func loginByPaste(ctx context.Context, o options, t terminal, v *vault) outcome {
+	if err := v.ready(ctx, o, t); err != nil {
+		return notBegun(ctx, err)
+	}
 	c, err := begin(ctx, o, t, v)
 	if err != nil {
 		return notBegun(ctx, err)
@@ -34,6 +37,7 @@ func (c *consent) pasted(ctx, waiting context.Context) outcome {
 	}
 	fmt.Fprintf(c.t.stderr, "Open this link in any browser, and accept:\n\n  %s\n\n", plain(c.Address))
 	c.sayUntil(waiting)
+	defer c.lookAhead(waiting)()
 	fmt.Fprintf(c.t.stderr, "The browser ends at %s..., whose page it may be unable to show.\nPaste the whole address here: ", c.o.redirectURI)
 	lines := readLines(c.t.stdin)
 	var last outcome
