@@ -65,7 +65,7 @@ func (v *vault) unreached(err error) string {
 		return "the server at " + v.client.Address() + " does not speak TLS, and VAULT_ADDR begins with https://; for a server on this machine run: " + v.exportAddress("http")
 	case strings.Contains(err.Error(), "certificate"):
 		return fmt.Sprintf("%s cannot be reached: %v; set VAULT_CACERT to the file with the certificate of its authority, or VAULT_ADDR to the name in its certificate", at, err)
-	case strings.Contains(err.Error(), "malformed HTTP"):
+	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "readLoopPeekFailLocked"):
 		return fmt.Sprintf("the server at %s does not speak HTTP; set VAULT_ADDR to the address of Vault", v.client.Address())
 	}
 	return fmt.Sprintf("%s cannot be reached: %v; check that VAULT_ADDR is the address of Vault", at, err)

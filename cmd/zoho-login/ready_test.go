@@ -116,6 +116,7 @@ func TestAServerThatIsNotVaultIsNamed(t *testing.T) {
 		"an unknown authority": {speaksTLS, []string{"cannot be reached", "certificate", "set VAULT_CACERT"}},
 		"no HTTP": {func(t *testing.T) string {
 			return listens(t, func(conn net.Conn) {
+				conn.Read(make([]byte, 1)) // what speaks first is told in several ways by net/http
 				io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n")
 				io.Copy(io.Discard, conn)
 			})
