@@ -57,18 +57,18 @@ func (v *vault) explain(err error, doing, capability, kind string) error {
 
 // unreached says why no answer came.
 func (v *vault) unreached(err error) string {
-	at := "Vault at " + v.client.Address()
-	switch {
+	address := v.client.Address()
+	switch said := err.Error(); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return at + " did not answer in time; check that VAULT_ADDR is the address of Vault, and that no firewall is in between"
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return "the server at " + v.client.Address() + " does not speak TLS, and VAULT_ADDR begins with https://; for a server on this machine run: " + v.exportAddress("http")
-	case strings.Contains(err.Error(), "certificate"):
-		return fmt.Sprintf("%s cannot be reached: %v; set VAULT_CACERT to the file with the certificate of its authority, or VAULT_ADDR to the name in its certificate", at, err)
-	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "readLoopPeekFailLocked"):
-		return fmt.Sprintf("the server at %s does not speak HTTP; set VAULT_ADDR to the address of Vault", v.client.Address())
+		return fmt.Sprintf("Vault at %s did not answer in time; check that VAULT_ADDR is the address of Vault, and that no firewall is in between", address)
+	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
+		return fmt.Sprintf("the server at %s does not speak TLS, and VAULT_ADDR begins with https://; for a server on this machine run: %s", address, v.exportAddress("http"))
+	case strings.Contains(said, "certificate"):
+		return fmt.Sprintf("Vault at %s cannot be reached: %v; set VAULT_CACERT to the file with the certificate of its authority, or VAULT_ADDR to the name in its certificate", address, err)
+	case strings.Contains(said, "malformed HTTP"), strings.Contains(said, "readLoopPeekFailLocked"): // net/http's words for a server that speaks first
+		return fmt.Sprintf("the server at %s does not speak HTTP; set VAULT_ADDR to the address of Vault", address)
 	}
-	return fmt.Sprintf("%s cannot be reached: %v; check that VAULT_ADDR is the address of Vault", at, err)
+	return fmt.Sprintf("Vault at %s cannot be reached: %v; check that VAULT_ADDR is the address of Vault", address, err)
 }
 
 // reason is Vault's own where it has one.
