@@ -32,7 +32,7 @@ func statusOf(err error) int {
 }
 
 // errNothing is what the client makes of a 404 or of an answer without data.
-var errNothing = &refusal{http.StatusNotFound, "Vault answered nothing"}
+var errNothing = &refusal{http.StatusNotFound, "Vault sent an empty answer"}
 
 func (v *vault) explain(err error, doing, capability, kind string) error {
 	var answer *api.ResponseError

@@ -68,6 +68,9 @@ func isOneOf(err error, these []error) bool {
 	return slices.ContainsFunc(these, func(one error) bool { return errors.Is(err, one) })
 }
 
+// firstFree is the first port that a program needs no special rights for, on most systems.
+const firstFree = 1024
+
 // takenError is for a port that another program has.
 type takenError struct{ port, host string }
 
@@ -75,22 +78,24 @@ func (e *takenError) Error() string {
 	return fmt.Sprintf("port %s on %s is taken by another program, perhaps another zoho-login", e.port, e.host)
 }
 
-// portProblem adds to an error of listen what to do.
+// portProblem adds to an error of listen how to use another port.
 func (o options) portProblem(err error) string {
-	var taken *takenError
-	if !errors.As(err, &taken) {
-		return err.Error()
-	}
-	number, _ := strconv.Atoi(taken.port)
+	number, _ := strconv.Atoi(o.port())
 	next := number + 1
-	if next > maxPort {
+	if next > maxPort || number < firstFree {
 		next = defaultPort
 	}
 	other := fmt.Sprintf("-port=%d", next)
 	if o.redirectGiven {
-		other = "-redirect-uri=" + strings.Replace(o.redirectURI, ":"+taken.port, ":"+strconv.Itoa(next), 1)
+		u := *o.redirect
+		u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(next))
+		other = "-redirect-uri=" + u.String()
 	}
-	return fmt.Sprintf("%v. Stop that program, or take another port: register its redirect URI in Zoho's API console, and run for example: %s", taken, o.again(other))
+	remedy := "Use another port"
+	if taken := new(takenError); errors.As(err, &taken) {
+		remedy = "Stop that program, or use another port"
+	}
+	return fmt.Sprintf("%v. %s: register its redirect URI in Zoho's API console, then run for example: %s", err, remedy, o.again(other))
 }
 
 // landing is where the browser comes back to.

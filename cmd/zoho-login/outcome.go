@@ -145,7 +145,7 @@ func (o outcome) page(name string) page.Page {
 		}
 	default:
 		p.Problem = sentence(o.Problem)
-		p.Next = "Close this window and go back to the terminal, where zoho-login says the same. Then run it again."
+		p.Next = "Close this window and go back to the terminal, where zoho-login shows the same message. Then run it again."
 	}
 	return p
 }

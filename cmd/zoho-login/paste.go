@@ -38,7 +38,7 @@ func (c *consent) pasted(ctx, waiting context.Context) outcome {
 	fmt.Fprintf(c.t.stderr, "Open this link in any browser, and accept:\n\n  %s\n\n", plain(c.Address))
 	c.sayUntil(waiting)
 	defer c.lookAhead(waiting)()
-	fmt.Fprintf(c.t.stderr, "The browser ends at %s..., whose page it may be unable to show.\nPaste the whole address here: ", c.o.redirectURI)
+	fmt.Fprintf(c.t.stderr, "After you accept, the browser goes to an address that begins with %s. An error page there does not matter.\nPaste the whole address here: ", c.o.redirectURI)
 	lines := readLines(c.t.stdin)
 	var last outcome
 	for {
@@ -74,13 +74,13 @@ func (c *consent) queryOf(line string) (query, wrong string) {
 	q, err := url.ParseQuery(query)
 	switch {
 	case err != nil || q.Get("code") == "" && q.Get("error") == "" && !enhanced(q):
-		return "", "That is not the address that Zoho sent the browser to, or only a part of it"
+		return "", "That is not the address that Zoho sent the browser to, or only part of it"
 	case !q.Has("state") && c.o.addScopes != "" && enhanced(q):
 		return query, "" // Zoho does not promise the state here
 	case !q.Has("state"):
-		return "", "That is only a part of the address: its state is missing"
+		return "", "That is only part of the address: its state is missing"
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(c.State)) != 1:
-		return "", "That is the address of another consent, not of the link above"
+		return "", "That address belongs to another consent, not to the link above"
 	}
 	return query, ""
 }

@@ -446,9 +446,9 @@ func TestATakenPortIsToldFromAMachineWithoutIPv6(t *testing.T) {
 
 func TestATakenPortComesWithACommand(t *testing.T) {
 	for line, says := range map[string]string{
-		"crm":            "run for example: zoho-login crm -port=8911",
-		"-port=8910 crm": "run for example: zoho-login -port=8910 crm -port=8911",
-		"-redirect-uri=http://localhost:8910 crm": "run for example: zoho-login -redirect-uri=http://localhost:8910 crm -redirect-uri=http://localhost:8911",
+		"crm":            "then run for example: zoho-login crm -port=8911",
+		"-port=8910 crm": "then run for example: zoho-login -port=8910 crm -port=8911",
+		"-redirect-uri=http://localhost:8910 crm": "then run for example: zoho-login -redirect-uri=http://localhost:8910 crm -redirect-uri=http://localhost:8911",
 	} {
 		o, err := readOptions(strings.Fields(line), terminal{})
 		if err != nil {
@@ -458,10 +458,26 @@ func TestATakenPortComesWithACommand(t *testing.T) {
 		if !strings.Contains(said, says) || !strings.Contains(said, "port 8910 on ::1 is taken") {
 			t.Errorf("%s: %s", line, said)
 		}
-		_, command, _ := strings.Cut(said, "zoho-login perhaps")
-		_, command, _ = strings.Cut(said, "for example: zoho-login ")
+		_, command, _ := strings.Cut(said, "for example: zoho-login ")
 		if again, err := readOptions(strings.Fields(command), terminal{}); err != nil || again.port() != "8911" {
 			t.Errorf("%s: the command takes port %v, %v", line, again.port(), err)
+		}
+	}
+}
+
+func TestAPortThatNeedsMoreRightsComesWithACommand(t *testing.T) {
+	for line, says := range map[string]string{
+		"-port=443 crm": "Use another port: register its redirect URI in Zoho's API console, then run for example: zoho-login -port=443 crm -port=8910",
+		"-redirect-uri=http://localhost/callback crm": "zoho-login -redirect-uri=http://localhost/callback crm -redirect-uri=http://localhost:8910/callback",
+		"-redirect-uri=http://[::1]/ crm":             "'-redirect-uri=http://[::1]:8910/'",
+		"-port=65535 crm":                             "crm -port=8910",
+	} {
+		o, err := readOptions(strings.Fields(line), terminal{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := o.portProblem(os.NewSyscallError("bind", syscall.EACCES)); !strings.Contains(said, says) || !strings.Contains(said, "bind: permission denied") {
+			t.Errorf("%s: %s", line, said)
 		}
 	}
 }

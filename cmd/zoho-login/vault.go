@@ -96,7 +96,7 @@ func (v *vault) start(ctx context.Context, o options) (started, error) {
 		err = decode(secret, &s)
 	}
 	if err == nil && (s.State == "" || o.device && s.VerificationURL == "" || !o.device && s.Address == "") {
-		err = errors.New("the answer is not one of this secrets engine: it holds no link")
+		err = errors.New("the answer has no link, so it is not from vault-plugin-secrets-zoho, or from another release; compare with zoho-login -version")
 	}
 	if err != nil {
 		return s, v.notReplaced(ctx, v.explain(err, "starting a consent", "update", "authorize"))
@@ -141,7 +141,7 @@ func (v *vault) status(ctx context.Context) (status, error) {
 		err = decode(secret, &s)
 	}
 	if err != nil {
-		return s, v.explain(err, "looking at the credential", "read", "status")
+		return s, v.explain(err, "reading the status of the credential", "read", "status")
 	}
 	return s, nil
 }
@@ -162,7 +162,7 @@ func (v *vault) stillWaits(ctx context.Context, s started, attempt error) bool {
 	}
 	if err != nil {
 		text := attempt.Error()
-		forbidden := statusOf(v.explain(err, "looking at the consent", "read", "authorize")) == http.StatusForbidden
+		forbidden := statusOf(v.explain(err, "reading the consent", "read", "authorize")) == http.StatusForbidden
 		return forbidden && (strings.Contains(text, "open the same link again") || strings.Contains(text, "open the link again"))
 	}
 	return stored.State == "waiting" && stored.Expires.Equal(s.expires)
@@ -177,7 +177,7 @@ func (v *vault) poll(ctx context.Context) error {
 		err = errNothing
 	}
 	if err != nil {
-		return v.explain(err, "asking for the consent", "read", "creds")
+		return v.explain(err, "asking whether the person has accepted", "read", "creds")
 	}
 	return nil
 }
@@ -240,7 +240,7 @@ func decode(secret *api.Secret, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(encoded, into); err != nil {
-		return fmt.Errorf("the answer is not one of this secrets engine: %w", err)
+		return fmt.Errorf("the answer is not from vault-plugin-secrets-zoho, or from another release: %w", err)
 	}
 	return nil
 }
