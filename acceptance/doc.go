@@ -45,7 +45,7 @@
 //	                               address prints what the bar shows, run JAVASCRIPT what comes of it; close closes the tab
 //	app                            start an app for a browser to go on to, which shows what it was told; sets APP_URL
 //	login [FLAG...] NAME           start zoho-login and wait until it waits for the person, or has ended; what it opens
-//	                               or prints is LINK, a device's code USER_CODE. LOGIN_PORT is a port that this story has for itself
+//	                               or prints is LINK, a device's code USER_CODE, the file with its messages LOGIN_LOG. LOGIN_PORT is a port of this story alone
 //	login-type TEXT                type a line for the last one
 //	login-ends [-interrupt] CODE   wait until the last one ends with this exit code, after Ctrl-C if told to; prints what
 //	                               it printed

@@ -62,6 +62,7 @@ func loginCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	l := &login{p, stdin, stdout.Name(), stderr.Name()}
 	w.logins = append(w.logins, l)
+	ts.Setenv("LOGIN_LOG", l.stderr)
 
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

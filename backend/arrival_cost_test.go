@@ -96,7 +96,7 @@ func (m *mount) costs() map[string]int64 {
 		started = m.write("authorize/mine", data{"expected_user": user.Email})
 		landed = m.opens(started, zohotest.Consent{Email: stranger.Email})
 		measure("another account", func() { m.land(landed).shows(m.t, 400, "This link is for") })
-		measure("replacing a consent", func() { m.write("authorize/mine", nil) })
+		measure("replacing a consent", func() { m.write("authorize/mine", data{"force": true}) })
 		measure("withdrawing a consent", func() { m.delete("authorize/mine") })
 		measure("a link that was withdrawn", func() { m.land(landed).shows(m.t, 400, "no longer good") })
 	}

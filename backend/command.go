@@ -19,6 +19,9 @@ func vaultCommand(verb, path string, assignments ...string) string {
 	return shellescape.QuoteCommand(append(append(words, path), assignments...))
 }
 
+// assignment returns field=value as a word of a command.
+func assignment(field, value string) string { return shellescape.Quote(field + "=" + value) }
+
 // shareAdvice says how readers of a credential, which may not be connected yet, share
 // one access token.
 func shareAdvice(mountPoint, name string) string {

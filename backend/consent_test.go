@@ -374,7 +374,7 @@ func TestConsentThatCannotBeReadStandsInNoOthersWay(t *testing.T) {
 				m.write("creds/crm", data{"max_age": "1m"})
 				m.write("creds/crm", data{"refresh_token": m.anotherGrant()})
 				m.refused(logical.UpdateOperation, "authorize/crm", nil, 400, "cannot be read", "force=true")
-				m.refused(logical.DeleteOperation, "authorize/crm", data{"if_state": "x"}, 400, "cannot be read", "withdraw")
+				m.refused(logical.UpdateOperation, "authorize/crm", data{"withdraw": true, "if_state": "x"}, 400, "cannot be read", "withdraw")
 				m.delete("authorize/crm")
 				m.refused(logical.ReadOperation, "authorize/crm", nil, 404)
 				damage()

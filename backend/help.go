@@ -12,7 +12,7 @@ import (
 )
 
 // onlyIn says which query parameters belong to one operation alone.
-var onlyIn = map[string]logical.Operation{"revoke": logical.DeleteOperation, "rejected": logical.ReadOperation, "if_state": logical.DeleteOperation}
+var onlyIn = map[string]logical.Operation{"revoke": logical.DeleteOperation, "rejected": logical.ReadOperation}
 
 // belongs reports whether a field that can be a query parameter belongs to op.
 func belongs(name string, op logical.Operation) bool {

@@ -218,7 +218,7 @@ func TestQueryParametersStandWithTheOperationThatTakesThem(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"get /creds/{name}": "max_age min_ttl rejected ", "delete /creds/{name}": "revoke ", "delete /authorize/{name}": "if_state ", "get /authorize/": "after limit list ", "get /metrics": "format ",
+		"get /creds/{name}": "max_age min_ttl rejected ", "delete /creds/{name}": "revoke ", "get /authorize/": "after limit list ", "get /metrics": "format ",
 		"get /creds/": "after limit list ", "get /status/": "after limit list ", "get /datacenters/": "list ", "get /retired/": "after limit list ",
 		"get /callback": "accounts-server code error location scope_enhanced state status ",
 	}
@@ -281,7 +281,7 @@ func TestEachDefaultOfACredentialIsWhatCountsWithoutTheField(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, refused := m.startBy(logical.Request{EntityID: "bob"}, nil)
-		counts := data{"flow": started.Data["flow"], "ttl": int(time.Until(expires).Seconds()), "force": refused == nil}
+		counts := data{"flow": started.Data["flow"], "ttl": int(time.Until(expires).Seconds()), "force": refused == nil, "withdraw": started.Data["state"] == nil}
 		m.write("creds/crm", data{"callback_url": m.opens(started, zohotest.Consent{})})
 		counts["disabled"], counts["leased"] = m.read("status/crm")["disabled"], m.do(logical.ReadOperation, "creds/crm", nil).Secret != nil
 		m.delete("creds/crm")

@@ -109,6 +109,7 @@ func caller(req *logical.Request) (id, name string) {
 
 // replace decides whether a new consent may replace the stored one, which is nil if there is
 // none. It returns a warning if the stored consent still waits: its link may have been sent.
+// Without force the new consent keeps the conditions of the stored one or names others.
 func replace(stored *consent.Consent, unreadable error, next *consent.Consent, name string, force bool) (warning string, err error) {
 	if unreadable != nil {
 		if !force {
@@ -124,8 +125,58 @@ func replace(stored *consent.Consent, unreadable error, next *consent.Consent, n
 	}
 	who := startedBy(stored)
 	same := stored.Starter != "" && stored.Starter == next.Starter
-	if !same && !force {
+	dropped := droppedConditions(stored, next)
+	switch {
+	case !same && !force && len(dropped) > 0:
+		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link no longer works then. To keep its conditions, write %s too", name, stamp(stored.Started), who, stamp(stored.Expires), strings.Join(dropped, " "))
+	case !same && !force:
 		return "", refuse("a consent for %q that was started at %s%s waits until %s; let it be finished, or write force=true to replace it: its link no longer works then", name, stamp(stored.Started), who, stamp(stored.Expires))
+	case !force && len(dropped) > 0:
+		return "", refuse("the consent for %q that was started at %s%s waits until %s, and the new one would drop its conditions; write %s too to keep them, or force=true to drop them", name, stamp(stored.Started), who, stamp(stored.Expires), strings.Join(dropped, " "))
 	}
-	return "the consent for " + name + " that was started at " + stamp(stored.Started) + who + " was replaced: its link no longer works", nil
+	warning = "the consent for " + name + " that was started at " + stamp(stored.Started) + who + " was replaced: its link no longer works"
+	if had := replacedFields(stored, next); len(had) > 0 {
+		warning += ". The new consent does not have these settings of the former one: " + strings.Join(had, " ")
+	}
+	return warning, nil
+}
+
+// droppedConditions are the conditions of a stored consent for which the next one has none,
+// each as field=value for a command.
+func droppedConditions(stored, next *consent.Consent) (dropped []string) {
+	for _, c := range []struct{ field, had, has string }{
+		{"expected_user", stored.ExpectedUser, next.ExpectedUser},
+		{"expected_data_center", stored.ExpectedDataCenter, next.ExpectedDataCenter},
+	} {
+		if c.had != "" && c.has == "" {
+			dropped = append(dropped, assignment(c.field, c.had))
+		}
+	}
+	return dropped
+}
+
+// replacedFields are the values of a stored consent that the next one does not have, each as
+// field=value: who may consent, what they are asked for, and where the browser goes on to.
+func replacedFields(stored, next *consent.Consent) (had []string) {
+	for _, c := range []struct {
+		field, had string
+		same       bool
+	}{
+		{"expected_user", stored.ExpectedUser, strings.EqualFold(stored.ExpectedUser, next.ExpectedUser)},
+		{"expected_data_center", stored.ExpectedDataCenter, stored.ExpectedDataCenter == next.ExpectedDataCenter},
+		{"flow", stored.Flow, stored.Flow == next.Flow || stored.Flow == consent.Code || stored.Flow == consent.Scopes},
+		{"soid", stored.SOID, stored.SOID == next.SOID},
+		{"scopes", zoho.FormatScopes(stored.Scopes), sameScopes(stored.Scopes, next.Scopes)},
+		{"return_url", stored.ReturnURL, stored.ReturnURL == next.ReturnURL},
+	} {
+		if c.had != "" && !c.same {
+			had = append(had, assignment(c.field, c.had))
+		}
+	}
+	return had
+}
+
+// sameScopes compares two lists, whatever their order.
+func sameScopes(a, b []string) bool {
+	return len(zoho.MissingScopes(a, b)) == 0 && len(zoho.MissingScopes(b, a)) == 0
 }

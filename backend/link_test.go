@@ -4,6 +4,7 @@ package backend_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -188,15 +189,26 @@ func TestWithdrawnLinkIsGoodForNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.behindVault(nil)
 		started := m.write("authorize/crm", nil)
-		m.do(logical.DeleteOperation, "authorize/crm", data{"if_state": "not-this-one"})
+		m.write("authorize/crm", data{"withdraw": true, "if_state": "not-this-one"})
 		m.do(logical.DeleteOperation, "authorize/other", nil)
 		if m.read("status/crm")["state"] != "awaiting_consent" {
 			t.Fatal("a consent was withdrawn by another state")
 		}
-		m.refused(logical.DeleteOperation, "authorize/crm", data{"if_state": ""}, 400, "if_state is empty")
 		m.refused(logical.DeleteOperation, "authorize/crm", data{"ttl": "1h"}, 400, "does not belong to a delete")
-		m.refused(logical.UpdateOperation, "authorize/crm", data{"if_state": "x"}, 400, "belongs to a delete")
-		m.do(logical.DeleteOperation, "authorize/crm", data{"if_state": started.Data["state"]})
+		for _, state := range []any{"", started.Data["state"]} {
+			m.refused(logical.DeleteOperation, "authorize/crm", data{"if_state": state}, 400, "audit log", "withdraw=true")
+		}
+		m.refused(logical.UpdateOperation, "authorize/crm", data{"if_state": "x"}, 400, "goes with withdraw=true")
+		m.refused(logical.UpdateOperation, "authorize/crm", data{"withdraw": false, "if_state": "x"}, 400, "goes with withdraw=true")
+		m.refused(logical.UpdateOperation, "authorize/crm", data{"withdraw": true}, 400, "needs if_state")
+		m.refused(logical.UpdateOperation, "authorize/crm", data{"withdraw": true, "if_state": ""}, 400, "if_state is empty")
+		m.refused(logical.UpdateOperation, "authorize/crm", data{"withdraw": true, "if_state": "x", "force": true}, 400, `"force"`, "withdrawal")
+		if m.read("status/crm")["state"] != "awaiting_consent" {
+			t.Fatal("a consent was withdrawn by a write that was refused")
+		}
+		if resp := m.write("authorize/crm", data{"withdraw": true, "if_state": started.Data["state"]}); resp != nil {
+			t.Errorf("withdrawing answers %v", resp)
+		}
 		m.land(m.opens(started, zohotest.Consent{})).shows(t, 400, "withdrawn")
 		started = m.write("authorize/crm", nil)
 		m.delete("authorize/crm")
@@ -211,6 +223,93 @@ func TestWithdrawnLinkIsGoodForNothing(t *testing.T) {
 		m.delete("authorize/crm")
 		m.land(landed).shows(t, 200, "Zoho is connected")
 		m.token("crm")
+	})
+}
+
+// A device consent has no state at Zoho; the answer to its start names it all the same.
+func TestDeviceConsentIsWithdrawnByItsOwnStateAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.becomes(zohotest.Device)
+		m.configure(nil)
+		first := m.write("authorize/crm", data{"flow": "device"})
+		second := m.write("authorize/crm", data{"flow": "device"})
+		if first.Data["state"] == "" || first.Data["state"] == second.Data["state"] {
+			t.Fatalf("the states are %v and %v", first.Data["state"], second.Data["state"])
+		}
+		m.write("authorize/crm", data{"withdraw": true, "if_state": first.Data["state"]})
+		if m.read("status/crm")["state"] != "awaiting_consent" {
+			t.Fatal("another consent was withdrawn")
+		}
+		m.write("authorize/crm", data{"withdraw": true, "if_state": second.Data["state"]})
+		m.refused(logical.ReadOperation, "authorize/crm", nil, 404)
+	})
+}
+
+// An invitation for one account is not turned into one for any account by who starts another.
+func TestConditionsOfAConsentThatIsReplacedAreKeptRefusedOrNamed(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes})
+		operator, person := logical.Request{EntityID: "e-1", DisplayName: "operator"}, logical.Request{EntityID: "e-2", DisplayName: "person"}
+		invites := func() {
+			t.Helper()
+			if _, err := m.startBy(operator, data{"expected_user": "o'neil@example.com", "expected_data_center": "eu", "ttl": "24h", "force": true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const user, center = `'expected_user=o'"'"'neil@example.com'`, "expected_data_center=eu"
+		for name, c := range map[string]struct {
+			who                 logical.Request
+			with                data
+			refused, warns      []string
+			doesNotSay          string
+			waitsFor, waitsFor2 string
+		}{
+			"another caller":                       {person, nil, []string{"force=true", user, center}, nil, "", "o'neil@example.com", "eu"},
+			"the same caller":                      {operator, nil, []string{"drop", "force=true", user, center}, nil, "", "o'neil@example.com", "eu"},
+			"the same caller keeps one":            {operator, data{"expected_user": "o'neil@example.com"}, []string{"drop", "force=true", center}, nil, user, "o'neil@example.com", "eu"},
+			"the same caller names others":         {operator, data{"expected_user": "4711", "expected_data_center": "us"}, nil, []string{user, center}, "", "4711", "us"},
+			"the same caller keeps both":           {operator, data{"expected_user": "O'Neil@example.com", "expected_data_center": "EU"}, nil, []string{"was replaced"}, "settings of the former", "O'Neil@example.com", "eu"},
+			"another caller, by force":             {person, data{"force": true}, nil, []string{"was replaced", user, center}, "", "", ""},
+			"another caller, by force, keeps both": {person, data{"force": true, "expected_user": "o'neil@example.com", "expected_data_center": "eu"}, nil, []string{"was replaced"}, "settings of the former", "o'neil@example.com", "eu"},
+		} {
+			invites()
+			resp, err := m.startBy(c.who, c.with)
+			said := fmt.Sprint(err)
+			if err == nil {
+				said = strings.Join(resp.Warnings, "\n")
+			}
+			if (err != nil) != (c.refused != nil) {
+				t.Errorf("%s: %v", name, said)
+			}
+			for _, text := range append(c.refused, c.warns...) {
+				if !strings.Contains(said, text) {
+					t.Errorf("%s: it does not say %q, but %s", name, text, said)
+				}
+			}
+			if c.doesNotSay != "" && strings.Contains(said, c.doesNotSay) {
+				t.Errorf("%s: it says %s", name, said)
+			}
+			if waits := m.read("authorize/crm"); waits["expected_user"] != c.waitsFor || waits["expected_data_center"] != c.waitsFor2 {
+				t.Errorf("%s: what waits is for %v in %v", name, waits["expected_user"], waits["expected_data_center"])
+			}
+		}
+	})
+}
+
+func TestSettingsOfAConsentThatIsReplacedAreNamed(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.behindVault(data{"scopes": profileScopes, "return_urls": returns})
+		m.write("authorize/crm", data{"flow": "organization", "soid": "ZohoCRM.600000434", "scopes": "ZohoCRM.org.READ", "return_url": returns})
+		warnings := strings.Join(m.write("authorize/crm", data{"force": true}).Warnings, "\n")
+		for _, text := range []string{"flow=organization", "soid=ZohoCRM.600000434", "scopes=ZohoCRM.org.READ", "return_url=" + returns} {
+			if !strings.Contains(warnings, text) {
+				t.Errorf("it does not name %s: %s", text, warnings)
+			}
+		}
+		// The same again is no change.
+		if warnings := strings.Join(m.write("authorize/crm", data{"force": true}).Warnings, "\n"); strings.Contains(warnings, "settings of the former") {
+			t.Errorf("the same consent again: %s", warnings)
+		}
 	})
 }
 

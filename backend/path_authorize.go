@@ -27,10 +27,6 @@ const (
 )
 
 func (b *backend) pathAuthorize() *framework.Path {
-	query := func(schema framework.FieldSchema) *framework.FieldSchema {
-		schema.Query = true
-		return &schema
-	}
 	return &framework.Path{
 		Pattern:      "authorize" + nameRegex,
 		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: "zoho", OperationVerb: "authorize", OperationSuffix: "credential"},
@@ -47,16 +43,17 @@ func (b *backend) pathAuthorize() *framework.Path {
 			"return_state":         {Type: framework.TypeString, Description: "With return_url: any text of the caller's own, handed back there."},
 			"expected_user":        {Type: framework.TypeString, Description: "E-mail address or Zoho user id (ZUID) of the account that must consent; any other is refused and its grant revoked at once. Needs the scope " + gate.ProfileScope + "."},
 			"expected_data_center": {Type: framework.TypeString, Description: "Data center of the account that must consent."},
-			"force":                {Type: framework.TypeBool, Default: false, Description: "Replace a consent for this name that somebody else started and that still waits."},
-			"if_state":             query(framework.FieldSchema{Type: framework.TypeString, Description: "In a delete: end the consent with this state and no other."}),
+			"force":                {Type: framework.TypeBool, Default: false, Description: "Replace a consent for this name that still waits, although somebody else started it or the new one lacks its expected_user or expected_data_center."},
+			"withdraw":             {Type: framework.TypeBool, Default: false, Description: "Start nothing: withdraw the consent that has the state if_state, and no other."},
+			"if_state":             {Type: framework.TypeString, Description: "With withdraw=true: the state in the answer that started the consent."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.authorize, Summary: "Start a consent for a credential.",
-				Responses: map[int][]framework.Response{http.StatusOK: {{Description: "The consent that was started.", Fields: map[string]*framework.FieldSchema{
+				Callback: b.authorize, Summary: "Start a consent for a credential, or withdraw the consent that has a given state.",
+				Responses: map[int][]framework.Response{http.StatusNoContent: {{Description: "With withdraw=true: no consent with this state waits."}}, http.StatusOK: {{Description: "The consent that was started.", Fields: map[string]*framework.FieldSchema{
 					"authorization_url": {Type: framework.TypeString, Description: "Open this in a browser and consent."},
 					"completes":         {Type: framework.TypeString, Description: "How the consent is completed: callback, by the browser, which brings the code to Vault; or paste, by writing the address that it landed on to creds/<name>."},
-					"state":             {Type: framework.TypeString, Description: "Comes back with the code."},
+					"state":             {Type: framework.TypeString, Description: "Comes back with the code (not with flow=device). It also names this consent in a later write of withdraw=true, which takes it as if_state."},
 					"user_code":         {Type: framework.TypeString, Description: "Device flow: what the person types."},
 					"verification_url":  {Type: framework.TypeString, Description: "Device flow: where they type it."},
 					"interval":          {Type: framework.TypeInt, Description: "Device flow: seconds between two questions to Zoho."},
@@ -87,12 +84,16 @@ all: the browser brings the code to Vault. Else (completes: paste) write the who
 address that the browser landed on to creds/<name>, with callback_url=- and paste it.
 
 One consent waits for a name at a time, for ten minutes or ttl. The caller that started
-it may start another in its place; another caller needs force=true. A connected
+it may start another in its place; another caller needs force=true. So does a consent
+that would drop the expected_user or expected_data_center of the one that waits. A connected
 credential stays as it is until a new consent has succeeded.
 
 Reading shows the state of the consent (waiting, in_progress, connected, declined, failed
 or expired) and the result of the last attempt, for seven days after it ended or expired. Listing
-authorize shows all consents. Deleting withdraws a consent that waits or is in progress.`,
+authorize shows all consents.
+
+Deleting withdraws the consent that waits or is in progress, whichever it is. A write of
+withdraw=true with if_state withdraws it only if it has that state.`,
 	}
 }
 
@@ -100,6 +101,12 @@ func (b *backend) authorize(ctx context.Context, req *logical.Request, data *fra
 	name := data.Get("name").(string)
 	if err := validName(name); err != nil {
 		return nil, err
+	}
+	if asked, err := withdrawalAsked(newFields(req, data)); asked || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return nil, b.withdrawState(ctx, req, data, name)
 	}
 	c, err := b.memory.config(ctx, req.Storage)
 	if err != nil {
@@ -159,9 +166,6 @@ func readConsentRequest(req *logical.Request, c *client, f *fields, name string)
 		State: c.states.seal(name), Started: time.Now().UTC().Truncate(time.Second),
 	}
 	p.Starter, p.StartedBy = caller(req)
-	if f.sent("if_state") {
-		return nil, zoho.DataCenter{}, refuse("if_state belongs to a delete; leave it out")
-	}
 	f.text("flow", &p.Flow)
 	f.text("redirect_uri", &p.RedirectURI)
 	f.scopes("scopes", &p.Scopes)
@@ -188,14 +192,14 @@ func readConsentRequest(req *logical.Request, c *client, f *fields, name string)
 // startedAnswer is the answer to the caller that started a consent.
 func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *client, p *consent.Consent, name, address, replaced string) *logical.Response {
 	answer := map[string]any{
-		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes,
+		"expire_time": stamp(p.Expires), "flow": p.Flow, "data_center": p.DataCenter, "scopes": p.Scopes, "state": p.Handle(),
 	}
 	resp := &logical.Response{Data: answer}
 	if p.Flow == consent.Device {
 		answer["user_code"], answer["verification_url"], answer["interval"] = p.UserCode, p.VerificationURL, seconds(p.Interval)
 	} else {
 		how, warning := completedBy(p.RedirectURI, req.MountPoint)
-		answer["authorization_url"], answer["state"], answer["redirect_uri"], answer["completes"] = address, p.State, p.RedirectURI, how
+		answer["authorization_url"], answer["redirect_uri"], answer["completes"] = address, p.RedirectURI, how
 		if warning != "" {
 			resp.AddWarning(warning)
 		}
@@ -215,32 +219,61 @@ func (b *backend) startedAnswer(ctx context.Context, req *logical.Request, c *cl
 	return resp
 }
 
-// withdraw ends a consent that waits.
+// withdrawalAsked reports whether a write asks to withdraw a consent, and refuses a write that
+// also asks for something else.
+func withdrawalAsked(f *fields) (asked bool, err error) {
+	f.bool("withdraw", &asked)
+	switch {
+	case !asked && f.sent("if_state"):
+		return false, refuse("if_state goes with withdraw=true; add that to withdraw the consent with this state, or leave if_state out to start a consent")
+	case !asked:
+		return false, nil
+	case !f.sent("if_state"):
+		return true, refuse("withdraw=true needs if_state, the state of the consent to withdraw; to withdraw the consent that waits, whichever it is, delete this path")
+	case !f.given("if_state"):
+		return true, refuse("if_state is empty; name the state of the consent to withdraw")
+	}
+	return true, f.only("withdrawal", "withdraw", "if_state")
+}
+
+// withdrawState withdraws the consent that has a state, and no other. It is a write: the
+// parameters of a DELETE are part of its address, which Vault's audit log keeps in plain text.
+func (b *backend) withdrawState(ctx context.Context, req *logical.Request, data *framework.FieldData, name string) error {
+	f := newFields(req, data)
+	var state string
+	if f.text("if_state", &state); f.err != nil {
+		return f.err
+	}
+	return unreadableConsent(name, b.withdrawConsent(ctx, req.Storage, name, state))
+}
+
+// withdraw withdraws the consent that waits, whichever it is.
 func (b *backend) withdraw(ctx context.Context, req *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := data.Get("name").(string)
 	if err := validName(name); err != nil {
 		return nil, err
 	}
 	f := &fields{FieldData: data}
-	if err := f.only("delete", "if_state"); err != nil {
+	if f.sent("if_state") {
+		return nil, refuse("if_state does not go with a delete, because the address of a request stays in Vault's audit log; write withdraw=true and if_state to authorize/%s", name)
+	}
+	if err := f.only("delete"); err != nil {
 		return nil, err
 	}
-	var state string
-	if f.text("if_state", &state); f.sent("if_state") && state == "" {
-		return nil, refuse("if_state is empty; name the state of the consent to withdraw, or leave if_state out to withdraw the consent that waits")
-	}
-	err := b.credentials.Still(name, func() error {
-		return b.consents.Withdraw(ctx, req.Storage, name, state, func(c *consent.Consent) error {
-			if k, err := b.credentials.Stored(ctx, req.Storage, name); err == nil && k != nil && k.Consent == c.ID {
+	return nil, b.withdrawConsent(ctx, req.Storage, name, "")
+}
+
+// withdrawConsent deletes a consent that waits or is in progress, the one with a state if a
+// state is given. The state is compared under the lock of the consent.
+func (b *backend) withdrawConsent(ctx context.Context, s logical.Storage, name, state string) error {
+	return b.credentials.Still(name, func() error {
+		return b.consents.Withdraw(ctx, s, name, state, func(c *consent.Consent) error {
+			if k, err := b.credentials.Stored(ctx, s, name); err == nil && k != nil && k.Consent == c.ID {
 				return refuse("the consent for %q was completed before it could be withdrawn: the credential is connected; delete creds/%s to end it", name, name)
 			}
 			return nil
 		})
 	})
-	if err != nil && state != "" {
-		err = unreadableConsent(name, err)
-	}
-	return nil, err
 }
 
 // beginCode completes a consent in a browser.

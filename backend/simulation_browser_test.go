@@ -195,14 +195,15 @@ func (h *simulation) stranger(e simEvent) {
 
 // withdraw ends a consent that waits.
 func (h *simulation) withdraw(e simEvent) {
-	d := data{}
+	op, d := logical.Operation(logical.DeleteOperation), data{}
 	name := h.nameOf(e)
 	h.mu.Lock()
 	if all := h.consents[name]; len(all) > 0 && e.args[simA]%2 == 1 {
+		op, d["withdraw"] = logical.UpdateOperation, true
 		d["if_state"] = all[len(all)-1-int(e.args[simB])%min(2, len(all))].state
 	}
 	h.mu.Unlock()
-	h.asks(e, h.request(e, logical.DeleteOperation, "authorize/"+name, d))
+	h.asks(e, h.request(e, op, "authorize/"+name, d))
 }
 
 // landing is a browser that brings what a visit came to, with some of it changed; an empty

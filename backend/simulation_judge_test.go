@@ -92,7 +92,7 @@ func (h *simulation) learns(r *simRequest) {
 		}
 	case r.deletes():
 		h.learnsDeleted(r)
-	case r.op == logical.UpdateOperation && strings.HasPrefix(r.path, "authorize/"):
+	case r.op == logical.UpdateOperation && strings.HasPrefix(r.path, "authorize/") && r.data["withdraw"] == nil:
 		h.learnsStarted(r)
 	case r.connects():
 		h.learnsConnected(r)

@@ -1,4 +1,4 @@
-// Which Vault, and who are we there? As the vault command finds it.
+// client.go: the client for Vault, with address and token as the vault command finds them.
 
 package main
 

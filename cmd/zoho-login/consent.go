@@ -1,5 +1,5 @@
-// What happens to a consent between its start and its end? One that came to
-// nothing is withdrawn, so that nothing is left behind.
+// consent.go: a consent from its start to its end. One that failed is withdrawn, so that
+// nothing is left in Vault.
 
 package main
 
@@ -138,29 +138,10 @@ func (c *consent) settle(ctx context.Context, end outcome) outcome {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
 	defer cancel()
-	err := c.withdraw(ctx)
-	switch statusOf(err) {
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		err = nil // nothing waits, or an engine that can't do it
-	}
-	if err != nil {
-		fmt.Fprintf(c.t.stderr, "zoho-login: warning: %s; the consent ends by itself at %s\n", plain(err.Error()), clock(c.Expires))
+	if err := c.v.withdraw(ctx, c.State); err != nil {
+		fmt.Fprintf(c.t.stderr, "zoho-login: warning: %s; the consent was not withdrawn, and expires at %s\n", plain(err.Error()), clock(c.Expires))
 	}
 	return end
-}
-
-func (c *consent) withdraw(ctx context.Context) error {
-	if c.State == "" {
-		// A device consent has no state: it is known by when it expires.
-		s, err := c.v.status(ctx)
-		if err != nil {
-			return err
-		}
-		if expires, err := time.Parse(time.RFC3339, s.ConsentExpires); err != nil || !expires.Equal(c.Expires) {
-			return nil
-		}
-	}
-	return c.v.end(ctx, c.State)
 }
 
 // clock is a time of day where the person is.

@@ -1,5 +1,5 @@
-// How does a person consent without a browser here? They type a short code on a
-// phone, and Vault is asked about it as often as Zoho wants.
+// device.go: a consent without a browser on this machine. The person types a short code on a
+// phone, and Vault is asked about it as often as Zoho allows.
 
 package main
 
@@ -16,7 +16,11 @@ import (
 )
 
 func loginByDevice(ctx context.Context, o options, t terminal, v *vault) outcome {
-	before, err := lookBefore(ctx, v)
+	err := v.ready(ctx, o, t)
+	var before earlier
+	if err == nil {
+		before, err = lookBefore(ctx, v)
+	}
 	if ctx.Err() != nil {
 		return interrupted()
 	}
@@ -36,7 +40,7 @@ func loginByDevice(ctx context.Context, o options, t terminal, v *vault) outcome
 }
 
 func (c *consent) showCode(waiting context.Context) {
-	fmt.Fprintf(c.t.stderr, "On a phone or any other device open\n\n  %s\n\n", plain(c.VerificationURL))
+	fmt.Fprintf(c.t.stderr, "Open this page on a phone or any other device:\n\n  %s\n\n", plain(c.VerificationURL))
 	if c.t.draws {
 		fmt.Fprintf(c.t.stderr, "%s\n", drawing(c.VerificationURL))
 	}
@@ -64,7 +68,7 @@ func lookBefore(ctx context.Context, v *vault) (earlier, error) {
 	if statusOf(v.poll(ctx)) == http.StatusNotFound {
 		return earlier{blind: true}, nil
 	}
-	return earlier{}, fmt.Errorf("%w: %q may be connected already, and only its status tells a new consent from the old one", err, v.name)
+	return earlier{}, fmt.Errorf("%w. That is needed because %q may be connected already, and only its status shows whether the new consent was accepted", err, v.name)
 }
 
 // follow asks until there is an answer. What goes wrong on the way is waited out:
@@ -97,7 +101,7 @@ func (c *consent) ask(waiting context.Context, before earlier) (end outcome, kno
 	case status == http.StatusForbidden:
 		return failed("%v", err), true
 	case status == http.StatusNotFound:
-		end := failed("the consent was ended by somebody else, or replaced by another; nothing was connected")
+		end := failed("the consent was withdrawn or replaced by somebody else; nothing was connected")
 		end.sent = true
 		return end, true
 	}
@@ -148,7 +152,7 @@ func (c *consent) served(ctx context.Context, before earlier) (end outcome, know
 		}, true
 	case s.ConsentExpires == "":
 		end := outcome{Result: resultDeclined, sent: true}
-		end.Problem = "the consent was declined, or replaced by another; the credential is connected as before"
+		end.Problem = "the consent was declined or replaced; the credential is connected as before"
 		return end, true
 	}
 	return outcome{}, false

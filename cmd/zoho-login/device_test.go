@@ -31,7 +31,7 @@ func newDevice(poll func(n int) (int, any)) *device {
 	d := &device{fakeVault: newFake(), began: time.Now()}
 	expires := time.Now().Add(5 * time.Minute).UTC().Format(time.RFC3339)
 	d.authorize = always(200, map[string]any{
-		"flow": "device", "user_code": "ABCD-EFGH", "verification_url": "https://accounts.zoho.example/device", "interval": 30, "expire_time": expires,
+		"flow": "device", "state": theState, "user_code": "ABCD-EFGH", "verification_url": "https://accounts.zoho.example/device", "interval": 30, "expire_time": expires,
 	})
 	d.pending = map[string]any{"state": "awaiting_consent", "consent_expire_time": expires}
 	d.status = refuses(404, "")
@@ -66,7 +66,7 @@ func (d *device) login(t *testing.T, ctx context.Context, args ...string) (outco
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := loginByDevice(ctx, o, on, &vault{client: client, mount: o.mount, name: o.name})
+	end := loginByDevice(ctx, o, on, &vault{client: client, mount: o.mount, name: o.name, asked: o})
 	report(on, o, end)
 	if strings.Contains(screen.String(), "ACCESS-TOKEN") {
 		t.Errorf("a token was printed:\n%s", screen)
@@ -107,7 +107,7 @@ func TestDeviceAcceptedConnects(t *testing.T) {
 			}
 		}
 		d.every(t, 30*time.Second, 60*time.Second, 90*time.Second)
-		if n := len(d.made("DELETE", "authorize")); n != 0 {
+		if n := len(d.made("WITHDRAW", "authorize")); n != 0 {
 			t.Errorf("%d withdrawn", n)
 		}
 	})
@@ -193,7 +193,7 @@ func TestDeviceNobodyInTime(t *testing.T) {
 				if len(d.asked) > asked || len(d.asked) < asked-1 {
 					t.Errorf("asked after %v", d.asked)
 				}
-				if n := len(d.made("DELETE", "authorize")); n != 1 {
+				if n := len(d.made("WITHDRAW", "authorize")); n != 1 {
 					t.Errorf("%d withdrawn, want one", n)
 				}
 			})
@@ -201,30 +201,28 @@ func TestDeviceNobodyInTime(t *testing.T) {
 	}
 }
 
-func TestDeviceInterruptedIsWithdrawnUnlessAnotherConsentWaits(t *testing.T) {
-	for name, c := range map[string]struct {
-		expires   time.Duration
-		withdrawn int
-	}{"ours": {5 * time.Minute, 1}, "another": {6 * time.Minute, 0}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, interrupt := context.WithCancel(t.Context())
-				var d *device
-				d = newDevice(func(int) (int, any) {
-					d.status = always(200, map[string]any{"consent_expire_time": d.began.Add(c.expires).UTC().Format(time.RFC3339)})
-					interrupt()
-					return refusedWith(waits)
-				})
-				if end, said := d.login(t, ctx); end.Result != resultInterrupted {
-					t.Errorf("%+v\n%s", end, said)
-				}
-				got := d.made("DELETE", "authorize")
-				if len(got) != c.withdrawn || c.withdrawn == 1 && got[0].fields["if_state"] != nil {
-					t.Errorf("withdrew %v", got)
-				}
-			})
+// Vault compares the state, so that a consent that took its place is not withdrawn.
+func TestDeviceInterruptedIsWithdrawnByItsState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		d := newDevice(func(int) (int, any) {
+			interrupt()
+			return refusedWith(waits)
 		})
-	}
+		d.status = refuses(403, "permission denied")
+		d.read = func(r request) (int, any) {
+			if d.asked == nil {
+				d.asked = append(d.asked, 0)
+				return http.StatusNotFound, nil
+			}
+			interrupt()
+			return refusedWith(waits)
+		}
+		if end, said := d.login(t, ctx); end.Result != resultInterrupted {
+			t.Errorf("%+v\n%s", end, said)
+		}
+		d.withdrew(t, 1)
+	})
 }
 
 func TestDeviceConnectedAtTheLastMomentIsConnected(t *testing.T) {

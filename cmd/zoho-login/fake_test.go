@@ -1,5 +1,5 @@
-// The Vault and the browser of the tests. The fake answers what the engine answers;
-// the acceptance stories hold the two together.
+// fake_test.go: the Vault and the browser of the tests. The fake answers what the engine
+// answers; the acceptance stories compare the two.
 
 package main
 
@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-zoho/internal/page"
 )
 
 const (
@@ -29,6 +31,8 @@ const (
 // fakeVault answers what a test says, and counts.
 type fakeVault struct {
 	authorize, creds, status, read, end, consent answer
+	// What is asked before a consent is started.
+	callback, may, mounts, health answer
 
 	mu       sync.Mutex
 	requests []request
@@ -56,7 +60,26 @@ func newFake() *fakeVault {
 		read:   always(404, nil),
 		end:    always(204, nil),
 		// No consent is stored.
-		consent: always(404, nil),
+		consent:  always(404, nil),
+		callback: always(400, string(page.Page{Result: page.Unknown}.HTML())),
+		may:      policy(map[string][]string{"authorize": {"update"}, "creds": {"create", "read", "update"}}),
+		mounts:   always(200, map[string]any{"path": "zoho/", "type": "vault-plugin-secrets-zoho"}),
+		health:   always(200, raw{"initialized": true, "sealed": false, "version": "1.21.0"}),
+	}
+}
+
+// raw is the answer of a path of Vault that does not wrap it in data.
+type raw map[string]any
+
+// policy answers what the token may do on each kind of path.
+func policy(capabilities map[string][]string) answer {
+	return func(r request) (int, any) {
+		data := map[string]any{}
+		for _, path := range r.fields["paths"].([]any) {
+			kind := strings.Split(path.(string), "/")
+			data[path.(string)] = append([]string{}, capabilities[kind[len(kind)-2]]...)
+		}
+		return 200, data
 	}
 }
 
@@ -75,14 +98,15 @@ func (f *fakeVault) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		json.NewDecoder(r.Body).Decode(&got.fields)
 	}
+	if got.fields["withdraw"] == true {
+		got.method = "WITHDRAW"
+	}
 	f.mu.Lock()
 	f.requests = append(f.requests, got)
 	f.mu.Unlock()
-	how := map[string]answer{
-		"PUT authorize": f.authorize, "PUT creds": f.creds, "GET creds": f.read, "GET status": f.status, "DELETE authorize": f.end, "GET authorize": f.consent,
-	}[r.Method+" "+strings.Split(got.path, "/")[len(strings.Split(got.path, "/"))-2]]
+	how := f.before(got)
 	if how == nil {
-		how = refuses(404, "no handler for route "+got.path)
+		how = f.during(got)
 	}
 	status, data := how(got)
 	if err := r.Context().Err(); err != nil {
@@ -92,10 +116,43 @@ func (f *fakeVault) RoundTrip(r *http.Request) (*http.Response, error) {
 	if fields, ok := data.(map[string]any); ok && fields["errors"] == nil {
 		data = map[string]any{"data": fields, "warnings": fields["warnings"]}
 	}
-	if data != nil {
+	header := http.Header{"Content-Type": {"application/json"}}
+	switch document, isText := data.(string); {
+	case isText:
+		body, header = []byte(document), http.Header{"Content-Type": {"text/html"}}
+	case data != nil:
 		body, _ = json.Marshal(data)
 	}
-	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Body: io.NopCloser(bytes.NewReader(body)), Header: http.Header{}, Request: r}, nil
+	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Body: io.NopCloser(bytes.NewReader(body)), Header: header, Request: r}, nil
+}
+
+// before is the answer to what is asked before a consent is started, nil for other requests.
+func (f *fakeVault) before(got request) answer {
+	switch {
+	case got.path == "sys/health":
+		return f.health
+	case got.path == "sys/capabilities-self":
+		return f.may
+	case strings.HasPrefix(got.path, "sys/internal/ui/mounts/"):
+		return f.mounts
+	case strings.HasSuffix(got.path, "/callback"):
+		if got.token != "" {
+			return refuses(500, "a token was sent to the callback")
+		}
+		return f.callback
+	}
+	return nil
+}
+
+// during is the answer to a request for a consent.
+func (f *fakeVault) during(got request) answer {
+	how := map[string]answer{
+		"PUT authorize": f.authorize, "PUT creds": f.creds, "GET creds": f.read, "GET status": f.status, "WITHDRAW authorize": f.end, "GET authorize": f.consent,
+	}[got.method+" "+strings.Split(got.path, "/")[len(strings.Split(got.path, "/"))-2]]
+	if how == nil {
+		how = refuses(404, "no handler for route "+got.path)
+	}
+	return how
 }
 
 func (f *fakeVault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +160,7 @@ func (f *fakeVault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 	w.WriteHeader(resp.StatusCode)
 	io.Copy(w, resp.Body)
 }
@@ -162,10 +220,10 @@ func startHere(t *testing.T, args ...string) *login {
 	}
 	go func() {
 		defer close(l.ended)
-		l.code = run(ctx, args, terminal{in, l.stdout, l.stderr, func(address string) error {
+		l.code = run(ctx, args, terminal{stdin: in, stdout: l.stdout, stderr: l.stderr, browse: func(address string) (<-chan error, error) {
 			l.opened <- address
-			return nil
-		}, false})
+			return nil, nil
+		}})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -277,7 +335,10 @@ func (l *login) says(texts ...string) {
 // withdrew checks how often a consent was ended in Vault, by its state.
 func (f *fakeVault) withdrew(t *testing.T, times int) {
 	t.Helper()
-	made := f.made("DELETE", "authorize")
+	made := f.made("WITHDRAW", "authorize")
+	if n := len(f.made("DELETE", "authorize")); n != 0 {
+		t.Errorf("%d deletes, whose address holds the state", n)
+	}
 	if len(made) != times {
 		t.Errorf("%d consents were withdrawn, want %d", len(made), times)
 	}

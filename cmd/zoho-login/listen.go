@@ -1,5 +1,5 @@
-// Who may bring Zoho's answer? One request, on loopback, with the state of this
-// consent. Everything else gets a short no, and nothing of what it sent back.
+// listen.go: the listener on loopback for Zoho's answer. It takes one request, with the state
+// of this consent. It refuses all others, and repeats nothing of what they sent.
 
 package main
 
@@ -13,6 +13,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,18 +33,69 @@ func listen(port string) ([]net.Listener, error) {
 			all = append(all, l)
 			continue
 		}
-		if host == "::1" && !errors.Is(err, syscall.EADDRINUSE) {
-			continue // no IPv6 here
+		if host == "::1" && isOneOf(err, noSuchAddress) {
+			continue // this machine has no IPv6
 		}
 		for _, l := range all {
 			l.Close()
 		}
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("port %s on %s is taken, by another zoho-login perhaps; end that, or take a port of another redirect URI that is registered with -port", port, host)
+		if isOneOf(err, addressInUse) {
+			return nil, &takenError{port, host}
 		}
 		return nil, fmt.Errorf("listening for Zoho's redirect: %w", err)
 	}
 	return all, nil
+}
+
+// The errors of bind for an address that another program has, and for one that this machine
+// does not have. On Windows the numbers are those of Winsock, for which the names in syscall
+// stand for other values. No Unix uses numbers as high.
+var (
+	addressInUse  = []error{syscall.EADDRINUSE, wsaEADDRINUSE, wsaEACCES}
+	noSuchAddress = []error{syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, wsaEADDRNOTAVAIL, wsaEAFNOSUPPORT}
+)
+
+// Error codes of Winsock ("Windows Sockets Error Codes", Microsoft). wsaEACCES is for a port
+// that another program has for itself, or that Windows has reserved.
+const (
+	wsaEACCES        = syscall.Errno(10013)
+	wsaEAFNOSUPPORT  = syscall.Errno(10047)
+	wsaEADDRINUSE    = syscall.Errno(10048)
+	wsaEADDRNOTAVAIL = syscall.Errno(10049)
+)
+
+func isOneOf(err error, these []error) bool {
+	return slices.ContainsFunc(these, func(one error) bool { return errors.Is(err, one) })
+}
+
+// firstFree is the first port that a program needs no special rights for, on most systems.
+const firstFree = 1024
+
+// takenError is for a port that another program has.
+type takenError struct{ port, host string }
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("port %s on %s is taken by another program, perhaps another zoho-login", e.port, e.host)
+}
+
+// portProblem adds to an error of listen how to use another port.
+func (o options) portProblem(err error) string {
+	number, _ := strconv.Atoi(o.port())
+	next := number + 1
+	if next > maxPort || number < firstFree {
+		next = defaultPort
+	}
+	other := fmt.Sprintf("-port=%d", next)
+	if o.redirectGiven {
+		u := *o.redirect
+		u.Host = net.JoinHostPort(u.Hostname(), strconv.Itoa(next))
+		other = "-redirect-uri=" + u.String()
+	}
+	remedy := "Use another port"
+	if taken := new(takenError); errors.As(err, &taken) {
+		remedy = "Stop that program, or use another port"
+	}
+	return fmt.Sprintf("%v. %s: register its redirect URI in Zoho's API console, then run for example: %s", err, remedy, o.again(other))
 }
 
 // landing is where the browser comes back to.

@@ -31,8 +31,11 @@ const (
 type terminal struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	browse         func(address string) error // opens it in their browser
-	draws          bool                       // stderr shows colours and block characters
+	// browse opens an address in their browser; the channel gets an error if that fails later.
+	browse func(address string) (failed <-chan error, err error)
+	// visit gets the text of Zoho's page; nil: nobody looks.
+	visit func(ctx context.Context, address string) (text string, err error)
+	draws bool // stderr shows colors and block characters
 }
 
 func main() {
@@ -42,7 +45,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first interrupt ends the consent in Vault, the second one this process.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr, openBrowser, isTerminal(os.Stderr)}))
+	os.Exit(run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr, openBrowser, visitPage, showsColors(os.Stderr)}))
 }
 
 func run(ctx context.Context, args []string, t terminal) int {
@@ -58,7 +61,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 	if err != nil {
 		return report(t, o, failed("%v", err))
 	}
-	v := &vault{client: client, mount: o.mount, name: o.name}
+	v := &vault{client: client, mount: o.mount, name: o.name, asked: o}
 	switch {
 	case o.device:
 		return report(t, o, loginByDevice(ctx, o, t, v))

@@ -9,33 +9,40 @@ import (
 
 func TestWrongUsageIsToldAndAsksNothing(t *testing.T) {
 	for args, says := range map[string]string{
-		"":                                   "name one credential",
-		"crm sales":                          "not 2",
-		"-nonsense crm":                      "-nonsense",
-		"../sys/raw":                         "is not the name of a credential",
-		"zoho/crm":                           "is not the name of a credential",
-		"..":                                 "is not the name of a credential",
-		"crm?list=true":                      "is not the name of a credential",
-		"-mount= crm":                        "is not a path",
-		"-mount=../sys crm":                  "is not a path",
-		"-mount=a/../sys crm":                "is not a path",
-		"-mount=zoho?x crm":                  "is not a path",
-		"-format=yaml crm":                   "text or json",
-		"-device -paste crm":                 "take one",
-		"-device -port=1 crm":                "-device needs no redirect URI",
-		"-device -add-scopes=a crm":          "leave -device out",
-		"-scopes=a -add-scopes=b crm":        "take one",
-		"-port=1 -redirect-uri=http://l crm": "leave -port out",
-		"-port=0 crm":                        "is no port",
-		"-port=65536 crm":                    "is no port",
-		"-timeout=0s crm":                    "-timeout",
-		"-timeout=-1s crm":                   "-timeout",
-		"-linger=-1s crm":                    "-linger",
-		"-redirect-uri=callback crm":         "not a whole address",
+		"":                                             "name one credential",
+		"crm sales":                                    "names 2",
+		"-nonsense crm":                                "-nonsense",
+		"../sys/raw":                                   "is not the name of a credential",
+		"zoho/crm":                                     "is not the name of a credential",
+		"..":                                           "is not the name of a credential",
+		"crm?list=true":                                "is not the name of a credential",
+		"-mount= crm":                                  "is not a path",
+		"-mount=../sys crm":                            "is not a path",
+		"-mount=a/../sys crm":                          "is not a path",
+		"-mount=zoho?x crm":                            "is not a path",
+		"-format=yaml crm":                             "text or json",
+		"-device -paste crm":                           "use one of them",
+		"-device -port=1 crm":                          "-device needs no redirect URI",
+		"-device -add-scopes=a crm":                    "leave -device out",
+		"-scopes=a -add-scopes=b crm":                  "use one of them",
+		"-port=1 -redirect-uri=http://l crm":           "leave -port out",
+		"-port=0 crm":                                  "is no port",
+		"-port=65536 crm":                              "is no port",
+		"-timeout=0s crm":                              "-timeout",
+		"-timeout=-1s crm":                             "-timeout",
+		"-linger=-1s crm":                              "-linger",
+		"-organization -device crm":                    "leave -device out",
+		"-organization -add-scopes=a crm":              "use one of them",
+		"-soid=ZohoCRM.1 crm":                          "goes with -organization",
+		"-device -ttl=1h crm":                          "leave -ttl out",
+		"-add-scopes=a -expected-user=b crm":           "leave them out",
+		"-expected-user= crm":                          "is empty",
+		"-expected-data-center= crm":                   "is empty",
+		"-redirect-uri=callback crm":                   "not a whole address",
 		"-redirect-uri=http://localhost:1/?a=b crm":    "not a whole address",
-		"-redirect-uri=https://localhost:1/ crm":       "with -paste",
-		"-redirect-uri=http://app.example.com/cb crm":  "with -paste",
-		"-redirect-uri=http://localhost.evil:1/cb crm": "with -paste",
+		"-redirect-uri=https://localhost:1/ crm":       "add -paste",
+		"-redirect-uri=http://app.example.com/cb crm":  "add -paste",
+		"-redirect-uri=http://localhost.evil:1/cb crm": "add -paste",
 	} {
 		fake := newFake()
 		line := strings.Fields(args)
@@ -90,9 +97,9 @@ func TestNoBrowserIsOpenedWhereNobodyWouldSeeIt(t *testing.T) {
 	t.Setenv("WAYLAND_DISPLAY", "")
 	t.Setenv("PATH", t.TempDir()) // and none is opened by this test
 	for address, says := range map[string]string{
-		"file:///etc/passwd": "not one of the web", "--help": "not one of the web", "https://accounts.zoho.com/": "",
+		"file:///etc/passwd": "does not begin with https://", "--help": "does not begin with https://", "https://accounts.zoho.com/": "no display",
 	} {
-		if err := openBrowser(address); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := openBrowser(address); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

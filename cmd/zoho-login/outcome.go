@@ -1,5 +1,5 @@
-// How did it end, and who is told how? A script by the exit code or as JSON, a
-// person on the terminal and in the browser; the same to all of them.
+// outcome.go: how a run ended, for a script as exit code or JSON, and for a person on the
+// terminal and in the browser.
 
 package main
 
@@ -10,8 +10,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"al.essio.dev/pkg/shellescape"
 
 	"vault-plugin-secrets-zoho/internal/page"
 	"vault-plugin-secrets-zoho/zoho"
@@ -109,7 +107,7 @@ func (o outcome) print(t terminal, opts options) {
 			}
 		}
 	}
-	fmt.Fprintf(t.stdout, "\nGet an access token with\n\n  %s\n", shellescape.QuoteCommand([]string{"vault", "read", opts.mount + "/creds/" + o.Credential}))
+	fmt.Fprintf(t.stdout, "\nGet an access token with\n\n  %s\n", command("vault", "read", opts.mount+"/creds/"+o.Credential))
 }
 
 // printable returns the outcome with texts that are safe for a terminal and a page. Some are
@@ -147,7 +145,7 @@ func (o outcome) page(name string) page.Page {
 		}
 	default:
 		p.Problem = sentence(o.Problem)
-		p.Next = "Close this window and go back to the terminal, where zoho-login says the same. Then run it again."
+		p.Next = "Close this window and go back to the terminal, where zoho-login shows the same message. Then run it again."
 	}
 	return p
 }

@@ -1,5 +1,5 @@
-// How does a person consent with a browser on another machine? They open the link
-// there and paste the address that it ends at here.
+// paste.go: a consent in a browser on another machine. The person opens the link there and
+// pastes the address that it ends at here.
 
 package main
 
@@ -19,6 +19,9 @@ import (
 const longestAddress = 64 << 10
 
 func loginByPaste(ctx context.Context, o options, t terminal, v *vault) outcome {
+	if err := v.ready(ctx, o, t); err != nil {
+		return notBegun(ctx, err)
+	}
 	c, err := begin(ctx, o, t, v)
 	if err != nil {
 		return notBegun(ctx, err)
@@ -34,7 +37,8 @@ func (c *consent) pasted(ctx, waiting context.Context) outcome {
 	}
 	fmt.Fprintf(c.t.stderr, "Open this link in any browser, and accept:\n\n  %s\n\n", plain(c.Address))
 	c.sayUntil(waiting)
-	fmt.Fprintf(c.t.stderr, "The browser ends at %s..., whose page it may be unable to show.\nPaste the whole address here: ", c.o.redirectURI)
+	defer c.lookAhead(waiting)()
+	fmt.Fprintf(c.t.stderr, "After you accept, the browser goes to an address that begins with %s. An error page there does not matter.\nPaste the whole address here: ", c.o.redirectURI)
 	lines := readLines(c.t.stdin)
 	var last outcome
 	for {
@@ -70,13 +74,13 @@ func (c *consent) queryOf(line string) (query, wrong string) {
 	q, err := url.ParseQuery(query)
 	switch {
 	case err != nil || q.Get("code") == "" && q.Get("error") == "" && !enhanced(q):
-		return "", "That is not the address that Zoho sent the browser to, or only a part of it"
+		return "", "That is not the address that Zoho sent the browser to, or only part of it"
 	case !q.Has("state") && c.o.addScopes != "" && enhanced(q):
 		return query, "" // Zoho does not promise the state here
 	case !q.Has("state"):
-		return "", "That is only a part of the address: its state is missing"
+		return "", "That is only part of the address: its state is missing"
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(c.State)) != 1:
-		return "", "That is the address of another consent, not of the link above"
+		return "", "That address belongs to another consent, not to the link above"
 	}
 	return query, ""
 }

@@ -1,5 +1,4 @@
-// How does a phone read an address off a terminal? As a QR code, two rows of it in
-// each line.
+// qr.go: an address as a QR code on a terminal, two rows of it in each line.
 
 package main
 

@@ -1,5 +1,5 @@
-// What is asked of Vault? Every request is here, and every answer becomes plain
-// values. Of a token that comes back nothing is kept.
+// vault.go: the requests to Vault for a consent. Every answer becomes plain values. Of an
+// access token that comes back nothing is kept.
 
 package main
 
@@ -20,6 +20,7 @@ type vault struct {
 	client *api.Client
 	mount  string
 	name   string
+	asked  options // the command line, for remedies
 }
 
 func (v *vault) path(kind string) string { return v.mount + "/" + kind + "/" + v.name }
@@ -73,7 +74,13 @@ func (v *vault) start(ctx context.Context, o options) (started, error) {
 	} else {
 		fields["redirect_uri"] = o.redirectURI
 	}
-	for name, value := range map[string]string{"scopes": o.scopes, "add_scopes": o.addScopes, "data_center": o.dataCenter} {
+	if o.organization {
+		fields["flow"] = "organization"
+	}
+	for name, value := range map[string]string{
+		"scopes": o.scopes, "add_scopes": o.addScopes, "data_center": o.dataCenter, "soid": o.soid, "ttl": o.ttl,
+		"expected_user": o.expectedUser, "expected_data_center": o.expectedDataCenter,
+	} {
 		if value != "" {
 			fields[name] = value
 		}
@@ -88,11 +95,11 @@ func (v *vault) start(ctx context.Context, o options) (started, error) {
 	if err == nil {
 		err = decode(secret, &s)
 	}
-	if err == nil && (o.device && s.VerificationURL == "" || !o.device && (s.Address == "" || s.State == "")) {
-		err = errors.New("the answer is not one of this secrets engine: it holds no link")
+	if err == nil && (s.State == "" || o.device && s.VerificationURL == "" || !o.device && s.Address == "") {
+		err = errors.New("the answer has no link, so it is not from vault-plugin-secrets-zoho, or from another release; compare with zoho-login -version")
 	}
 	if err != nil {
-		return s, v.explain(err, "starting a consent", "update", "authorize")
+		return s, v.notReplaced(ctx, v.explain(err, "starting a consent", "update", "authorize"))
 	}
 	s.warnings = secret.Warnings
 	s.expires = s.Expires
@@ -134,7 +141,7 @@ func (v *vault) status(ctx context.Context) (status, error) {
 		err = decode(secret, &s)
 	}
 	if err != nil {
-		return s, v.explain(err, "looking at the credential", "read", "status")
+		return s, v.explain(err, "reading the status of the credential", "read", "status")
 	}
 	return s, nil
 }
@@ -155,7 +162,7 @@ func (v *vault) stillWaits(ctx context.Context, s started, attempt error) bool {
 	}
 	if err != nil {
 		text := attempt.Error()
-		forbidden := statusOf(v.explain(err, "looking at the consent", "read", "authorize")) == http.StatusForbidden
+		forbidden := statusOf(v.explain(err, "reading the consent", "read", "authorize")) == http.StatusForbidden
 		return forbidden && (strings.Contains(text, "open the same link again") || strings.Contains(text, "open the link again"))
 	}
 	return stored.State == "waiting" && stored.Expires.Equal(s.expires)
@@ -170,22 +177,47 @@ func (v *vault) poll(ctx context.Context) error {
 		err = errNothing
 	}
 	if err != nil {
-		return v.explain(err, "asking for the consent", "read", "creds")
+		return v.explain(err, "asking whether the person has accepted", "read", "creds")
 	}
 	return nil
 }
 
-// end withdraws the consent of a state and no other, or without one whichever waits.
-func (v *vault) end(ctx context.Context, state string) error {
-	var only map[string][]string
-	if state != "" {
-		only = map[string][]string{"if_state": {state}}
-	}
-	_, err := v.client.Logical().DeleteWithDataWithContext(ctx, v.path("authorize"), only)
+// withdraw ends the consent of a state and no other. The state is in the body of a write: an
+// address stays in Vault's audit log, and the state may be in force.
+func (v *vault) withdraw(ctx context.Context, state string) error {
+	_, err := v.client.Logical().WriteWithContext(ctx, v.path("authorize"), map[string]any{"withdraw": true, "if_state": state})
 	if err != nil {
-		return v.explain(err, "ending the consent", "delete", "authorize")
+		return v.explain(err, "withdrawing the consent", "update", "authorize")
 	}
 	return nil
+}
+
+// notReplaced adds to a refusal how this command replaces the consent that waits, with the
+// conditions of that consent or without them.
+func (v *vault) notReplaced(ctx context.Context, err error) error {
+	if statusOf(err) != http.StatusBadRequest || v.asked.force || !strings.Contains(err.Error(), "force=true") {
+		return err
+	}
+	var stored struct {
+		User       string `json:"expected_user"`
+		DataCenter string `json:"expected_data_center"`
+	}
+	secret, failed := v.client.Logical().ReadWithContext(ctx, v.path("authorize"))
+	if failed == nil {
+		failed = decode(secret, &stored)
+	}
+	keeps := []string{"-force"}
+	if failed == nil && stored.User != "" && v.asked.expectedUser == "" {
+		keeps = append(keeps, "-expected-user="+stored.User)
+	}
+	if failed == nil && stored.DataCenter != "" && v.asked.expectedDataCenter == "" {
+		keeps = append(keeps, "-expected-data-center="+stored.DataCenter)
+	}
+	how := "To replace it, run: " + v.again("-force")
+	if len(keeps) > 1 {
+		how = "To replace it and keep its conditions, run: " + v.again(keeps...) + "; to replace it and drop them, run: " + v.again("-force")
+	}
+	return &refusal{http.StatusBadRequest, strings.TrimSuffix(err.Error(), ".") + ". " + how}
 }
 
 // outlive returns a context that goes on for a while after ctx has ended.
@@ -208,7 +240,7 @@ func decode(secret *api.Secret, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(encoded, into); err != nil {
-		return fmt.Errorf("the answer is not one of this secrets engine: %w", err)
+		return fmt.Errorf("the answer is not from vault-plugin-secrets-zoho, or from another release: %w", err)
 	}
 	return nil
 }

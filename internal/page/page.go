@@ -43,6 +43,15 @@ type Page struct {
 	Refresh      bool     // the browser goes there by itself after a few seconds
 }
 
+// Generator names, in a meta element of each page, the program that the page belongs to.
+// zoho-login recognizes a mount of this engine by it.
+const Generator = "vault-plugin-secrets-zoho"
+
+// Made reports whether a document is a page of this package, of this release or another.
+func Made(document []byte) bool {
+	return bytes.Contains(document, []byte(`<meta name="generator" content="`+Generator+`">`))
+}
+
 //go:embed page.html
 var source string
 
@@ -55,6 +64,7 @@ const refreshSeconds = 5
 type view struct {
 	Page
 	words
+	Generator      string
 	Policy         string
 	Style          template.CSS
 	ReturnHost     string
@@ -67,7 +77,7 @@ func (p Page) HTML() []byte {
 	if p.Result == Unknown {
 		p = Page{Result: Unknown}
 	}
-	v := view{Page: p, words: wordsOf(p.Result), Policy: Policy, Style: template.CSS(style)}
+	v := view{Page: p, words: wordsOf(p.Result), Generator: Generator, Policy: Policy, Style: template.CSS(style)}
 	v.ReturnURL, v.ReturnHost = link(p.ReturnURL)
 	if p.Refresh && v.ReturnURL != "" {
 		v.RefreshSeconds = refreshSeconds

@@ -245,3 +245,17 @@ func between(t *testing.T, s, before, after string) string {
 	}
 	return found
 }
+
+// zoho-login tells a mount of this engine from another by its pages.
+func TestEachPageIsRecognized(t *testing.T) {
+	for _, result := range []Result{Connected, Declined, Failed, Busy, Over, Unknown} {
+		if !Made(Page{Result: result, Credential: "crm"}.HTML()) {
+			t.Errorf("a page of the result %s is not recognized", result)
+		}
+	}
+	for _, other := range []string{"", "<html>", `{"errors":["vault-plugin-secrets-zoho"]}`, "<p>" + Generator} {
+		if Made([]byte(other)) {
+			t.Errorf("%q is taken for a page", other)
+		}
+	}
+}

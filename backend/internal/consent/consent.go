@@ -193,6 +193,20 @@ func (c *Consent) HasState(state string) bool {
 	return subtle.ConstantTimeCompare([]byte(c.State), []byte(state)) == 1
 }
 
+// Handle names the consent to the caller that started it: the state, or for a device consent,
+// to which no browser comes back, its id.
+func (c *Consent) Handle() string {
+	if c.State == "" {
+		return c.ID
+	}
+	return c.State
+}
+
+// hasHandle compares the handle of a consent in constant time.
+func (c *Consent) hasHandle(handle string) bool {
+	return subtle.ConstantTimeCompare([]byte(c.Handle()), []byte(handle)) == 1
+}
+
 // Expected describes the expected account, for a sentence; empty if any account may consent.
 func (c *Consent) Expected() string {
 	var parts []string
@@ -367,16 +381,16 @@ func (p *Consents) Finish(ctx context.Context, s logical.Storage, name string, c
 	return p.swap(ctx, s, name, c, c.ended(o))
 }
 
-// Withdraw deletes the consent of a name that waits or is in progress, the one with a state
-// if a state is given. may is asked about it first. An entry that cannot be read is deleted
-// if no state is given.
-func (p *Consents) Withdraw(ctx context.Context, s logical.Storage, name, state string, may func(*Consent) error) error {
+// Withdraw deletes the consent of a name that waits or is in progress, the one with a handle
+// if a handle is given. may is asked about it first. An entry that cannot be read is deleted
+// if no handle is given.
+func (p *Consents) Withdraw(ctx context.Context, s logical.Storage, name, handle string, may func(*Consent) error) error {
 	return p.locks.Locked(name, func() error {
 		stored, err := p.Get(ctx, s, name)
 		switch {
-		case state == "" && store.Unreadable(err):
+		case handle == "" && store.Unreadable(err):
 			return p.put(ctx, s, name, nil)
-		case err != nil || !stored.Open() && !stored.InProgress() || state != "" && !stored.HasState(state):
+		case err != nil || !stored.Open() && !stored.InProgress() || handle != "" && !stored.hasHandle(handle):
 			return err
 		}
 		if err := may(stored); err != nil {
