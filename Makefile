@@ -1,12 +1,14 @@
 # Verbs of this repository. "make" alone lists them.
 
 export CGO_ENABLED ?= 0
+# A go.work in a folder above the clone, and -mod in GOFLAGS, are for other modules.
+export GOWORK := off
 
 # Vault takes only a semantic version with a leading v.
 VERSION := $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo v0.1.0-dev)
 LDFLAGS := -s -w -X vault-plugin-secrets-zoho/internal/release.Version=$(VERSION)
 # What is built and tested is what is released: with the stubs of absent/.
-RELEASED = -modfile=bin/release.mod
+RELEASED = -mod=readonly -modfile=bin/release.mod
 FUZZTIME ?= 10s
 TARGET ?=
 PACKAGES ?= ./zoho=./zoho,./backend ./backend ./backend/internal/ledger=./backend/internal/ledger,./backend ./backend/internal/consent=./backend/internal/consent,./backend ./backend/internal/gate=./backend/internal/gate,./backend ./backend/internal/credential=./backend/internal/credential,./backend ./backend/internal/store=./backend/internal/store,./backend
@@ -35,7 +37,7 @@ build: bin/release.mod ## build the plugin, zoho-login and the Zoho simulator in
 release: ## at a tag that release into dist/, else a snapshot of it; nothing is published
 	@scripts/release/make
 
-release-check: ## two snapshots of HEAD have the same bytes, and hold what they say; TARGETS=all FRESH=yes for more
+release-check: ## a tag at HEAD would give a release: built twice with the same bytes, and with all its files; TARGETS=all FRESH=yes for more
 	@scripts/release/check
 
 check: ## formatting, shell syntax, modules, vet, staticcheck: seconds with warm caches, else minutes
