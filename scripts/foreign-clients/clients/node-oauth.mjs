@@ -13,5 +13,5 @@ await step("API", () => promisify(client.get.bind(client))(user, tokens.access))
 await step("refresh", () => exchange(tokens.refresh, { grant_type: "refresh_token" }));
 await step("refused refresh is an error", async () => {
   const refused = await exchange("1000.0.0", { grant_type: "refresh_token" });
-  if (!refused.access) console.log("no error after a refusal: the access token is " + refused.access);
+  if (!refused.access) throw new Error("none, and the access token is " + refused.access);
 });
