@@ -25,9 +25,14 @@ type client struct {
 	// transportID changes when the way to Zoho does.
 	transportID string
 	states      *states
+	// observe is told how each call to Zoho ended.
+	observe observer
 }
 
-func newClient(c config, transport http.RoundTripper) (*client, error) {
+// observer is told what a call to Zoho was for, and how it ended.
+type observer = func(call zoho.Call, err error)
+
+func newClient(c config, transport http.RoundTripper, observe observer) (*client, error) {
 	table, err := zoho.NewTable(c.AccountsURLs)
 	if err != nil {
 		return nil, err
@@ -44,7 +49,7 @@ func newClient(c config, transport http.RoundTripper) (*client, error) {
 		return nil, err
 	}
 	return &client{
-		config: c, table: table, transport: transport, states: states,
+		config: c, table: table, transport: transport, states: states, observe: observe,
 		limits:      zoho.Limits{Mints: c.MintLimit, Window: c.MintWindow, Key: c.MintLimitKey, Live: c.LiveTokenLimit},
 		transportID: zoho.Fingerprint(c.CAPEM, c.RequestTimeout.String()),
 	}, nil
@@ -62,8 +67,20 @@ func (c *client) secret(dc string) zoho.Secret {
 func (c *client) at(dc zoho.DataCenter) *zoho.Client {
 	return &zoho.Client{
 		ID: c.ClientID, Secret: c.secret(dc.Name), AccountsURL: dc.AccountsURL,
-		Transport: c.transport, Timeout: c.RequestTimeout, MaxLifetime: c.MaxTokenLifetime,
+		Transport: c.transport, Timeout: c.RequestTimeout, MaxLifetime: c.MaxTokenLifetime, Observe: c.observe,
 	}
+}
+
+// mintingFor returns a client whose mints are observed as calls for something else.
+func mintingFor(call zoho.Call, at *zoho.Client) *zoho.Client {
+	other := *at
+	other.Observe = func(made zoho.Call, err error) {
+		if made == zoho.CallMint {
+			made = call
+		}
+		at.Observe(made, err)
+	}
+	return &other
 }
 
 // dataCenter finds a row of the table, or says which there are.

@@ -82,8 +82,9 @@ type backend struct {
 }
 
 func newBackend(s logical.Storage, transport http.RoundTripper, remembered int) *backend {
-	m := newMemory(transport, remembered)
-	b := &backend{storage: s, memory: m, consents: m.consents, credentials: credential.NewStore(m), configuring: newConfiguring()}
+	b := &backend{storage: s, configuring: newConfiguring()}
+	m := newMemory(transport, b.metrics.ended, remembered)
+	b.memory, b.consents, b.credentials = m, m.consents, credential.NewStore(m)
 	b.background, b.stop = context.WithCancel(context.Background())
 	b.keeper = zoho.NewKeeper(remembered, b.observe)
 	m.epochs = newEpochs(b.keeper)

@@ -95,7 +95,7 @@ func merge(c config, f *fields) config {
 }
 
 // check refuses what can't work and returns the client that it makes.
-func (c *config) check(transport http.RoundTripper) (*client, error) {
+func (c *config) check(transport http.RoundTripper, observe observer) (*client, error) {
 	switch {
 	case c.ClientID == "":
 		return nil, refuse("client_id is missing; copy it from Zoho's API console")
@@ -129,7 +129,7 @@ func (c *config) check(transport http.RoundTripper) (*client, error) {
 			return nil, err
 		}
 	}
-	made, err := newClient(*c, transport)
+	made, err := newClient(*c, transport, observe)
 	if err != nil {
 		return nil, refuse("%s", err)
 	}
@@ -233,7 +233,7 @@ func (c *client) verifyAt(ctx context.Context, name string) error {
 	if err != nil {
 		return nil // check has refused it
 	}
-	_, err = c.at(dc).Mint(ctx, zoho.Grant{RefreshToken: zoho.Secret("1000." + hex32() + "." + hex32())})
+	_, err = mintingFor(callVerify, c.at(dc)).Mint(ctx, zoho.Grant{RefreshToken: zoho.Secret("1000." + hex32() + "." + hex32())})
 	e := zoho.AsError(err)
 	switch {
 	case e == nil || e.Kind == zoho.Refused && e.About == zoho.AboutGrant:

@@ -1,16 +1,30 @@
-// How do things stand? Credentials by state and data centre, and grants that wait to be
-// revoked, told from memory: a scrape costs the same however many credentials are stored.
+// gauges.go: credentials by state and data center, and grants that wait to be revoked. They
+// come from memory, so a scrape costs the same however many credentials are stored. Only
+// entries that changed since they were read are read again, a few in each scrape: without
+// them a gauge would fall to zero after a write, and an alert would end and start anew.
 
 package backend
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-zoho/backend/internal/store"
 	"vault-plugin-secrets-zoho/zoho"
+)
+
+const (
+	// rereads is how many changed credentials one scrape reads again.
+	rereads = 100
+	// rereadTime bounds that. Prometheus waits 10 seconds for a scrape by default.
+	rereadTime = 2 * time.Second
 )
 
 // gauges is how things stand at one moment.
@@ -28,12 +42,12 @@ type gauges struct {
 // gaugedStates are those of a connected credential.
 var gaugedStates = []string{stateReady, stateNeedsConsent, stateThrottled, stateUnavailable, stateDisabled}
 
-// gauges looks at the credentials in memory, which are those in use: one that nobody has
-// read since the plugin started has nobody who could miss it.
-func (b *backend) gauges(now time.Time) gauges {
+// gauges counts the credentials in memory: those that were used since the plugin started.
+func (b *backend) gauges(ctx context.Context, s logical.Storage, now time.Time) gauges {
 	g := gauges{credentials: map[string]map[string]int{}, shared: map[string]int{}, waiting: map[string]int{}}
-	for _, k := range b.memory.creds.Values() {
-		state, shared, known := b.stateInMemory(k, now)
+	c, creds := b.memory.counted(ctx, s)
+	for _, k := range creds {
+		state, shared, known := b.stateInMemory(c, k, now)
 		if !known {
 			continue
 		}
@@ -55,12 +69,53 @@ func (b *backend) gauges(now time.Time) gauges {
 	return g
 }
 
-// stateInMemory is stateOf without a look at storage, and false where that can't be told.
-func (b *backend) stateInMemory(k *known, now time.Time) (state string, shared *zoho.SharedLimit, known bool) {
-	c := b.memory.client.Load()
-	if c == nil {
-		return "", nil, false
+// counted returns the credentials that gauges count, and the client that they are used with.
+// It reads what has changed, up to a limit. What it does not read again is returned as it was.
+// Without a config there are none.
+func (m *memory) counted(ctx context.Context, s logical.Storage) (*client, []*known) {
+	ctx, cancel := context.WithTimeout(ctx, rereadTime)
+	defer cancel()
+	if m.unconfigured.Load() {
+		return nil, nil
 	}
+	c, err := m.configured(ctx, s)
+	if errors.As(err, new(*answer)) {
+		return nil, nil
+	}
+	if err != nil {
+		if c = m.lastClient.Load(); c == nil {
+			return nil, nil
+		}
+	}
+	m.reread(ctx, s)
+	creds := m.creds.Values()
+	for _, name := range m.outdated.Keys() {
+		if k, still := m.outdated.Peek(name); still && !m.creds.Contains(name) {
+			creds = append(creds, k)
+		}
+	}
+	return c, creds
+}
+
+// reread reads changed credentials again, those first that have waited longest.
+func (m *memory) reread(ctx context.Context, s logical.Storage) {
+	if m.outdated.Len() == 0 {
+		return
+	}
+	names := m.outdated.Keys()
+	for _, name := range names[:min(len(names), rereads)] {
+		switch _, err := m.credential(ctx, s, name); {
+		case err == nil, isAbsent(err):
+		case store.Unreadable(err):
+			m.outdated.Get(name) // the others are read first from now on
+		default:
+			return // storage does not answer
+		}
+	}
+}
+
+// stateInMemory is stateOf without a look at storage, and false where that can't be told.
+func (b *backend) stateInMemory(c *client, k *known, now time.Time) (state string, shared *zoho.SharedLimit, known bool) {
 	if k.Disabled {
 		return stateDisabled, nil, true
 	}
@@ -84,27 +139,27 @@ func (g gauges) data() map[string]any {
 	}
 }
 
-// write writes the gauges in Prometheus's text format.
-func (g gauges) write(w io.Writer) {
+// write writes the gauges in Prometheus's text format. mount is the label of the mount.
+func (g gauges) write(w io.Writer, mount string) {
 	head := func(name, help string) {
 		fmt.Fprintf(w, "# HELP vault_zoho_%s %s\n# TYPE vault_zoho_%[1]s gauge\n", name, help)
 	}
 	head("credentials", "Credentials by state, of those used on this node since the plugin started.")
 	for _, dc := range slices.Sorted(maps.Keys(g.credentials)) {
 		for _, state := range gaugedStates {
-			fmt.Fprintf(w, "vault_zoho_credentials{data_center=%q,state=%q} %d\n", dc, state, g.credentials[dc][state])
+			fmt.Fprintf(w, "vault_zoho_credentials{%s,data_center=%q,state=%q} %d\n", mount, dc, state, g.credentials[dc][state])
 		}
 	}
 	head("shared_mint_limit", "1 where all credentials of the client share one mint limit, 0 where each has its own.")
 	for _, dc := range slices.Sorted(maps.Keys(g.credentials)) {
-		fmt.Fprintf(w, "vault_zoho_shared_mint_limit{data_center=%q} %d\n", dc, g.shared[dc])
+		fmt.Fprintf(w, "vault_zoho_shared_mint_limit{%s,data_center=%q} %d\n", mount, dc, g.shared[dc])
 	}
 	head("shared_mint_limit_waiting", "Credentials that wait for their turn in a shared mint limit.")
 	for _, dc := range slices.Sorted(maps.Keys(g.credentials)) {
-		fmt.Fprintf(w, "vault_zoho_shared_mint_limit_waiting{data_center=%q} %d\n", dc, g.waiting[dc])
+		fmt.Fprintf(w, "vault_zoho_shared_mint_limit_waiting{%s,data_center=%q} %d\n", mount, dc, g.waiting[dc])
 	}
 	head("retired_grants", "Grants that nobody holds any more and that are still to be revoked at Zoho.")
-	fmt.Fprintf(w, "vault_zoho_retired_grants %d\n", g.retired)
+	fmt.Fprintf(w, "vault_zoho_retired_grants{%s} %d\n", mount, g.retired)
 	head("retired_oldest_seconds", "How long the first of them has waited.")
-	fmt.Fprintf(w, "vault_zoho_retired_oldest_seconds %d\n", int64(g.oldest/time.Second))
+	fmt.Fprintf(w, "vault_zoho_retired_oldest_seconds{%s} %d\n", mount, int64(g.oldest/time.Second))
 }

@@ -20,9 +20,16 @@ func (m *mount) scraped() string {
 	return m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string)
 }
 
-// series is a value of the Prometheus text, -1 if it is not there.
+// series is a value of the Prometheus text for the mount zoho/, -1 if it is not there. name has
+// no mount_point.
 func (m *mount) series(name string) int {
 	m.t.Helper()
+	const label = `mount_point="zoho/"`
+	if family, labels, labelled := strings.Cut(name, "{"); labelled {
+		name = family + "{" + label + "," + labels
+	} else {
+		name += "{" + label + "}"
+	}
 	for line := range strings.Lines(m.scraped()) {
 		var value int
 		if rest, found := strings.CutPrefix(line, name+" "); found {
@@ -102,10 +109,113 @@ func TestCredentialsAreCountedByStateAndDataCenter(t *testing.T) {
 		if got, want := m.gauged(), "us ready 2, eu ready 1, in ready 1"; got != want {
 			t.Errorf("after a delete: %s; want %s", got, want)
 		}
-		// Another node wrote config: what the credentials are under it is not known yet.
-		m.backend.InvalidateKey(t.Context(), "config")
-		if got := m.read("metrics")["credentials"].(map[string]any); len(got) != 0 {
-			t.Errorf("without a config it says %v", got)
+	})
+}
+
+// A gauge that is empty for a while resolves a page, which then starts anew.
+func TestCredentialsAreCountedRightAfterWritesToConfigAndCredentials(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("good")
+		m.connect("bad")
+		m.zoho.RevokeRefreshToken(m.zoho.RefreshTokens()[1].Token)
+		_, _ = m.try(logical.ReadOperation, "creds/bad", nil)
+		const want = "us ready 1, us needs_consent 1"
+		changes := map[string]func(){
+			"nothing":                               func() {},
+			"a write of config":                     func() { m.write("config", data{"pkce": true}) },
+			"a patch of config":                     func() { m.patch("config", data{"pkce": false}) },
+			"a write of config on another node":     func() { m.backend.InvalidateKey(t.Context(), "config") },
+			"a write of the credential":             func() { m.write("creds/bad", data{"max_age": "31m"}) },
+			"a patch of the credential":             func() { m.patch("creds/bad", data{"max_age": "32m"}) },
+			"a write of the credential on a node":   func() { m.backend.InvalidateKey(t.Context(), "creds/bad") },
+			"writes of both":                        func() { m.write("config", data{"pkce": true}); m.write("creds/bad", data{"max_age": "31m"}) },
+			"a consent that is started":             func() { m.write("authorize/bad", nil) },
+			"a consent that another node started":   func() { m.backend.InvalidateKey(t.Context(), "pending/bad") },
+			"a write of config that cannot be read": func() { m.write("config", data{"pkce": false}); m.storage.failing("get", "config") },
+			"a credential written that is unread":   func() { m.write("creds/bad", data{"max_age": "32m"}); m.storage.failing("get", "creds/") },
+		}
+		for change, makes := range changes {
+			makes()
+			if got := m.gauged(); got != want {
+				t.Errorf("after %s: %s; want %s", change, got, want)
+			}
+			m.storage.working()
+		}
+		m.gauged()
+		before := m.storage.operations.Load()
+		if got := m.gauged(); got != want {
+			t.Errorf("at the end: %s; want %s", got, want)
+		}
+		if n := m.storage.operations.Load() - before; n > 0 {
+			t.Errorf("a scrape after which nothing changed cost %d storage operations", n)
+		}
+		m.delete("creds/bad")
+		m.gauged()
+		if got := m.gauged(); got != "us ready 1" {
+			t.Errorf("after a delete: %s", got)
+		}
+		if err := m.storage.Storage.Delete(t.Context(), "creds/good"); err != nil {
+			t.Fatal(err)
+		}
+		m.backend.InvalidateKey(t.Context(), "creds/good")
+		if got := m.gauged(); got != "" {
+			t.Errorf("after a delete by another node: %s", got)
+		}
+	})
+}
+
+// Each scrape reads a bounded number of changed credentials; until then they count as before.
+func TestScrapeReadsFewOfManyChangedCredentials(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		const n = 250
+		m.configure(nil)
+		m.connect("crm0")
+		stored := []byte(m.storage.contents(t)["creds/crm0"])
+		for i := 1; i < n; i++ {
+			if err := m.storage.Storage.Put(t.Context(), &logical.StorageEntry{Key: fmt.Sprintf("creds/crm%d", i), Value: stored}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range n {
+			m.read(fmt.Sprintf("creds/crm%d", i))
+		}
+		for i := range n {
+			m.backend.InvalidateKey(t.Context(), fmt.Sprintf("creds/crm%d", i))
+		}
+		for scrape := range 4 {
+			before := m.storage.operations.Load()
+			text := m.scraped()
+			if want := fmt.Sprintf(`vault_zoho_credentials{mount_point="zoho/",data_center="us",state="ready"} %d`, n); !strings.Contains(text, want) {
+				t.Errorf("scrape %d: %s is missing", scrape, want)
+			}
+			if cost := m.storage.operations.Load() - before; cost > 300 || scrape == 3 && cost > 0 {
+				t.Errorf("scrape %d cost %d storage operations", scrape, cost)
+			}
+		}
+	})
+}
+
+func TestEverySeriesNamesTheMountThatIsScraped(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.connect("crm")
+		for point, label := range map[string]string{
+			"zoho/":           `mount_point="zoho/"`,
+			"team/emea/zoho/": `mount_point="team/emea/zoho/"`,
+			"a \"b\" \\c\nü/": `mount_point="a \"b\" \\c\nü/"`,
+		} {
+			resp, err := m.backend.HandleRequest(t.Context(), &logical.Request{
+				Operation: logical.ReadOperation, Path: "metrics", Data: data{"format": "prometheus"}, Storage: m.storage, MountPoint: point,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(resp.Data[logical.HTTPRawBody].(string)) {
+				if _, labels, _ := strings.Cut(line, "{"); !strings.HasPrefix(line, "#") && !strings.HasPrefix(labels, label) {
+					t.Errorf("of mount %q: %s", point, line)
+				}
+			}
 		}
 	})
 }
@@ -228,6 +338,94 @@ func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 		m.storage.working()
 		if n := m.read("metrics")["storage_failures"]; n != int64(1) {
 			t.Errorf("of a write that failed, storage_failures counts %v", n)
+		}
+	})
+}
+
+// Every call to Zoho is counted, whoever makes it, as what it was for.
+func TestEachCallIsCountedByItsKind(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"verify": false})
+		m.connect("crm")
+		results := map[string]zohotest.Fault{
+			"throttles": {Kind: zohotest.Throttle}, "refusals": {Kind: zohotest.Refuse, Error: "invalid_client"}, "failures": {Kind: zohotest.Status5xx},
+		}
+		failed := func() map[string]map[string]int64 {
+			return m.read("metrics")["failed_calls"].(map[string]map[string]int64)
+		}
+		for _, c := range []struct {
+			call, endpoint string
+			make           func()
+		}{
+			{"mint", "token", func() { _, _ = m.try(logical.ReadOperation, "creds/crm", nil) }},
+			{"exchange", "token", func() { _, _ = m.try(logical.UpdateOperation, "creds/new", data{"callback_url": m.landed}) }},
+			{"import", "token", func() {
+				_, _ = m.try(logical.UpdateOperation, "creds/imported", data{"refresh_token": "1000." + strings.Repeat("ab", 16) + "." + strings.Repeat("cd", 16)})
+			}},
+			{"device", "device", func() { _, _ = m.try(logical.UpdateOperation, "authorize/device", data{"flow": "device"}) }},
+			{"revoke", "revoke", func() { _, _ = m.try(logical.UpdateOperation, "revoke/crm", nil) }},
+			{"scopes", "enhance", func() {
+				_, _ = m.try(logical.UpdateOperation, "authorize/crm", data{"add_scopes": "ZohoBooks.fullaccess.all"})
+			}},
+			{"probe", "api", func() { _, _ = m.try(logical.UpdateOperation, "status/crm", data{"probe": true}) }},
+			{"verify", "token", func() { _, _ = m.try(logical.UpdateOperation, "config", data{"verify": true}) }},
+		} {
+			for result, fault := range results {
+				passes(2 * time.Hour) // nothing is waited out
+				if c.call == "revoke" || c.call == "probe" || c.call == "scopes" {
+					m.token("crm") // there is one to revoke or to ask with
+				}
+				m.landed = m.consent("new", nil, zohotest.Consent{})
+				before, totals := failed(), m.read("metrics")
+				if fault.Endpoint = c.endpoint; c.call == "revoke" && result == "refusals" {
+					fault.Error = "invalid_scope" // of the client it is no verdict: another form of the call is tried
+				}
+				if c.call == "probe" && result == "refusals" { // an API's words are its own
+					m.zoho.RevokeAccessToken(m.token("crm"))
+				} else {
+					m.zoho.Fault(fault)
+				}
+				c.make()
+				m.zoho.ClearFaults()
+				for call, counts := range failed() {
+					for kind, n := range counts {
+						if more := n - before[call][kind]; (more > 0) != (call == c.call && kind == result) {
+							t.Errorf("a %s that ends as %s: %s of %s counts %d more", c.call, result, kind, call, more)
+						}
+						if inText := m.series(fmt.Sprintf(`vault_zoho_%s_total{call=%q}`, kind, call)); int64(inText) != n {
+							t.Errorf("%s of %s: %d in JSON, %d in text", kind, call, n, inText)
+						}
+					}
+				}
+				if after := m.read("metrics")[result].(int64); after <= totals[result].(int64) {
+					t.Errorf("a %s that ends as %s: the sum %s is not higher", c.call, result, result)
+				}
+			}
+		}
+	})
+}
+
+// The made-up refresh token of verify is refused where the client is known, a person who has
+// not typed the code yet is no failure, and a token that is already gone is revoked.
+func TestExpectedAnswersAreNoFailedCalls(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		code := m.device("crm")
+		m.write("config", data{"verify": true})
+		passes(time.Minute)
+		m.refused(logical.ReadOperation, "creds/crm", nil, 400, "waiting")
+		if err := m.zoho.ApproveDevice(code, zohotest.Consent{}); err != nil {
+			t.Fatal(err)
+		}
+		passes(time.Minute)
+		m.token("crm")
+		m.zoho.RevokeRefreshToken(m.grant())
+		m.delete("creds/crm")
+		for call, counts := range m.read("metrics")["failed_calls"].(map[string]map[string]int64) {
+			for kind, n := range counts {
+				if n != 0 {
+					t.Errorf("%s of %s counts %d", kind, call, n)
+				}
+			}
 		}
 	})
 }

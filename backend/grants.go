@@ -51,7 +51,7 @@ func (w *world) client(ctx context.Context, s logical.Storage) (*client, error) 
 func (w *world) unconfigured() (*client, error) {
 	without := defaultConfig()
 	without.LogKey = []byte(rand.Text()) // nothing is logged or started with it
-	return newClient(without, w.memory.transport)
+	return newClient(without, w.memory.transport, w.memory.observe)
 }
 
 // revoker returns what can revoke tokens of a client at an accounts server. The

@@ -44,6 +44,7 @@ func (b *backend) importGrant(ctx context.Context, w connectRequest, grantType s
 		return nil, nil, notImportable(err, dc, k, d.account.ID)
 	}
 	account := b.account(d, w.storage)
+	account.Client = mintingFor(callImport, account.Client)
 	proven := account.Shelf.(*shelf)
 	proven.proving = true
 	var warnings []string

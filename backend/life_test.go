@@ -441,7 +441,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 			t.Errorf("metrics are %v", metrics)
 		}
 		text := m.scraped()
-		if !strings.Contains(text, "\nvault_zoho_reads_total 10\n") {
+		if !strings.Contains(text, "\nvault_zoho_reads_total{mount_point=\"zoho/\"} 10\n") {
 			t.Errorf("prometheus text is %q", text)
 		}
 		m.delete("creds/crm")

@@ -34,11 +34,16 @@ const rememberedCredentials = 10_000
 type memory struct {
 	// transport is fixed by tests; nil means one made from the configuration.
 	transport http.RoundTripper
+	observe   observer
 	consents  *consent.Consents
 	// epochs are loaded before a token is handed out.
 	epochs *epochs
 	client atomic.Pointer[client]
 	creds  *lru.Cache[string, *known]
+	// lastClient and outdated are what gauges count by while the entries in storage, which have
+	// changed, were not read again: the client, and credentials by name.
+	lastClient atomic.Pointer[client]
+	outdated   *lru.Cache[string, *known]
 	// logKey outlives a change of the configuration, which never changes it.
 	logKey atomic.Pointer[[]byte]
 	// unconfigured: there was no configuration when it was looked for last.
@@ -64,12 +69,13 @@ func newKnown(name string, c *credential.Credential) *known {
 	return &known{name: name, Credential: *c}
 }
 
-func newMemory(transport http.RoundTripper, size int) *memory {
+func newMemory(transport http.RoundTripper, observe observer, size int) *memory {
 	creds, err := lru.New[string, *known](size)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	m := &memory{transport: transport, creds: creds}
+	outdated, _ := lru.New[string, *known](size)
+	m := &memory{transport: transport, observe: observe, creds: creds, outdated: outdated}
 	m.consents = consent.New(m.consented)
 	return m
 }
@@ -88,6 +94,9 @@ func (m *memory) forget(key string) {
 	}
 	for _, prefix := range []string{credsPrefix, consent.Prefix} {
 		if name, found := strings.CutPrefix(key, prefix); found {
+			if k, known := m.creds.Peek(name); known {
+				m.outdated.Add(name, k)
+			}
 			m.creds.Remove(name)
 		}
 	}
@@ -145,11 +154,12 @@ func (m *memory) configured(ctx context.Context, s logical.Storage) (*client, er
 	if err != nil {
 		return nil, err
 	}
-	c, err := newClient(stored, m.transport)
+	c, err := newClient(stored, m.transport, m.observe)
 	if err != nil {
 		return nil, err
 	}
 	m.logKey.Store(&c.LogKey)
+	m.lastClient.Store(c)
 	m.keep(generation, func() { m.client.Store(c) })
 	return c, nil
 }
@@ -196,6 +206,7 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 	k := &known{name: name}
 	err := store.Get(ctx, s, credsPrefix+name, &k.Credential)
 	if errors.Is(err, store.ErrAbsent) {
+		m.keep(generation, func() { m.outdated.Remove(name) })
 		return nil, absent("no credential named %q; connect it with authorize/%s first", name, name)
 	}
 	if err != nil {
@@ -208,7 +219,10 @@ func (m *memory) credential(ctx context.Context, s logical.Storage, name string)
 		k.device.Store(c)
 	}
 	if err == nil || store.Unreadable(err) {
-		m.keep(generation, func() { m.creds.Add(name, k) })
+		m.keep(generation, func() {
+			m.creds.Add(name, k)
+			m.outdated.Remove(name)
+		})
 	}
 	return k, nil
 }

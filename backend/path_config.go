@@ -161,7 +161,7 @@ func (b *backend) changeConfig(ctx context.Context, req *logical.Request, f *fie
 	if err := next.checkSent(f); err != nil {
 		return nil, err
 	}
-	c, err := next.check(b.memory.transport)
+	c, err := next.check(b.memory.transport, b.memory.observe)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,6 @@ func plainRead(req *logical.Request) (name string, ok bool) {
 
 // serve answers a read. parameters is nil where there are none.
 func (b *backend) serve(ctx context.Context, s logical.Storage, name string, parameters *framework.FieldData) (*logical.Response, error) {
-	b.metrics.reads.Add(1)
 	resp, err := b.serveOnce(ctx, s, name, parameters)
 	if errors.Is(err, zoho.ErrMoved) {
 		// Another grant took its place while this read was looking: the credential points
@@ -59,6 +58,9 @@ func (b *backend) serve(ctx context.Context, s logical.Storage, name string, par
 	}
 	if errors.Is(err, zoho.ErrMoved) {
 		err = explain(err, "")
+	}
+	if err == nil || !errors.Is(err, zoho.ErrReadOnly) && !errors.Is(err, logical.ErrReadOnly) { // Vault takes those to a node that counts them
+		b.metrics.reads.Add(1)
 	}
 	return resp, err
 }

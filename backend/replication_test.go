@@ -210,3 +210,32 @@ func TestErrorTextOfReadOnlyStorageIsNotNeeded(t *testing.T) {
 		m.standby(consts.ReplicationUnknown, false)
 	})
 }
+
+// The active node counts what a standby forwards to it.
+func TestReadIsCountedByTheNodeThatAnswersIt(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(data{"max_age": "30m"})
+		m.connect("crm")
+		m.standby(consts.ReplicationPerformanceStandby, false)
+		m.token("crm")
+		if n := m.read("metrics")["reads"]; n != int64(1) {
+			t.Errorf("of a read that the standby answered, reads counts %v", n)
+		}
+		minting := &logical.Request{Operation: logical.ReadOperation, Path: "creds/crm", Storage: m.storage, Data: data{"max_age": 0}}
+		if _, err := m.backend.HandleRequest(t.Context(), minting); err != logical.ErrReadOnly {
+			t.Fatalf("a read that needs a mint: %v", err)
+		}
+		passes(2 * time.Hour)
+		if _, err := m.request(t.Context(), logical.ReadOperation, "creds/crm", nil); err != logical.ErrReadOnly {
+			t.Fatalf("a cold read: %v", err)
+		}
+		if n := m.read("metrics")["reads"]; n != int64(1) {
+			t.Errorf("of reads that were forwarded, reads counts %v", n)
+		}
+		m.standby(consts.ReplicationUnknown, false)
+		_, _ = m.try(logical.ReadOperation, "creds/nobody", nil)
+		if n := m.read("metrics")["reads"]; n != int64(2) {
+			t.Errorf("of a read that failed, reads counts %v", n)
+		}
+	})
+}

@@ -41,7 +41,7 @@ func TestSharedMintLimitIsShownAndSurvivesARestart(t *testing.T) {
 			if g := m.read("metrics")["shared_mint_limit_waiting"].(map[string]int); len(g) != 1 {
 				t.Errorf("%s: metrics say %v", when, g)
 			}
-			if text := m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string); !strings.Contains(text, `vault_zoho_shared_mint_limit{data_center="us"} 1`) {
+			if text := m.readWith("metrics", data{"format": "prometheus"})[logical.HTTPRawBody].(string); !strings.Contains(text, `vault_zoho_shared_mint_limit{mount_point="zoho/",data_center="us"} 1`) {
 				t.Errorf("%s: no series in %s", when, text)
 			}
 			if n := m.zoho.Counts().Throttled; n != 0 {

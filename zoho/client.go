@@ -31,6 +31,9 @@ type Client struct {
 	// MaxLifetime is the longest life of an access token that is believed; 0 means
 	// DefaultLifetime.
 	MaxLifetime time.Duration
+	// Observe, if not nil, is told how each call ended; see Call. It must not block, and is
+	// called by several goroutines at once.
+	Observe func(call Call, err error)
 }
 
 func (c *Client) endpoint(path string) string {
@@ -91,12 +94,13 @@ func (c *Client) consentURL(endpoint, redirectURI, state, verifier string, scope
 // Exchange trades a code for tokens. It makes exactly one call, over a new connection: an
 // idle one that Zoho is about to close could cost the consent. redirectURI is empty for a
 // self client's code, verifier without PKCE.
-func (c *Client) Exchange(ctx context.Context, code Secret, redirectURI, verifier string) (Answer, error) {
+func (c *Client) Exchange(ctx context.Context, code Secret, redirectURI, verifier string) (answer Answer, err error) {
+	defer c.ended(ctx, CallExchange, &err)
 	var options []oauth2.AuthCodeOption
 	if verifier != "" {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
-	answer, err := c.token(ctx, true, func(ctx context.Context) (*oauth2.Token, error) {
+	answer, err = c.token(ctx, true, func(ctx context.Context) (*oauth2.Token, error) {
 		return c.config(redirectURI, nil).Exchange(ctx, string(code), options...)
 	}, code, Secret(verifier))
 	if e := AsError(err); e != nil && e.About == AboutGrant {
@@ -107,7 +111,8 @@ func (c *Client) Exchange(ctx context.Context, code Secret, redirectURI, verifie
 }
 
 // Mint makes Zoho issue an access token from a grant: one call.
-func (c *Client) Mint(ctx context.Context, g Grant) (Answer, error) {
+func (c *Client) Mint(ctx context.Context, g Grant) (answer Answer, err error) {
+	defer c.ended(ctx, CallMint, &err)
 	return c.token(ctx, false, func(ctx context.Context) (*oauth2.Token, error) {
 		if g.RefreshToken != "" {
 			return c.config("", nil).TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
@@ -209,7 +214,8 @@ const (
 // it. It tries the current form, then the older one, which needs no client and so
 // works with a changed secret too, or with none. A token that Zoho does not know is a
 // success.
-func (c *Client) Revoke(ctx context.Context, token Secret, kind string) error {
+func (c *Client) Revoke(ctx context.Context, token Secret, kind string) (err error) {
+	defer c.ended(ctx, CallRevoke, &err)
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	if c.Secret != "" {

@@ -32,7 +32,8 @@ type Device struct {
 }
 
 // StartDevice asks for a device code.
-func (c *Client) StartDevice(ctx context.Context, scopes []string) (Device, error) {
+func (c *Client) StartDevice(ctx context.Context, scopes []string) (device Device, err error) {
+	defer c.ended(ctx, CallDevice, &err)
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	r, err := c.post(ctx, c.versioned("device/code"), url.Values{
@@ -84,7 +85,8 @@ func deviceTime(raw json.RawMessage, fallback time.Duration) time.Duration {
 
 // PollDevice asks once whether the person has consented. While they have not, the
 // error's Code is DevicePending, DeviceSlowDown or DeviceOtherDC.
-func (c *Client) PollDevice(ctx context.Context, deviceCode Secret) (Answer, error) {
+func (c *Client) PollDevice(ctx context.Context, deviceCode Secret) (got Answer, err error) {
+	defer c.ended(ctx, CallDevice, &err)
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	start := time.Now().UTC().Truncate(time.Second)

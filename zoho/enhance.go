@@ -11,7 +11,8 @@ import (
 // ExtraScopesURL asks for an enhance token and returns the address at which a
 // person adds scopes to a refresh token. The browser lands on redirectURI with
 // status=success, or with error=access_denied. Zoho, "incremental-authorization".
-func (c *Client) ExtraScopesURL(ctx context.Context, refreshToken Secret, redirectURI, state string, scopes []string) (string, error) {
+func (c *Client) ExtraScopesURL(ctx context.Context, refreshToken Secret, redirectURI, state string, scopes []string) (address string, err error) {
+	defer c.ended(ctx, CallScopes, &err)
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	sent := []Secret{refreshToken}

@@ -20,7 +20,8 @@ type Organization struct{ ID, Name string }
 
 // UserInfo asks the accounts server whose token it is; that needs the scope
 // AaaServer.profile.READ. Zoho, "oauth/user/info".
-func (c *Client) UserInfo(ctx context.Context, token Secret) (Person, error) {
+func (c *Client) UserInfo(ctx context.Context, token Secret) (p Person, err error) {
+	defer c.ended(ctx, CallProbe, &err)
 	base := c.AccountsURL
 	if u, err := url.Parse(base); err == nil {
 		base = u.Scheme + "://" + u.Host // a portal's base path has no user info
@@ -29,7 +30,7 @@ func (c *Client) UserInfo(ctx context.Context, token Secret) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	p := Person{ZUID: Printable(textOrNumber(fields["ZUID"])), Email: Printable(text(fields["Email"])), Name: Printable(text(fields["Display_Name"]))}
+	p = Person{ZUID: Printable(textOrNumber(fields["ZUID"])), Email: Printable(text(fields["Email"])), Name: Printable(text(fields["Display_Name"]))}
 	if p.ZUID == "" && p.Email == "" { // an error that Zoho answers with status 200
 		return Person{}, &Error{Kind: Unavailable, Server: c.host(), Sent: true, reason: "no user in the answer"}
 	}
@@ -38,7 +39,8 @@ func (c *Client) UserInfo(ctx context.Context, token Secret) (Person, error) {
 
 // CRMOrganization asks Zoho CRM in which organisation the token works; that needs
 // the scope ZohoCRM.org.READ.
-func (c *Client) CRMOrganization(ctx context.Context, apiDomain string, token Secret) (Organization, error) {
+func (c *Client) CRMOrganization(ctx context.Context, apiDomain string, token Secret) (org Organization, err error) {
+	defer c.ended(ctx, CallProbe, &err)
 	fields, err := c.ask(ctx, apiDomain+"/crm/v8/org", token)
 	if err != nil {
 		return Organization{}, err
@@ -86,7 +88,7 @@ func (e *Error) PermissionMissing() bool {
 var apiCodes = []string{"INVALID_OAUTHSCOPE", "OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "INVALID_TOKEN", "INVALID_OAUTHTOKEN", "AUTHENTICATION_FAILURE"}
 
 // ask makes one GET with a token and returns the fields of the answer.
-func (c *Client) ask(ctx context.Context, address string, token Secret) (map[string]json.RawMessage, error) {
+func (c *Client) ask(ctx context.Context, address string, token Secret) (fields map[string]json.RawMessage, err error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -99,7 +101,6 @@ func (c *Client) ask(ctx context.Context, address string, token Secret) (map[str
 	if err != nil {
 		return nil, err
 	}
-	var fields map[string]json.RawMessage
 	isJSON := json.Unmarshal(r.body, &fields) == nil
 	if r.status == http.StatusOK && isJSON {
 		return fields, nil

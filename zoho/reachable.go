@@ -16,7 +16,8 @@ import (
 // that is not about the connection. A 429 is an *Error of kind Throttled. Everything else
 // (no answer, a redirect, a page with status 2xx, 407, 408, 421, 425 and 5xx) is an *Error
 // of kind Unavailable. Both carry what the Retry-After header asked for.
-func (c *Client) Reachable(ctx context.Context) error {
+func (c *Client) Reachable(ctx context.Context) (err error) {
+	defer c.ended(ctx, CallCheck, &err)
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint("token"), nil)
