@@ -124,6 +124,9 @@ func (h *simulation) inspect() {
 	for _, v := range violations[h.judged:] {
 		switch v.Kind {
 		case zohotest.CodeTriedLate: // the person was late
+		case zohotest.RefusedCallRepeated:
+			// Operators import a token and people add scopes as often as the script says. That
+			// reads do not repeat a refused call is held by the tests of zoho.
 		case zohotest.CodeTriedTwice:
 			// One that came with the state of another consent is known until that is over.
 			words := strings.Fields(v.Detail)
