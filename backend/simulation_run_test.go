@@ -84,6 +84,8 @@ type simulation struct {
 	unrevoked  map[string]time.Time // when revoking was tried in vain
 	imported   map[string]bool
 	outsideHit bool
+	// throttleFault: Zoho throttles as if another program had used the grant.
+	throttleFault bool
 
 	handed   map[string]map[string]uint64 // name -> access token -> when it was first handed out
 	barred   map[string]uint64            // access token -> since when it may not be handed out

@@ -61,6 +61,9 @@ func (h *simulation) zohoFails(e simEvent) {
 	case zohotest.Refuse:
 		f.Error = choose(b>>2, "general_error", "invalid_client", "who_knows", "server_error") // no lie about a grant
 	case zohotest.Throttle:
+		h.mu.Lock()
+		h.throttleFault = true
+		h.mu.Unlock()
 		f.RetryAfter = choose(b>>2, 0, 0, 20*time.Second)
 	}
 	h.zoho.Fault(f)

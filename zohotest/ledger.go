@@ -30,7 +30,7 @@ type ledger struct {
 	accessTokens  map[string]*accessToken
 	deviceCodes   memory[*deviceCode]
 	enhanceTokens map[string]*enhanceToken
-	unknownCodes  memory[struct{}]           // that were sent, and never issued
+	unknownCodes  memory[time.Time]          // that were sent, and never issued; when they first came
 	refusals      memory[[]*refusal]         // by what was refused
 	deadTokens    memory[*refusal]           // access tokens that an API refused, the first time
 	sessions      map[string]*session        // by the cookie's value
@@ -57,7 +57,7 @@ func newLedger() ledger {
 		refreshTokens: map[string]*refreshToken{},
 		accessTokens:  map[string]*accessToken{},
 		enhanceTokens: map[string]*enhanceToken{},
-		unknownCodes:  newMemory[struct{}](keptRefusals, nil),
+		unknownCodes:  newMemory[time.Time](keptRefusals, nil),
 		refusals:      newMemory[[]*refusal](keptRefusals, nil),
 		deadTokens:    newMemory[*refusal](keptRefusals, nil),
 		sessions:      map[string]*session{},

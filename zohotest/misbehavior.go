@@ -134,10 +134,12 @@ func (s *Simulator) triesCode(c *call) {
 	if c.form.Get("grant_type") != "authorization_code" {
 		return // the code of a device, which is polled for
 	}
-	if _, again := s.unknownCodes.get(text); again {
-		s.violate(CodeTriedTwice, "code %s, which is not known, again", short(text))
+	first, again := s.unknownCodes.get(text)
+	if !again {
+		s.unknownCodes.put(text, s.now())
+		return
 	}
-	s.unknownCodes.put(text, struct{}{})
+	s.violate(CodeTriedTwice, "code %s, which is not known, again, %s late", short(text), s.now().Sub(first))
 }
 
 // A refusal is an answer that refused a call for good.
