@@ -756,8 +756,11 @@ func TestPythonExampleWorksInTheChildOfAFork(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newTwin()
+	asked, arrived := io.Pipe()
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Vault-Token") == vaultToken {
+			io.WriteString(arrived, "\n")
+			arrived.Close()
 			<-r.Context().Done() // the parent waits
 			return
 		}
@@ -766,6 +769,7 @@ func TestPythonExampleWorksInTheChildOfAFork(t *testing.T) {
 	defer server.Close()
 	w.url = server.URL
 	cmd := exec.CommandContext(t.Context(), "python3", filepath.Join("testdata", "fork.py"), example)
+	cmd.Stdin = asked
 	cmd.Env = append(os.Environ(), "VAULT_ADDR="+server.URL, "VAULT_TOKEN="+vaultToken)
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "200 b'fine'\n" {
 		t.Errorf("%v: %s", err, out)

@@ -60,7 +60,7 @@ func (s *Source) read(ctx context.Context, rejected string) (*lent, error) {
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, &failure{text: fmt.Sprintf("reading the answer of %s: %v", address, err), cause: err}
+		return nil, &failure{text: fmt.Sprintf("reading the answer of %s: %s; check that the Vault server runs and that no proxy before it cuts or delays its answers", address, reason(err)), cause: err}
 	}
 	data, problem := decode(body)
 	if problem != "" {
@@ -150,7 +150,7 @@ func refused(resp *api.Response, err error, address string) error {
 	var answered *api.ResponseError
 	switch {
 	case !errors.As(err, &answered):
-		return &failure{text: fmt.Sprintf("reading %s: %v; check that the Vault server runs and that the address is right", address, err), cause: err, after: after}
+		return &failure{text: fmt.Sprintf("reading %s: %s; check that the Vault server runs and that the address is right", address, reason(err)), cause: err, after: after}
 	case answered.RawError || len(answered.Errors) == 0:
 		problem := fmt.Sprintf("HTTP %d without Vault's reason", answered.StatusCode)
 		kept := *answered
@@ -164,6 +164,15 @@ func refused(resp *api.Response, err error, address string) error {
 		text += fmt.Sprintf(" (the answer asks to wait %s)", after)
 	}
 	return &failure{text: text, cause: err, after: after}
+}
+
+// reason is the text of an error. The end of a read's time has no text that says how long
+// that was.
+func reason(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no whole answer within %s", patience)
+	}
+	return err.Error()
 }
 
 // unusable is the failure of an answer that is not one of this secrets engine.

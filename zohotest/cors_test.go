@@ -107,3 +107,21 @@ func TestAPageOfAnotherSiteMayAskWhatIsNoPage(t *testing.T) {
 		t.Errorf("the token endpoint answered %d %s", status, answer)
 	}
 }
+
+// Without these headers a page gets no more than "network error" for an API that the
+// simulator does not have.
+func TestPageReadsThatAPathIsUnknown(t *testing.T) {
+	bubble(t, func(t *testing.T, a app) {
+		a.zoho.Knobs(func(k *zohotest.Knobs) { k.CORSOrigins = []string{"https://app.example.com"} })
+		for origin, want := range map[string]string{"https://app.example.com": "https://app.example.com", "https://evil.example": ""} {
+			address := a.zoho.APIURL("us") + "/crm/v8/Leads"
+			if r := a.fromPage("PUT", address, origin); r.status != 404 || r.header.Get("Access-Control-Allow-Origin") != want {
+				t.Errorf("%s: answered %d %v", origin, r.status, r.header)
+			}
+			r := a.fromPage("OPTIONS", address, origin, "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization")
+			if r.header.Get("Access-Control-Allow-Origin") != want || want != "" && (r.status != 204 || r.header.Get("Access-Control-Allow-Methods") != "PUT") {
+				t.Errorf("%s: the preflight answered %d %v", origin, r.status, r.header)
+			}
+		}
+	})
+}

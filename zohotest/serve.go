@@ -174,8 +174,19 @@ func (s *Simulator) answerAt(ctx context.Context, at endpoint, known bool, c *ca
 	if !known {
 		s.mu.Lock()
 		s.counts.ByEndpoint["other"]++
+		origin := s.corsOrigin(at, c)
 		s.mu.Unlock()
-		return page(http.StatusNotFound, "Page not found", "The page you are looking for does not exist.")
+		a := page(http.StatusNotFound, "Page not found", "The page you are looking for does not exist.")
+		switch {
+		case origin == "":
+		case c.isPreflight():
+			// The page's own call shows that the path is unknown.
+			at.method = c.r.Header.Get("Access-Control-Request-Method")
+			a = preflight(at, c, origin)
+		default:
+			a = a.readableFrom(origin)
+		}
+		return a
 	}
 	s.mu.Lock()
 	origin := s.corsOrigin(at, c)

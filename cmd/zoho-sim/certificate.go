@@ -14,30 +14,27 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"time"
 )
 
-// tlsConfig is what the simulator serves with; nil: plain HTTP.
-func (o options) tlsConfig() (*tls.Config, error) {
+// tlsConfig is what the simulator serves with, and the PEM certificate of the authority
+// that it made for this run, if it made one. nil: plain HTTP.
+func (o options) tlsConfig() (secure *tls.Config, authority []byte, err error) {
 	switch {
 	case o.url == nil || o.url.Scheme != "https":
-		return nil, nil
+		return nil, nil, nil
 	case o.tlsCert != "":
 		pair, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
 		if err != nil {
-			return nil, fmt.Errorf("reading -tls-cert and -tls-key: %w", err)
+			return nil, nil, fmt.Errorf("reading -tls-cert and -tls-key: %w", err)
 		}
-		return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
+		return &tls.Config{Certificates: []tls.Certificate{pair}}, nil, nil
 	}
 	authority, pair, err := newCertificate(o.url.Hostname())
 	if err != nil {
-		return nil, fmt.Errorf("making a certificate for %s: %w", o.url.Hostname(), err)
+		return nil, nil, fmt.Errorf("making a certificate for %s: %w", o.url.Hostname(), err)
 	}
-	if err := os.WriteFile(o.caFile, authority, 0o644); err != nil {
-		return nil, fmt.Errorf("writing -ca-file: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
+	return &tls.Config{Certificates: []tls.Certificate{pair}}, authority, nil
 }
 
 // certificateLife is longer than any test runs.

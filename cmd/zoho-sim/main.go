@@ -42,13 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if options.readyFile != "" {
-		// A script must not take the file of an earlier run for this one's.
-		if err := os.Remove(options.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("removing a stale ready file: %w", err)
-		}
-	}
-	secure, err := options.tlsConfig()
+	secure, authority, err := options.tlsConfig()
 	if err != nil {
 		return err
 	}
@@ -57,12 +51,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		URL: options.address,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; -listen and -port set where it listens", err)
 	}
 	defer stop()
 	control, err := net.Listen("tcp", net.JoinHostPort(options.host, strconv.Itoa(options.controlPort(zoho))))
 	if err != nil {
-		return fmt.Errorf("listening for the control API: %w", err)
+		return fmt.Errorf("listening for the control API: %w; -listen and -port set where it listens", err)
+	}
+	// The files are written only now: a second zoho-sim that finds the ports taken leaves
+	// those of the first alone.
+	if err := options.prepareFiles(authority); err != nil {
+		return err
 	}
 	server := &http.Server{Handler: zoho.Control(), ReadHeaderTimeout: time.Minute}
 	defer server.Close()

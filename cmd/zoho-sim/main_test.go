@@ -149,10 +149,11 @@ func TestAddressesAreThoseThatPeersUse(t *testing.T) {
 		prefix       string
 		says, saysNo string
 	}{
-		"loopback":        {nil, "http://127.0.0.1:", "Point the secrets engine", "-url"},
-		"all interfaces":  {[]string{"-listen", "0.0.0.0"}, "http://localhost:", "set -url", "[::]"},
-		"all, IPv6 alone": {[]string{"-listen", "::"}, "http://localhost:", "set -url", "[::]"},
-		"plain http":      {[]string{"-listen", "0.0.0.0", "-url", "http://zoho-sim"}, "http://zoho-sim:", "takes plain http for loopback addresses only", "[::]"},
+		"loopback":         {nil, "http://127.0.0.1:", "Point the secrets engine", "-url"},
+		"all interfaces":   {[]string{"-listen", "0.0.0.0"}, "http://localhost:", "set -url", "[::]"},
+		"all, IPv6 alone":  {[]string{"-listen", "::"}, "http://localhost:", "set -url", "[::]"},
+		"all, in brackets": {[]string{"-listen", "[::]"}, "http://localhost:", "set -url", "[::]"},
+		"plain http":       {[]string{"-listen", "0.0.0.0", "-url", "http://zoho-sim"}, "http://zoho-sim:", "takes plain http for loopback addresses only", "[::]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, printed := start(t, test.args...)
@@ -235,9 +236,75 @@ func TestAddressesThatNobodyCouldUseAreRefusedWithTheReason(t *testing.T) {
 		"-url http://zoho-sim -ca-file x":              "https://",
 		"-ca-file x":                                   "-url",
 		"-url https://zoho-sim -tls-cert x -tls-key x": "-tls-cert",
+		"-listen 0.0.0.0:9000":                         "write it as -listen 0.0.0.0 -port 9000",
+		"-port 65530":                                  "from 1 to",
+		"-port -1":                                     "from 1 to",
+		"-listen no.such.host.invalid":                 "-listen and -port set where",
+		"-cors-origins app.example.com":                "write it as https://app.example.com",
+		"-cors-origins https://app.example.com/":       "without a slash",
+		"-cors-origins https://App.example.com":        "as browsers send it",
+		"-access-token-lifetime -5s":                   "longer than 0",
 	} {
-		if err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+		ctx, stop := context.WithCancel(t.Context())
+		stop() // if it starts after all, it ends at once
+		if err := run(ctx, strings.Fields(args), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v, want %q in it", args, err, want)
 		}
+	}
+}
+
+func TestListsOfFlagsMayHaveSpaces(t *testing.T) {
+	r, _ := start(t, "-cors-origins", "https://one.example, https://two.example", "-redirect-uri", "http://localhost:1/a, http://localhost:1/b")
+	for origin, want := range map[string]string{"https://two.example": "https://two.example", "https://three.example": ""} {
+		req, err := http.NewRequest("GET", r.AccountsURLs["us"]+"/oauth/serverinfo", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s is answered with %q, want %q", origin, got, want)
+		}
+	}
+	query := url.Values{"client_id": {r.ClientID}, "response_type": {"code"}, "redirect_uri": {"http://localhost:1/b"}, "scope": {"ZohoCRM.org.READ"}}
+	ask, err := json.Marshal(map[string]string{"url": r.AccountsURLs["us"] + "/oauth/v2/auth?" + query.Encode()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if landed, _ := post(t, r.Control+"/authorize", "application/json", string(ask))["callback_url"].(string); !strings.HasPrefix(landed, "http://localhost:1/b?") {
+		t.Errorf("the second redirect URI led to %q", landed)
+	}
+}
+
+// The files of a running zoho-sim stay as they are when another one cannot start.
+func TestSecondOneThatFindsItsPortsTakenLeavesTheFilesOfTheFirstAlone(t *testing.T) {
+	dir := t.TempDir()
+	ca, file := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ready.json")
+	r, _ := start(t, "-url", "https://localhost", "-ca-file", ca)
+	before, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("of the first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	us, err := url.Parse(r.AccountsURLs["us"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run(t.Context(), []string{"-port", us.Port(), "-url", "https://localhost", "-ca-file", ca, "-ready-file", file}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "address already in use; -listen and -port set where it listens") {
+		t.Errorf("the second one ended with %v", err)
+	}
+	after, err := os.ReadFile(ca)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("-ca-file changed: %v", err)
+	}
+	if kept, err := os.ReadFile(file); err != nil || string(kept) != "of the first" {
+		t.Errorf("-ready-file is %q, %v", kept, err)
 	}
 }

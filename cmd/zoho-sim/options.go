@@ -3,9 +3,11 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"strings"
 
@@ -73,7 +75,8 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	flags.IntVar(&knobs.LiveAccessTokens, "live-tokens", knobs.LiveAccessTokens, "`number` of access tokens that one refresh token keeps alive; negative: no limit")
 	flags.IntVar(&knobs.Mints, "mints", knobs.Mints, "`number` of access tokens per refresh token and mint window; negative: no limit")
 	flags.DurationVar(&knobs.MintWindow, "mint-window", knobs.MintWindow, "`length` of the window of -mints")
-	if err := flags.Parse(args); err != nil {
+	err := flags.Parse(args)
+	if err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
@@ -89,17 +92,60 @@ func readOptions(args []string, zoho *zohotest.Simulator, stderr io.Writer) (opt
 	if err := o.checkURL(); err != nil {
 		return o, err
 	}
+	if err := o.checkListen(zoho); err != nil {
+		return o, err
+	}
+	if knobs.AccessTokenLifetime <= 0 || knobs.CodeLifetime <= 0 || knobs.MintWindow <= 0 {
+		return o, errors.New("-access-token-lifetime, -code-lifetime and -mint-window are longer than 0: write them as 5m or 1h30m")
+	}
 	if origins != "" {
-		knobs.CORSOrigins = strings.Split(origins, ",")
+		if knobs.CORSOrigins, err = readOrigins(origins); err != nil {
+			return o, err
+		}
 	}
 	if redirects == "" {
 		return o, fmt.Errorf("-redirect-uri is empty: a server-based client needs one; leave the flag out for the usual ones")
 	}
 	zoho.RemoveClient(made.ID)
-	o.client.RedirectURIs = strings.Split(redirects, ",")
+	o.client.RedirectURIs = list(redirects)
 	o.client = zoho.AddClient(o.client)
 	zoho.Knobs(func(k *zohotest.Knobs) { *k = knobs })
 	return o, nil
+}
+
+// list is a list that is separated by commas, and perhaps by spaces as well.
+func list(text string) (parts []string) {
+	for part := range strings.SplitSeq(text, ",") {
+		parts = append(parts, strings.TrimSpace(part))
+	}
+	return parts
+}
+
+// readOrigins checks -cors-origins. A browser sends a scheme, a host and perhaps a port, in
+// lower case; an origin that is written otherwise would silently be none.
+func readOrigins(text string) (origins []string, err error) {
+	for _, origin := range list(text) {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host)) {
+			return nil, fmt.Errorf("-cors-origins %q is no origin as browsers send it: write it as https://app.example.com or http://localhost:3000, without a slash at the end, or write *", origin)
+		}
+		origins = append(origins, origin)
+	}
+	return origins, nil
+}
+
+// checkListen checks -listen and -port. An IPv6 address may stand in brackets.
+func (o *options) checkListen(zoho *zohotest.Simulator) error {
+	if inner, found := strings.CutPrefix(o.host, "["); found && strings.HasSuffix(inner, "]") {
+		o.host = strings.TrimSuffix(inner, "]")
+	}
+	if host, port, err := net.SplitHostPort(o.host); err == nil && net.ParseIP(o.host) == nil {
+		return fmt.Errorf("-listen %q has a port: write it as -listen %s -port %s", o.host, host, port)
+	}
+	if last := 65535 - zoho.Ports(); o.port < 0 || o.port > last {
+		return fmt.Errorf("-port %d: the first port is from 1 to %d, since those of all hosts of Zoho and that of the control API follow; 0 takes free ones", o.port, last)
+	}
+	return nil
 }
 
 // controlPort comes after those of the data centers.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -92,22 +93,40 @@ func (r ready) print(out io.Writer, zoho *zohotest.Simulator) {
 	fmt.Fprintf(out, "  list faults that no call met:    %s %s/unmet-faults\n", curl, r.Control)
 }
 
-// write makes the file appear whole or not at all.
+// prepareFiles removes the ready file of an earlier run, which a script must not take for
+// this one's, and writes -ca-file. authority is nil if there is nothing to write.
+func (o options) prepareFiles(authority []byte) error {
+	if o.readyFile != "" {
+		if err := os.Remove(o.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing a stale -ready-file: %w", err)
+		}
+	}
+	if authority == nil {
+		return nil
+	}
+	if err := writeWhole(o.caFile, authority, 0o644); err != nil {
+		return fmt.Errorf("writing -ca-file: %w", err)
+	}
+	return nil
+}
+
 func (r ready) write(path string) error {
 	encoded, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
+	return writeWhole(path, append(encoded, '\n'), 0o600)
+}
+
+// writeWhole makes a file appear whole or not at all.
+func writeWhole(path string, content []byte, mode os.FileMode) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temporary.Name()) // gone already if all went well
-	if _, err := temporary.Write(append(encoded, '\n')); err != nil {
-		temporary.Close()
-		return err
-	}
-	if err := temporary.Close(); err != nil {
+	_, err = temporary.Write(content)
+	if err := errors.Join(err, temporary.Chmod(mode), temporary.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)

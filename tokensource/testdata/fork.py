@@ -1,5 +1,5 @@
 """Forks while docs/examples/zoho.py reads a token. The child prints what it gets from Zoho."""
-import os, signal, sys, threading, time
+import os, signal, sys, threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(sys.argv[1]))
@@ -7,8 +7,7 @@ from zoho import Zoho
 
 zoho = Zoho("zoho/creds/crm")
 threading.Thread(target=zoho.call, args=["/crm/v8/org"], daemon=True).start()
-while not zoho.reading:
-    time.sleep(0.001)
+sys.stdin.readline()  # Vault has the request
 child = os.fork()
 if not child:
     signal.alarm(60)
