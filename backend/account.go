@@ -25,11 +25,12 @@ type client struct {
 	// transportID changes when the way to Zoho does.
 	transportID string
 	states      *states
-	// observe is told how each call to Zoho ended.
+	// observe is called at the end of each call to Zoho.
 	observe observer
 }
 
-// observer is told what a call to Zoho was for, and how it ended.
+// observer is called at the end of a call to Zoho, with its kind and its error, nil for a
+// success.
 type observer = func(call zoho.Call, err error)
 
 func newClient(c config, transport http.RoundTripper, observe observer) (*client, error) {

@@ -342,7 +342,7 @@ func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 	})
 }
 
-// Every call to Zoho is counted, whoever makes it, as what it was for.
+// Each call to Zoho is counted by its kind, whichever flow makes it.
 func TestEachCallIsCountedByItsKind(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(data{"verify": false})

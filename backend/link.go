@@ -156,7 +156,7 @@ func droppedConditions(stored, next *consent.Consent) (dropped []string) {
 }
 
 // replacedFields are the values of a stored consent that the next one does not have, each as
-// field=value: who may consent, what they are asked for, and where the browser goes on to.
+// field=value: the conditions, the flow, the scopes and the return address.
 func replacedFields(stored, next *consent.Consent) (had []string) {
 	for _, c := range []struct {
 		field, had string

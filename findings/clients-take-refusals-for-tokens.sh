@@ -5,8 +5,17 @@
 # client-oauth2 4.3.3, arctic 3.7.0, @badgateway/oauth2-client 3.3.1 and openid-client 6.8.9, on Node 20.
 # Input: a refresh with a refresh token, and a server that refuses it with HTTP 200 and {"error":"invalid_code"}. RFC 6749,
 # section 5.2, asks for status 400; Zoho's status is 200.
-# Seen: see "expected" below. Four of the eight report success, without an access token. Arctic's call succeeds too, and
-# its result throws only when the access token is read.
+# Output seen:
+#   oauth: succeeds, with the access token undefined
+#   axios-oauth-client: succeeds, with the access token undefined
+#   google-auth-library: succeeds, with the access token undefined
+#   simple-oauth2: succeeds, with the access token undefined
+#   client-oauth2: fails: invalid_code
+#   arctic: succeeds, with the access token one that throws when it is read
+#   @badgateway/oauth2-client: fails: We received an invalid token response from an OAuth2 server.
+#   openid-client: fails: invalid response encountered
+# Behavior: four of the eight report success, without an access token. Arctic's call succeeds too, and its result throws
+# only when the access token is read.
 # Effect: a program that stores what such a client returns replaces a good access token by nothing.
 # This script fails if that changes. It needs Node and npm, and no account at Zoho.
 set -euo pipefail

@@ -4,12 +4,12 @@
 # Versions: @zohocrm/nodejs-sdk-8.0 2.0.0 and @zohocrm/typescript-sdk-8.0 3.0.0, on Node 20.
 # Input: a token that the SDK stored itself under the id 1, and a server that answers each revocation as Zoho documents it,
 # with HTTP 200 and {"status":"success"}.
-# Seen:
+# Output seen:
 #   node revoke(id): throws "CreateListFromArrayLike called on non-object"; revocations sent: 0
 #   node revokeRefreshToken(token): throws "responseJSON.has is not a function"; revocations sent: 1
 #   typescript revoke(id): returns false; revocations sent: 0
 #   typescript revokeRefreshToken(token): throws "responseJSON.has is not a function"; revocations sent: 1
-# Effect: after revoke(id) the refresh token still works. After revokeRefreshToken(token) it is revoked, and the caller sees
+# Behavior: after revoke(id) the refresh token still works. After revokeRefreshToken(token) it is revoked, and the caller sees
 # an exception.
 # This script fails if that changes. It needs Node and npm, and no account at Zoho.
 set -euo pipefail

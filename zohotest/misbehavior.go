@@ -36,9 +36,9 @@ func (s *Simulator) looksForSecrets(c *call) {
 			switch {
 			case value == "" || name == "code_challenge" || name == "enhance_token" && path == extraScopePath: // their places
 			case name == "state" && s.isSecret(value):
-				s.violate(SecretInState, "a secret as state of %s at %s", s.shownPath(c), c.site.Name)
+				s.violate(SecretInState, "a secret as state of %s at %s", c.shownPath(), c.site.Name)
 			case slices.Contains(secretParameters, name) || s.isSecret(value):
-				s.violate(SecretInQuery, "%s in the query of %s at %s", shownName(name), s.shownPath(c), c.site.Name)
+				s.violate(SecretInQuery, "%s in the query of %s at %s", shownName(name), c.shownPath(), c.site.Name)
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func (s *Simulator) looksForSecrets(c *call) {
 		}
 		for _, value := range values {
 			if s.secretInHeader(name, value) {
-				s.violate(SecretInHeader, "a secret in the header %s of %s at %s", shownName(name), s.shownPath(c), c.site.Name)
+				s.violate(SecretInHeader, "a secret in the header %s of %s at %s", shownName(name), c.shownPath(), c.site.Name)
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func (s *Simulator) secretInHeader(name, value string) bool {
 			_, password, _ := strings.Cut(string(decoded), ":")
 			return tokenGrammar.MatchString(password) && s.isSecret(password)
 		}
-		return s.isSecret(credentials) && s.isLongLived(credentials)
+		return s.isLongLived(credentials)
 	}
 	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune(" \t,;=&?\"", r) }) {
 		if s.isSecret(part) {
@@ -95,7 +95,8 @@ func (s *Simulator) isSecret(text string) bool {
 	return shown || s.clientSecrets[text]
 }
 
-// isLongLived says whether a secret is no access token: a code, a refresh token, a client's.
+// isLongLived says whether a text is a secret other than an access token: a code, a refresh
+// token, or the secret of a client.
 func (s *Simulator) isLongLived(text string) bool {
 	_, code := s.codes.get(text)
 	_, device := s.deviceCodes.get(text)
@@ -103,8 +104,8 @@ func (s *Simulator) isLongLived(text string) bool {
 }
 
 // shownPath is a path that may stand in a violation: one of an endpoint.
-func (s *Simulator) shownPath(c *call) string {
-	if _, known := endpointAt(c.r.URL.Path); known {
+func (c *call) shownPath() string {
+	if c.at.name != "" {
 		return c.r.URL.Path
 	}
 	return "an unknown path"

@@ -158,13 +158,11 @@ func (s *Simulator) answerTo(ctx context.Context, c *call) answer {
 	c.at = at
 	s.mu.Lock()
 	s.looksForSecrets(c)
-	s.mu.Unlock()
 	if known && c.service != at.service && !(at.own && c.service == PortalServer) {
-		s.mu.Lock()
 		s.violate(WrongHost, "%s at the host of %s of %s; it is at that of %s", c.r.URL.Path, c.service, c.site.Name, at.service)
-		s.mu.Unlock()
 		known = false
 	}
+	s.mu.Unlock()
 	a := s.answerAt(ctx, at, known, c)
 	s.answered(at, known, c, a)
 	return a

@@ -33,7 +33,7 @@ type terminal struct {
 	stdout, stderr io.Writer
 	// browse opens an address in their browser; the channel gets an error if that fails later.
 	browse func(address string) (failed <-chan error, err error)
-	// visit gets the text of Zoho's page; nil: nobody looks.
+	// visit fetches the text of Zoho's page; if it is nil, the page is not checked.
 	visit func(ctx context.Context, address string) (text string, err error)
 	draws bool // stderr shows colors and block characters
 }
