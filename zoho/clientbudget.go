@@ -332,12 +332,12 @@ func (b *clientBudget) reserve(ctx context.Context, a *Account, needed, front bo
 	}
 	b.prune(a, now)
 	var wait time.Duration
-	f := b.record.Failure
-	switch {
+	var f *Failure
+	switch blocked := b.record.Failure; {
 	case !front:
 		wait, f = b.turn(a, needed, now)
-	case f != nil && f.Until.After(now) && b.met[a.ID]:
-		wait = f.Until.Sub(now)
+	case blocked != nil && blocked.Until.After(now) && b.met[a.ID]:
+		wait, f = blocked.Until.Sub(now), blocked
 	default:
 		wait = vacancy(a.Limits.inWindow(b.record.Places, now, nil), a.Limits.Mints, now)
 	}
